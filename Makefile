@@ -1,0 +1,44 @@
+# `make help` lists what there is to do.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format unit e2e bench proto golden clean
+
+STORE ?= dir
+BIN := .venv/bin
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## install what is needed: Debian packages, .venv, pinned Python packages
+	@scripts/setup
+
+demo: setup  ## secure a host with real packets, step by step (STORE=dir, etcd or etcd2)
+	@$(BIN)/catflap lab demo --store $(STORE)
+
+test: setup lint unit e2e  ## the linters and all tests
+
+lint:  ## formatting, lint, types, layers
+	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-timing 2>&1 | tail -n 4
+
+format:  ## format the code and fix what can be fixed
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+unit:  ## tests without root or kernel
+	@$(BIN)/pytest -q --ignore tests/e2e
+
+e2e:  ## tests with a real kernel, a real etcd and real packets, in network namespaces
+	@$(BIN)/pytest -q tests/e2e
+
+bench: setup  ## measure, and print a table with this machine's facts
+	@$(BIN)/python -m bench
+
+proto: setup  ## generate the etcd messages anew from their .proto
+	@$(BIN)/python scripts/generate_proto.py
+
+golden: setup  ## write the golden rule sets of the tests anew
+	@$(BIN)/pytest -q tests/nft --write-golden
+
+clean:  ## remove what was built
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

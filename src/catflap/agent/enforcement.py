@@ -1,0 +1,95 @@
+"""Brings the kernel to what the policy engine says, one state after the other, newest state first.
+
+Requests that arrive while the kernel is being programmed are answered together by the next pass, so nothing waits
+when idle and nothing queues up under load. A failure keeps what is enforced and is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from catflap.nft import Enforced, EnforceError
+from catflap.policy import HostPolicy, PolicyEngine
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY = 0.5  # seconds
+LAST_RETRY = 30.0  # seconds
+
+
+class PolicyEnforcer(Protocol):
+    """What programs the kernel: `nft.Enforcer`, or a fake."""
+
+    def enforce(self, policy: HostPolicy) -> Enforced:
+        """Bring the kernel to this policy; raises EnforceError and leaves the kernel as it was confirmed."""
+
+
+class Enforcement:
+    """Runs an enforcer in a thread of its own, so that a long transaction never holds up the event loop."""
+
+    def __init__(self, enforcer: PolicyEnforcer) -> None:
+        self._enforcer = enforcer
+        self._requested = asyncio.Event()
+        self._retry = FIRST_RETRY
+        self._notices: tuple[str, ...] = ()
+        self.first_done = asyncio.Event()
+
+    def request(self) -> None:
+        """Ask for a pass over the engine's state as it will be then."""
+        self._requested.set()
+
+    async def run(self, engine: PolicyEngine) -> None:
+        """Serve requests until cancelled."""
+        with ThreadPoolExecutor(1, thread_name_prefix="enforce") as thread:
+            while True:
+                await self._requested.wait()
+                self._requested.clear()
+                await self._pass(engine, thread)
+
+    async def _pass(self, engine: PolicyEngine, thread: ThreadPoolExecutor) -> None:
+        try:
+            policy = engine.host_policy()
+            self._report(engine.notices)
+            enforced = await asyncio.get_running_loop().run_in_executor(
+                thread, self._enforcer.enforce, policy
+            )
+        except EnforceError as error:
+            self._failed(str(error))
+        except Exception as error:  # a fault of ours must not end enforcement for good
+            log.exception("Internal error while enforcing")
+            self._failed(repr(error))
+        else:
+            self._retry = FIRST_RETRY
+            self._log_result(policy, enforced)
+            self.first_done.set()
+
+    def _report(self, notices: tuple[str, ...]) -> None:
+        for notice in notices:
+            if notice not in self._notices:
+                log.warning(notice)
+        self._notices = notices
+
+    def _failed(self, reason: str) -> None:
+        log.error(
+            "Programming the kernel failed, what was enforced before stays; trying again in %.1f s: %s",
+            self._retry,
+            reason,
+        )
+        asyncio.get_running_loop().call_later(self._retry, self._requested.set)
+        self._retry = min(self._retry * 2, LAST_RETRY)
+
+    def _log_result(self, policy: HostPolicy, enforced: Enforced) -> None:
+        for unsupported in enforced.unsupported:
+            log.error("%s", unsupported)
+        if enforced.transactions:
+            log.info(
+                "Enforcing on %s: %d policies, %d IP sets; %d transactions in %.1f ms",
+                ", ".join(interface.interface for interface in policy.interfaces) or "no interface",
+                len(policy.policies),
+                len(policy.ip_sets),
+                enforced.transactions,
+                enforced.seconds * 1000,
+            )

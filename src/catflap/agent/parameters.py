@@ -1,0 +1,213 @@
+"""Every configuration parameter: its name, meaning, default and how its value is read.
+
+The names are the old system's, so that existing files and stores serve. Parameters of the old system that mean
+nothing here are known too: setting one is answered with the reason instead of "unexpected".
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from catflap.agent.failsafe import DEFAULT_INBOUND, DEFAULT_OUTBOUND, format_failsafe, parse_failsafe
+
+DATASTORE_TYPES = ("etcdv3", "etcdv2", "directory")
+LOG_LEVELS: Mapping[str, int | None] = {
+    "none": None,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "err": logging.ERROR,
+    "error": logging.ERROR,
+    "crit": logging.CRITICAL,
+    "critical": logging.CRITICAL,
+}
+_MAX_PORT = 65535
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One parameter.
+
+    Attributes:
+        name: as written in files and stores; any case is read.
+        description: a few words, as the log prints them.
+        default: gives the value that holds when no source names the parameter.
+        parse: from text (or, in v3 resources, any JSON value) to the value; raises ValueError with the reason.
+        show: from the value to what the log prints.
+        in_store: whether the store may set it; the way to the store and the host's name cannot come from it.
+    """
+
+    name: str
+    description: str
+    default: Callable[[], Any]
+    parse: Callable[[object], Any]
+    show: Callable[[Any], object] = lambda value: value
+    in_store: bool = True
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise ValueError(f"expected text, not {raw!r}")  # noqa: TRY004  # one error type for bad values
+    return raw.strip()
+
+
+def _path_or_none(raw: object) -> str | None:
+    text = _text(raw)
+    return None if text.lower() == "none" else text
+
+
+def _choice(*words: str) -> Callable[[object], str]:
+    def parse(raw: object) -> str:
+        text = _text(raw).lower()
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _log_level(raw: object) -> str:
+    text = _text(raw).lower()
+    if text not in LOG_LEVELS:
+        raise ValueError(f"invalid log level: must be one of {', '.join(LOG_LEVELS)}")
+    return text
+
+
+def _prefixes(raw: object) -> tuple[str, ...]:
+    prefixes = tuple(prefix.strip() for prefix in _text(raw).split(","))
+    if not all(prefixes):
+        raise ValueError(
+            "an empty prefix would make every interface a workload interface: remove the extra comma"
+        )
+    return prefixes
+
+
+def _address(raw: object) -> str:
+    host, colon, port = _text(raw).rpartition(":")
+    if not colon or not host or not port.isdigit():
+        raise ValueError("must be hostname:port")
+    if not 1 <= int(port) <= _MAX_PORT:
+        raise ValueError(f"the port must be 1 to {_MAX_PORT}")
+    return f"{host}:{port}"
+
+
+def _endpoints(raw: object) -> tuple[str, ...]:
+    endpoints = tuple(part.strip() for part in _text(raw).split(",") if part.strip())
+    schemes = set()
+    for endpoint in endpoints:
+        scheme, separator, address = endpoint.partition("://")
+        if not separator or scheme not in ("http", "https"):
+            raise ValueError(f"{endpoint!r} must be http://hostname:port or https://hostname:port")
+        _address(address.rstrip("/"))
+        schemes.add(scheme)
+    if len(schemes) > 1:
+        raise ValueError("inconsistent protocols: use either http or https for all endpoints")
+    return endpoints
+
+
+def _always(value: Any) -> Callable[[], Any]:
+    return lambda: value
+
+
+def _show_list(value: tuple[str, ...]) -> str:
+    return ",".join(value)
+
+
+def _show_secret(value: str | None) -> str | None:
+    return value and "(hidden)"
+
+
+PARAMETERS: Mapping[str, Parameter] = {
+    parameter.name.lower(): parameter
+    for parameter in (
+        Parameter("FelixHostname", "Felix compute host hostname", socket.gethostname, _text, in_store=False),
+        Parameter(
+            "DatastoreType",
+            "Where policy is kept",
+            _always("etcdv3"),
+            _choice(*DATASTORE_TYPES),
+            in_store=False,
+        ),
+        Parameter(
+            "DatastorePath",
+            "Directory of the directory store",
+            _always("/etc/catflap/policy"),
+            _text,
+            in_store=False,
+        ),
+        Parameter(
+            "EtcdAddr", "Address and port for etcd", _always("localhost:2379"), _address, in_store=False
+        ),
+        Parameter(
+            "EtcdScheme",
+            "Protocol type for http or https",
+            _always("http"),
+            _choice("http", "https"),
+            in_store=False,
+        ),
+        Parameter(
+            "EtcdEndpoints", "List of etcd endpoints", _always(()), _endpoints, _show_list, in_store=False
+        ),
+        Parameter("EtcdKeyFile", "Path to etcd key file", _always(None), _path_or_none, in_store=False),
+        Parameter(
+            "EtcdCertFile", "Path to etcd certificate file", _always(None), _path_or_none, in_store=False
+        ),
+        Parameter(
+            "EtcdCaFile",
+            "Path to etcd CA certificate file",
+            _always("/etc/ssl/certs/ca-certificates.crt"),
+            _path_or_none,
+            in_store=False,
+        ),
+        Parameter("EtcdUsername", "User name for etcd", _always(None), _path_or_none, in_store=False),
+        Parameter("EtcdPassword", "Password for etcd", _always(None), _text, _show_secret, in_store=False),
+        Parameter(
+            "InterfacePrefix", "Prefix(es) of workload interfaces", _always(("cali",)), _prefixes, _show_list
+        ),
+        Parameter(
+            "FailsafeInboundHostPorts",
+            "Inbound ports that stay open whatever policy says",
+            _always(DEFAULT_INBOUND),
+            parse_failsafe,
+            format_failsafe,
+        ),
+        Parameter(
+            "FailsafeOutboundHostPorts",
+            "Outbound ports that stay open whatever policy says",
+            _always(DEFAULT_OUTBOUND),
+            parse_failsafe,
+            format_failsafe,
+        ),
+        Parameter("LogFilePath", "Path to log file", _always("/var/log/calico/felix.log"), _path_or_none),
+        Parameter("LogSeverityFile", "Log severity for logging to file", _always("info"), _log_level),
+        Parameter("LogSeveritySys", "Log severity for logging to syslog", _always("error"), _log_level),
+        Parameter("LogSeverityScreen", "Log severity for logging to screen", _always("error"), _log_level),
+    )
+}
+
+_NO_IPTABLES = "rules are changed in place, without iptables"
+_NO_POLLING = "changes are followed by events"
+_NOT_OFFERED = "this version does not offer it"
+WITHOUT_EFFECT: Mapping[str, str] = {
+    name.lower(): reason
+    for names, reason in {
+        "StartupCleanupDelay IptablesRefreshInterval IptablesMarkMask IptablesGeneratorPlugin": _NO_IPTABLES,
+        "IpsetsRefreshInterval MaxIpsetSize NftablesMode ChainInsertMode": _NO_IPTABLES,
+        "PeriodicResyncInterval HostInterfacePollInterval": _NO_POLLING,
+        "EtcdDriverLogFilePath": "there is one log file",
+        "Ipv6Support": "IPv6 is always policed",
+        "IgnoreLooseRPF IpForwarding": "no sysctl of the host is touched",
+        "UsageReportingEnabled ClusterGUID": "nothing is ever reported to anybody",
+        "DropActionOverride DefaultEndpointToHostAction MetadataAddr MetadataPort": _NOT_OFFERED,
+        "IpInIpEnabled IpInIpMtu IpInIpTunnelAddr": _NOT_OFFERED,
+        "ReportingIntervalSecs ReportingTTLSecs ReportingInterval ReportingTTL": _NOT_OFFERED,
+        "EndpointReportingEnabled EndpointReportingDelaySecs EndpointReportingDelay": _NOT_OFFERED,
+        "PrometheusMetricsEnabled PrometheusMetricsPort EtcdDriverPrometheusMetricsPort": _NOT_OFFERED,
+    }.items()
+    for name in names.split()
+}

@@ -1,0 +1,81 @@
+"""The agent's configuration with the part that the store keeps, which may change at any time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from catflap.agent.config import (
+    GLOBAL_SOURCE,
+    HOST_SOURCE,
+    Configuration,
+    ConfigurationError,
+    Setting,
+    Source,
+    resolve,
+    store_source,
+)
+from catflap.agent.parameters import PARAMETERS
+from catflap.model import ConfigurationValues, Kind, ResourceKey
+
+log = logging.getLogger(__name__)
+
+
+class StoreConfiguration:
+    """Merges the sources outside of the store with what the store says, now and after each change.
+
+    Args:
+        read_local: reads the environment and the file, the strongest first; raises ConfigurationError.
+    """
+
+    def __init__(self, read_local: Callable[[], tuple[Source, ...]]) -> None:
+        self._read_local = read_local
+        self._local = read_local()
+        self._stored: dict[ResourceKey, ConfigurationValues] = {}
+        self._warned: list[str] = []
+        self.current = resolve(self._local)[0]
+
+    def take(self, key: ResourceKey, values: ConfigurationValues | None) -> bool:
+        """Remember what the store says; returns whether that concerns this host."""
+        if key.kind is not Kind.CONFIGURATION or key.scope not in ("", self.current["FelixHostname"]):
+            return False
+        if values is None:
+            return self._stored.pop(key, None) is not None
+        self._stored[key] = values
+        return True
+
+    def reload(self) -> None:
+        """Read the sources outside of the store again; a bad one is reported and what held stays."""
+        try:
+            local = self._read_local()
+            resolve(local)
+        except ConfigurationError as error:
+            log.error("Keeping the previous configuration: %s", error)  # noqa: TRY400  # no traceback for users
+            return
+        self._local = local
+
+    def resolve(self) -> None:
+        """Compute the configuration anew, and log warnings that were not logged before."""
+        current, warnings = resolve((*self._local, *self._store_sources()), self.current)
+        self.current = self._keep_fixed(current)
+        for warning in warnings:
+            if warning not in self._warned:
+                log.warning(warning)
+        self._warned = warnings
+
+    def _store_sources(self) -> tuple[Source, Source]:
+        host: dict[str, object] = {}
+        everywhere: dict[str, object] = {}
+        for key in sorted(self._stored):
+            (host if key.scope else everywhere).update(self._stored[key].values)
+        return store_source(host, HOST_SOURCE), store_source(everywhere, GLOBAL_SOURCE)
+
+    def _keep_fixed(self, new: Configuration) -> Configuration:
+        """What says who and where the agent is cannot change while it runs."""
+        fixed: dict[str, Setting] = {}
+        for name, parameter in PARAMETERS.items():
+            held, wanted = self.current.settings[name], new.settings[name]
+            if not parameter.in_store and held.value != wanted.value:
+                fixed[name] = held
+                log.warning("A new value for %s takes effect when the agent is restarted", parameter.name)
+        return Configuration({**new.settings, **fixed})

@@ -1,0 +1,52 @@
+"""What the verbs share: exit codes, errors, the option that names a store."""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import json
+import os
+
+STORE_VARIABLE = "CATFLAP_STORE"
+STORE_HELP = (
+    "etcd://HOST:PORT[,HOST:PORT…], etcds:// (TLS), etcd2:// (v2 API), etcd2s:// or dir:/PATH; default: "
+    f"${STORE_VARIABLE}, else what the agent's configuration says"
+)
+
+
+class Exit(enum.IntEnum):
+    """Exit codes, the same for all verbs."""
+
+    SUCCESS = 0
+    NO = 1  # the answer is no, or the input is invalid
+    USAGE = 2
+    UNREACHABLE = 3  # store or kernel
+
+
+class CommandError(Exception):
+    """Ends the command with a message on stderr and an exit code."""
+
+    def __init__(self, message: str, code: Exit = Exit.NO) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def add_store_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--store``, with the environment's value as default."""
+    parser.add_argument("--store", metavar="URL", default=os.environ.get(STORE_VARIABLE), help=STORE_HELP)
+
+
+def add_output_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``-o``: a table for people, JSON for programs."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="what to print (default: %(default)s)",
+    )
+
+
+def print_result(output: str, text: str, data: object) -> None:
+    """Print a result as text for people or as JSON for programs."""
+    print(json.dumps(data, indent=2) if output == "json" else text)

@@ -1,0 +1,69 @@
+"""``catflap lab``: throw-away hosts in network namespaces, with real packets."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from catflap.cli.common import CommandError, Exit, add_output_option
+
+_EPILOG = """\
+examples:
+  catflap lab demo                   walk through the guide on a host in network namespaces
+  catflap lab demo --store etcd      the same with a real etcd, started and stopped by the demo
+  catflap lab sweep                  remove what a killed demo left behind
+
+Nothing touches this machine's own network or firewall.
+"""
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "lab",
+        help="throw-away hosts in network namespaces: a demonstration with real packets",
+        description="Throw-away hosts in network namespaces, with real packets.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    demo = actions.add_parser(
+        "demo", help="walk through the guide; exit 1 if a packet went another way than it says"
+    )
+    demo.add_argument(
+        "--store",
+        choices=("dir", "etcd", "etcd2"),
+        default="dir",
+        help="where the demo keeps policy: a directory, etcd with the v3 API, or with the v2 API (default: dir)",
+    )
+    add_output_option(demo)
+    demo.set_defaults(run=run_demo)
+    sweep = actions.add_parser("sweep", help="remove network namespaces that a killed lab left behind")
+    sweep.set_defaults(run=run_sweep)
+
+
+def _need_root(what: str) -> None:
+    if os.geteuid() != 0:
+        raise CommandError(f"{what} needs root, to create network namespaces: run it with sudo", Exit.USAGE)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Run the demonstration."""
+    from catflap.lab.demo import DemoError, run
+
+    _need_root("catflap lab demo")
+    try:
+        return Exit.SUCCESS if run(options.store, options.output) else Exit.NO
+    except DemoError as error:
+        raise CommandError(str(error), Exit.UNREACHABLE) from None
+
+
+def run_sweep(options: argparse.Namespace) -> int:  # noqa: ARG001  # the signature of all verbs
+    """Remove what labs of dead processes left behind."""
+    from catflap.lab.namespaces import sweep
+
+    _need_root("catflap lab sweep")
+    removed = sweep()
+    print("\n".join(f"removed {name}" for name in removed) or "nothing was left behind")
+    return Exit.SUCCESS

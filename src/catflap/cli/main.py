@@ -1,0 +1,54 @@
+"""The entrance: parses arguments, runs one verb, turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import catflap
+from catflap.cli import agent, init, lab
+from catflap.cli.common import CommandError, Exit
+
+_DESCRIPTION = "Secure the network interfaces of hosts with policy written against labels."
+_EPILOG = """\
+examples:
+  catflap init --store etcd://localhost:2379     set the Ready flag, so that agents begin
+  catflap agent                                  police this host, as /etc/calico/felix.cfg says
+  catflap lab demo                               see it work in throw-away network namespaces
+
+exit codes: 0 success, 1 the answer is no or the input invalid, 2 usage, 3 store or kernel unreachable
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="catflap",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in (agent, init, lab):
+        verb.add_parser(verbs)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        The exit code; see `Exit`.
+    """
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except CommandError as error:
+        print(f"catflap: {error}", file=sys.stderr)
+        return int(error.code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return int(Exit.SUCCESS)

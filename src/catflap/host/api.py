@@ -1,0 +1,33 @@
+"""The port between Catflap and the host's network interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+
+class Interface(msgspec.Struct, frozen=True):
+    """A network interface as the kernel reports it; ``addresses`` are canonical text, both IP versions."""
+
+    index: int
+    name: str
+    up: bool = True
+    addresses: frozenset[str] = frozenset()
+
+
+Interfaces: TypeAlias = Mapping[str, Interface]  # by name
+
+
+class InterfaceWatcher(Protocol):
+    """Follows the interfaces of the network namespace that the process is in."""
+
+    def follow(self) -> AsyncIterator[Interfaces]:
+        """All interfaces at once, then all of them again after each change (or burst of changes).
+
+        It never polls and never ends on its own; after lost events it reads everything anew.
+        """
+
+    async def close(self) -> None:
+        """Stop following."""

@@ -1,0 +1,65 @@
+"""The model: what can be stored, in one vocabulary, and how both wire encodings are read into it.
+
+Pure: nothing here opens a file or a connection, and nothing here knows what a kernel is.
+"""
+
+from __future__ import annotations
+
+from catflap.model.decode import decode
+from catflap.model.decoded import Decoded, Problem, ResourceChange, Severity
+from catflap.model.resources import (
+    Action,
+    ConfigurationValues,
+    Direction,
+    Encoding,
+    HostEndpoint,
+    IcmpMatch,
+    Kind,
+    Peer,
+    Policy,
+    PortRange,
+    ProfileLabels,
+    ProfileRules,
+    ProfileTags,
+    ReadyFlag,
+    Resource,
+    ResourceKey,
+    Rule,
+    Tier,
+)
+from catflap.model.selector import Selector, SelectorError, parse_selector
+from catflap.model.v1_keys import V1_ROOT
+from catflap.model.v3_documents import V3_ROOT, DocumentError, document_path
+
+__all__ = [
+    "V1_ROOT",
+    "V3_ROOT",
+    "Action",
+    "ConfigurationValues",
+    "Decoded",
+    "Direction",
+    "DocumentError",
+    "Encoding",
+    "HostEndpoint",
+    "IcmpMatch",
+    "Kind",
+    "Peer",
+    "Policy",
+    "PortRange",
+    "Problem",
+    "ProfileLabels",
+    "ProfileRules",
+    "ProfileTags",
+    "ReadyFlag",
+    "Resource",
+    "ResourceChange",
+    "ResourceKey",
+    "Rule",
+    "Selector",
+    "SelectorError",
+    "Severity",
+    "Tier",
+    "decode",
+    "document_path",
+    "parse_selector",
+]

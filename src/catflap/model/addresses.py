@@ -1,0 +1,68 @@
+"""Addresses and networks as stored, to canonical text.
+
+IPv4 takes four decimal numbers without leading zeros. The short and octal forms that C libraries accept (``10.1``,
+``010.0.0.1``) are refused, since readers disagree about what they mean.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from catflap.model.resources import IpVersion
+
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]+")
+
+
+def canonical_address(text: str, version: IpVersion | None = None) -> str:
+    """The canonical text of a plain address.
+
+    Raises:
+        ValueError: it is not an address, or not one of ``version``. The text is a sentence that explains, or empty.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(_explanation(text, "A plain address has no prefix length.")) from None
+    _refuse_zone(text)
+    _check_version(address.version, version)
+    return str(address)
+
+
+def canonical_network(text: str, version: IpVersion | None = None) -> str:
+    """The canonical text of a CIDR or plain address, host bits cleared.
+
+    Raises:
+        ValueError: it is neither, or not one of ``version``. The text is a sentence that explains, or empty.
+    """
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(_explanation(text, "The prefix length is not one.")) from None
+    _refuse_zone(text)
+    mask = text.partition("/")[2]
+    if "." in mask and mask != str(network.netmask):
+        raise ValueError("A wildcard mask is ambiguous: write a prefix length.")
+    _check_version(network.version, version)
+    return str(network)
+
+
+def _refuse_zone(text: str) -> None:
+    if "%" in text:
+        raise ValueError("An address with a zone belongs to one host only.")
+
+
+def _check_version(found: int, wanted: IpVersion | None) -> None:
+    if wanted not in (None, found):
+        raise ValueError(f"It is IPv{found}, not IPv{wanted}.")
+
+
+def _explanation(text: str, wrong_prefix: str) -> str:
+    address, slash, _ = text.partition("/")
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        if _DIGITS_AND_DOTS.fullmatch(address):
+            return "IPv4 addresses take four decimal numbers without leading zeros."
+        return ""
+    return wrong_prefix if slash else ""

@@ -1,0 +1,226 @@
+"""The vocabulary: every resource as one immutable value, whatever encoding it was written in.
+
+Two encodings are read (the guide's JSON under ``/calico/v1`` and ``projectcalico.org/v3`` documents); everything
+after the model knows only these classes. They must never hold raw input: whoever builds one has validated it.
+
+Addresses are canonical text (``192.0.2.1``, ``2001:db8::1``); networks are canonical text with the host bits
+cleared (``10.0.0.0/8``), and a single address is written with its full prefix length. A colon tells IPv6.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from catflap.model.selector import Selector
+
+IpVersion: TypeAlias = Literal[4, 6]
+
+DEFAULT_TIER = "default"
+LAST = math.inf  # the order of a policy or tier that names none
+
+TCP, UDP, ICMP, ICMPV6, DCCP, SCTP, UDPLITE = 6, 17, 1, 58, 33, 132, 136
+PROTOCOL_NUMBERS: Mapping[str, int] = {
+    "tcp": TCP,
+    "udp": UDP,
+    "icmp": ICMP,
+    "icmpv6": ICMPV6,
+    "sctp": SCTP,
+    "udplite": UDPLITE,
+}
+PORT_PROTOCOLS = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
+
+
+def ip_version_of(address: str) -> IpVersion:
+    """The IP version of a canonical address or network."""
+    return 6 if ":" in address else 4
+
+
+class Action(enum.StrEnum):
+    """What a rule does with a packet that it matches."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+    PASS = "Pass"  # leave this tier (in a profile: this profile)
+    LOG = "Log"  # log and go on with the next rule
+
+
+class Direction(enum.StrEnum):
+    """As seen from the endpoint: into it, or out of it."""
+
+    INGRESS = "Ingress"
+    EGRESS = "Egress"
+
+
+BOTH_DIRECTIONS = frozenset(Direction)
+
+
+class PortRange(msgspec.Struct, frozen=True, order=True):
+    """Ports ``first`` to ``last``, both included; one port has ``first == last``."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+class IcmpMatch(msgspec.Struct, frozen=True):
+    """An ICMP or ICMPv6 type (0-255), and a code (0-255) or any code."""
+
+    type: int
+    code: int | None = None
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """What one end of a packet must be. An empty field matches anything; all others must match together.
+
+    Of ``nets`` and ``ports`` one must match, of ``not_nets`` and ``not_ports`` none may. ``selector`` and ``tag``
+    mean the addresses of the known endpoints that match; ``not_selector`` and ``not_tag`` every other address.
+    """
+
+    nets: tuple[str, ...] = ()
+    not_nets: tuple[str, ...] = ()
+    selector: Selector | None = None
+    not_selector: Selector | None = None
+    tag: str | None = None
+    not_tag: str | None = None
+    ports: tuple[PortRange, ...] = ()
+    not_ports: tuple[PortRange, ...] = ()
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule of a policy or profile. Protocols are IP protocol numbers."""
+
+    action: Action
+    ip_version: IpVersion | None = None
+    protocol: int | None = None
+    not_protocol: int | None = None
+    icmp: IcmpMatch | None = None
+    not_icmp: IcmpMatch | None = None
+    source: Peer = Peer()
+    destination: Peer = Peer()
+    log_prefix: str | None = None  # log with this prefix before acting; for LOG: instead of the usual prefix
+    annotations: Mapping[str, str] = {}
+
+
+class Kind(enum.StrEnum):
+    """What a resource is. The three parts of a profile are stored, changed and deleted one by one."""
+
+    HOST_ENDPOINT = "HostEndpoint"
+    POLICY = "GlobalNetworkPolicy"
+    TIER = "Tier"
+    PROFILE_RULES = "ProfileRules"
+    PROFILE_TAGS = "ProfileTags"
+    PROFILE_LABELS = "ProfileLabels"
+    CONFIGURATION = "FelixConfiguration"
+    READY = "Ready"
+
+
+class Encoding(enum.StrEnum):
+    """Which of the two wire encodings an object was written in."""
+
+    V1 = "v1"
+    V3 = "v3"
+
+
+class ResourceKey(msgspec.Struct, frozen=True, order=True):
+    """The identity of a stored resource.
+
+    ``scope`` is the host of a v1 host endpoint or of per-host configuration, the tier of a v1 policy, else empty.
+    """
+
+    kind: Kind
+    name: str
+    scope: str = ""
+    encoding: Encoding = Encoding.V1
+
+    def __str__(self) -> str:
+        scope = f"{self.scope}/" if self.scope else ""
+        return f"{self.kind} {scope}{self.name}"
+
+
+class HostEndpoint(msgspec.Struct, frozen=True):
+    """An interface of a host, to be policed: by exact name, or by an address that it is expected to carry."""
+
+    name: str
+    node: str
+    interface_name: str | None = None
+    expected_ips: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
+    profiles: tuple[str, ...] = ()
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """Ordered rules for the endpoints that ``selector`` matches; ``types`` are the directions it governs."""
+
+    name: str
+    tier: str
+    selector: Selector
+    order: float = LAST
+    ingress: tuple[Rule, ...] = ()
+    egress: tuple[Rule, ...] = ()
+    types: frozenset[Direction] = BOTH_DIRECTIONS
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """A group of policies that is evaluated as one step; at its end ``default_action`` (Deny or Pass) holds."""
+
+    name: str
+    order: float = LAST
+    default_action: Action = Action.DENY
+
+
+class ProfileRules(msgspec.Struct, frozen=True):
+    """The rules of a profile, evaluated after all tiers."""
+
+    name: str
+    ingress: tuple[Rule, ...] = ()
+    egress: tuple[Rule, ...] = ()
+
+
+class ProfileTags(msgspec.Struct, frozen=True):
+    """The tags of a profile; an endpoint has a tag when one of its profiles carries it."""
+
+    name: str
+    tags: frozenset[str] = frozenset()
+
+
+class ProfileLabels(msgspec.Struct, frozen=True):
+    """The labels that endpoints inherit from a profile."""
+
+    name: str
+    labels: Mapping[str, str] = {}
+
+
+class ConfigurationValues(msgspec.Struct, frozen=True):
+    """Parameters of the agent as stored, unparsed: name to text (v1) or to a JSON value (v3).
+
+    ``host`` is None for global parameters.
+    """
+
+    host: str | None
+    values: Mapping[str, object]
+
+
+class ReadyFlag(msgspec.Struct, frozen=True):
+    """Whether the data may be acted upon; ``text`` is what was stored."""
+
+    ready: bool
+    text: str
+
+
+Resource: TypeAlias = (
+    HostEndpoint
+    | Policy
+    | Tier
+    | ProfileRules
+    | ProfileTags
+    | ProfileLabels
+    | ConfigurationValues
+    | ReadyFlag
+)

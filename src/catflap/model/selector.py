@@ -1,0 +1,74 @@
+"""Selectors: expressions over labels, such as ``role == "web" && has(env)``.
+
+A `Selector` is an immutable value. It is parsed once, compiled once, and compared by its canonical text, so two ways to
+write the same selector share everything that is derived from it. Grammar: `catflap.model.selector_parser`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from catflap.model.selector_nodes import Node, Predicate, Required
+from catflap.model.selector_parser import SelectorError, parse
+
+__all__ = ["Selector", "SelectorError", "parse_selector"]
+
+CACHED_SELECTORS = 4096
+
+
+class Selector(msgspec.Struct, frozen=True, eq=False):
+    """A parsed selector; make one with `parse_selector`.
+
+    ``str()`` gives the canonical text: single blanks, double quotes unless the value contains one, sets sorted,
+    parentheses around every list of operands. It parses back to an equal selector. Equality and hash go by it.
+    """
+
+    _text: str
+    _predicate: Predicate
+    _required: Required
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether an endpoint with these labels is selected."""
+        return self._predicate(labels)
+
+    def required_equalities(self) -> Mapping[str, frozenset[str]]:
+        """Labels whose value must be one of a few, for an index over labels.
+
+        No endpoint matches unless, for every label here, it has that label with one of the given values. The reverse
+        does not hold: meeting them all is no match yet. Empty if no label is bound to values.
+        """
+        return self._required
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"parse_selector({self._text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Selector):
+            return self._text == other._text
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> tuple[Callable[[str], Selector], tuple[str]]:
+        return parse_selector, (self._text,)
+
+
+@functools.lru_cache(maxsize=CACHED_SELECTORS)
+def parse_selector(text: str) -> Selector:
+    """Parse a selector; blank text means ``all()``.
+
+    Raises:
+        SelectorError: the text is not a selector; the message and ``position`` say where.
+    """
+    return _compiled(parse(text))
+
+
+def _compiled(root: Node) -> Selector:
+    return Selector(root.text, root.predicate(), root.required())

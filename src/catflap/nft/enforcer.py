@@ -1,0 +1,65 @@
+"""Makes the kernel enforce a host policy: compile, plan, run, and remember what was programmed.
+
+It never trusts memory after a failure: the next call reads the kernel again. It blocks, so the agent calls it in a
+worker thread, one call at a time.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from catflap.nft.compile import Compiler
+from catflap.nft.names import UnsupportedInterface
+from catflap.nft.plan import Existing, plan
+from catflap.nft.port import Nft, NftError
+from catflap.nft.read import existing
+from catflap.policy.host_policy import HostPolicy
+
+
+class EnforceError(Exception):
+    """The kernel refused a part; it goes on with what it enforced, or with old and new policy side by side."""
+
+
+class Enforced(msgspec.Struct, frozen=True):
+    """What one call did. ``seconds`` is the time from policy to kernel; ``unsupported`` is not policed."""
+
+    transactions: int
+    seconds: float
+    unsupported: tuple[UnsupportedInterface, ...] = ()
+
+
+class Enforcer:
+    """Brings the table of one network namespace to what policy says.
+
+    Args:
+        nft: the namespace's nf_tables.
+    """
+
+    def __init__(self, nft: Nft) -> None:
+        self._nft = nft
+        self._compiler = Compiler()
+        self._programmed: Existing | None = None  # None: unknown, to be read
+
+    def enforce(self, policy: HostPolicy) -> Enforced:
+        """Program what differs from the last call; the first call takes over what the kernel holds, without a gap.
+
+        Raises:
+            EnforceError: the kernel or libnftables refused.
+        """
+        start = time.perf_counter()
+        compiled = self._compiler.compile(policy)
+        before, self._programmed = self._programmed, None
+        try:
+            transactions = plan(before or existing(self._nft.list_table()), compiled.rule_set)
+            for commands in transactions:
+                self._nft.run(commands)
+        except NftError as error:
+            raise EnforceError(f"cannot program nftables: {error}") from error
+        self._programmed = Existing.of(compiled.rule_set)
+        return Enforced(len(transactions), time.perf_counter() - start, compiled.unsupported)
+
+    def forget(self) -> None:
+        """Somebody else changed the table: the next call reads it and writes every chain anew."""
+        self._programmed = None

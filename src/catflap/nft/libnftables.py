@@ -1,0 +1,124 @@
+"""nf_tables through libnftables, in this process: 0.1 ms a small transaction, where starting ``nft`` costs 3 ms.
+
+The library acts on the network namespace that the process was in when `LibNftables` was made. It ends the process when
+the kernel has no netfilter sockets at all, so that is looked at first. Text from outside must never reach it unchecked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from catflap.nft.port import NftError
+from catflap.nft.ruleset import TABLE
+
+_LIBRARY: Final = "libnftables.so.1"
+_NETLINK_NETFILTER: Final = 12
+_OUTPUT_JSON: Final = 1 << 4
+_CONTEXT = ctypes.c_void_p
+
+_HINTS: Final = {
+    "Operation not permitted": "programming nf_tables needs CAP_NET_ADMIN in the network namespace: run as root",
+    "Message too long": "the transaction exceeds the socket buffer, which only root of the host may enlarge: "
+    "do not run in a user namespace",
+    "Operation not supported": "the kernel may lack a part of nf_tables: load the module or build it in",
+    "cache initialization failed: Invalid argument": "the kernel lacks nf_tables: load the module or build it in",
+}
+
+_MAX_LINE: Final = 300  # characters of a line of an error: the library quotes the command, however long
+
+
+class LibNftables:
+    """The kernel's nf_tables, seen through libnftables. Safe to use from several threads; close it after use.
+
+    Raises:
+        NftError: the library or the kernel's netfilter sockets are missing.
+    """
+
+    def __init__(self) -> None:
+        _require_netfilter()
+        self._lock = threading.Lock()
+        self._library = _load()
+        self._context: int | None = self._library.nft_ctx_new(0)
+        if self._context is None:
+            raise NftError("libnftables cannot make a context: out of memory")
+        self._library.nft_ctx_buffer_output(self._context)
+        self._library.nft_ctx_buffer_error(self._context)
+
+    def run(self, commands: str) -> None:
+        """Run nft text as one transaction. See `Nft.run`."""
+        failure = self._execute(commands)[1]
+        if failure is not None:
+            raise NftError(_explain(failure))
+
+    def list_table(self) -> Mapping[str, Any] | None:
+        """Our table as a document, or None. See `Nft.list_table`."""
+        output, failure = self._execute(f"list table {TABLE}", flags=_OUTPUT_JSON)
+        if failure is not None:
+            if "No such file or directory" in failure:
+                return None
+            raise NftError(_explain(failure))
+        try:
+            return msgspec.json.decode(output, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise NftError(
+                f"libnftables lists table {TABLE} in a form that cannot be read: {error}"
+            ) from error
+
+    def close(self) -> None:
+        """Free the context; the object cannot be used afterwards."""
+        with self._lock:
+            context, self._context = self._context, None
+            if context is not None:
+                self._library.nft_ctx_free(context)
+
+    def _execute(self, commands: str, flags: int = 0) -> tuple[bytes, str | None]:
+        """The output, and the error text if it failed."""
+        library = self._library
+        with self._lock:
+            if self._context is None:
+                raise NftError("libnftables was closed")
+            library.nft_ctx_output_set_flags(self._context, flags)
+            code = library.nft_run_cmd_from_buffer(self._context, commands.encode())
+            output: bytes = library.nft_ctx_get_output_buffer(self._context)
+            error: bytes = library.nft_ctx_get_error_buffer(self._context)
+        return output, error.decode(errors="replace") if code else None
+
+
+def _require_netfilter() -> None:
+    try:
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER).close()
+    except OSError as error:
+        raise NftError(
+            f"the kernel has no netfilter sockets ({error.strerror}): load the modules nfnetlink and nf_tables"
+        ) from error
+
+
+def _load() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(_LIBRARY)
+    except OSError as error:
+        raise NftError(
+            f"{_LIBRARY} cannot be loaded ({error}): install the package libnftables1 (Debian, Ubuntu) or nftables"
+        ) from error
+    library.nft_ctx_new.argtypes, library.nft_ctx_new.restype = [ctypes.c_uint32], _CONTEXT
+    library.nft_ctx_free.argtypes, library.nft_ctx_free.restype = [_CONTEXT], None
+    library.nft_ctx_output_set_flags.argtypes = [_CONTEXT, ctypes.c_uint]
+    library.nft_ctx_output_set_flags.restype = None
+    library.nft_run_cmd_from_buffer.argtypes = [_CONTEXT, ctypes.c_char_p]
+    for function in (library.nft_ctx_buffer_output, library.nft_ctx_buffer_error):
+        function.argtypes = [_CONTEXT]
+    for function in (library.nft_ctx_get_output_buffer, library.nft_ctx_get_error_buffer):
+        function.argtypes, function.restype = [_CONTEXT], ctypes.c_char_p
+    return library
+
+
+def _explain(failure: str) -> str:
+    """The library's own words, long lines cut, and what helps where that is known."""
+    text = "\n".join(line[:_MAX_LINE] for line in failure.strip().splitlines())
+    return "\n".join([text, *(hint for symptom, hint in _HINTS.items() if symptom in failure)])

@@ -1,0 +1,140 @@
+"""From one rule to the nft conditions that match exactly its packets, in a table that sees both IP versions.
+
+A rule becomes no, one or several lines: one for each IP version where they differ, and one for each way to match where
+nft has no "or". The lines of a rule exclude each other, so that a packet is logged once at most. What one IP version
+cannot satisfy does not exist for it: a network of the other version never matches, and its negation always does.
+
+Ports come with a protocol that has them and ICMP fields with ICMP or ICMPv6: the model sees to that.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from catflap.model.resources import ICMP, ICMPV6, IcmpMatch, IpVersion, PortRange
+from catflap.nft.sets import ALL_PORTS, EVERYTHING, IP_VERSIONS, SetTable, merge_ports, nets_of
+from catflap.policy.host_policy import MatchPeer, MatchRule
+
+_IP: dict[IpVersion, str] = {4: "ip", 6: "ip6"}
+_FAMILY: dict[IpVersion, str] = {4: "meta nfproto ipv4", 6: "meta nfproto ipv6"}
+_ICMP_VERSION: dict[int | None, IpVersion] = {ICMP: 4, ICMPV6: 6}
+
+
+def conditions(rule: MatchRule, sets: SetTable) -> list[str]:
+    """The nft expressions of which exactly one matches a packet that the rule matches, and none any other packet.
+
+    An empty expression matches everything; an empty list means that no packet can match.
+
+    Args:
+        rule: what to match; its action is not looked at.
+        sets: takes up the sets that the expressions refer to.
+    """
+    versions = [version for version in IP_VERSIONS if _possible(rule, version)]
+    if not versions or _contradicts(rule):
+        return []
+    transports = _transport(rule, sets)
+    addresses = {version: _addresses(rule, version, sets) for version in versions}
+    if len(versions) == len(IP_VERSIONS) and all(texts == [""] for texts in addresses.values()):
+        return transports
+    return [
+        _join(transport, address) if address else _join(_FAMILY[version], transport)
+        for version in versions
+        for address, transport in product(addresses[version], transports)
+    ]
+
+
+def _join(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _contradicts(rule: MatchRule) -> bool:
+    """Whether the rule excludes all that it asks for, in a way that does not depend on the IP version."""
+    excluded_ports = (rule.source.not_ports, rule.destination.not_ports)
+    return (
+        (rule.protocol is not None and rule.protocol == rule.not_protocol)
+        or any(merge_ports(ports) == [ALL_PORTS] for ports in excluded_ports)
+        or (bool(rule.icmp or rule.not_icmp) and not _icmp(rule))
+    )
+
+
+def _possible(rule: MatchRule, version: IpVersion) -> bool:
+    """Whether packets of an IP version can match."""
+    if rule.ip_version not in (None, version):
+        return False
+    if (rule.icmp or rule.not_icmp) and _ICMP_VERSION.get(rule.protocol) != version:
+        return False
+    return _peer_possible(rule.source, version) and _peer_possible(rule.destination, version)
+
+
+def _peer_possible(peer: MatchPeer, version: IpVersion) -> bool:
+    if peer.nets and not nets_of(peer.nets, version):
+        return False
+    return nets_of(peer.not_nets, version) != [EVERYTHING[version]]
+
+
+def _transport(rule: MatchRule, sets: SetTable) -> list[str]:
+    """What is asked of the protocol and its header."""
+    common = _join(
+        _protocol(rule),
+        _ports("th sport", rule.source.ports, rule.source.not_ports, sets),
+        _ports("th dport", rule.destination.ports, rule.destination.not_ports, sets),
+    )
+    return [_join(common, icmp) for icmp in _icmp(rule)]
+
+
+def _protocol(rule: MatchRule) -> str:
+    if rule.protocol is not None:
+        return f"meta l4proto {rule.protocol}"
+    return "" if rule.not_protocol is None else f"meta l4proto != {rule.not_protocol}"
+
+
+def _ports(field: str, ports: tuple[PortRange, ...], not_ports: tuple[PortRange, ...], sets: SetTable) -> str:
+    wanted, excluded = merge_ports(ports), merge_ports(not_ports)
+    return _join(
+        f"{field} {sets.ports(wanted)}" if wanted else "",
+        f"{field} != {sets.ports(excluded)}" if excluded else "",
+    )
+
+
+def _icmp(rule: MatchRule) -> list[str]:
+    """The ways to have the ICMP type and code that are asked for and not those that are excluded."""
+    word = "icmp" if rule.protocol == ICMP else "icmpv6"
+    wanted, excluded = rule.icmp, rule.not_icmp
+    if wanted is None:
+        return [""] if excluded is None else _icmp_except(word, excluded)
+    text = f"{word} type {wanted.type}"
+    if wanted.code is not None:
+        text += f" {word} code {wanted.code}"
+    if excluded is None or excluded.type != wanted.type:
+        return [text]
+    if excluded.code in (None, wanted.code):
+        return []
+    return [text if wanted.code is not None else f"{text} {word} code != {excluded.code}"]
+
+
+def _icmp_except(word: str, excluded: IcmpMatch) -> list[str]:
+    other_type = f"{word} type != {excluded.type}"
+    if excluded.code is None:
+        return [other_type]
+    return [other_type, f"{word} type {excluded.type} {word} code != {excluded.code}"]
+
+
+def _addresses(rule: MatchRule, version: IpVersion, sets: SetTable) -> list[str]:
+    sources = _address(f"{_IP[version]} saddr", rule.source, version, sets)
+    destinations = _address(f"{_IP[version]} daddr", rule.destination, version, sets)
+    return [_join(*pair) for pair in product(sources, destinations)]
+
+
+def _address(field: str, peer: MatchPeer, version: IpVersion, sets: SetTable) -> list[str]:
+    """The ways in which one address can be as the peer asks."""
+    everything = [EVERYTHING[version]]
+    nets, not_nets = nets_of(peer.nets, version), nets_of(peer.not_nets, version)
+    excluded = [sets.nets(not_nets, version)] if not_nets else []
+    for set_id in peer.not_ip_sets:
+        excluded += sets.ip_set(set_id, version)
+    always = _join(
+        f"{field} {sets.nets(nets, version)}" if nets and nets != everything else "",
+        *(f"{field} != {value}" for value in excluded),
+    )
+    members = [[f"{field} {value}" for value in sets.ip_set(set_id, version)] for set_id in peer.ip_sets]
+    return [_join(always, *choice) for choice in product(*members)]

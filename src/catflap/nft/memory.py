@@ -1,0 +1,225 @@
+"""A fake of the kernel's nf_tables for tests and dry runs: it understands just the commands that we generate.
+
+It enforces what the kernel enforces, in the same order: nothing refers to what is missing, nothing in use goes away,
+a transaction happens entirely or not at all. Tests hold it to the real one. It knows no packets and no other table.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from msgspec.structs import replace
+
+from catflap.nft.parse import AddBlock, ChangeElements, DeleteTable, Elements, Remove, parse
+from catflap.nft.port import NftError
+from catflap.nft.ruleset import FAMILY, INTERVAL, TABLE_NAME, Chain, NftSet, RuleSet, VerdictMap
+
+_STRING = re.compile(r'"[^"]*"')
+_REFERENCE = re.compile(r"@(\S+)|(?:jump|goto) (\S+)")
+
+_EMPTY: Mapping[str, dict[str, Any]] = {
+    "set": {"elements": frozenset()},
+    "map": {"elements": {}},
+    "chain": {"rules": ()},
+}
+
+
+class MemoryNft:
+    """A network namespace that holds nothing at first. Implements `Nft`."""
+
+    def __init__(self) -> None:
+        self._table: _Table | None = None
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """What the table holds; no table and an empty table look alike."""
+        table = self._table or _Table()
+        return RuleSet(table.sets, table.maps, table.chains)
+
+    def run(self, commands: str) -> None:
+        """Run nft text as one transaction. See `Nft.run`."""
+        table = self._table and _Table(self._table)
+        for command in parse(commands):
+            if isinstance(command, AddBlock):
+                table = table or _Table()
+                table.add(command)
+            elif table is None:
+                raise NftError("No such file or directory: the table")
+            elif isinstance(command, DeleteTable):
+                table = None
+            elif isinstance(command, ChangeElements):
+                table.change(command)
+            else:
+                table.remove(command)
+        self._table = table
+
+    def list_table(self) -> Mapping[str, Any] | None:
+        """The table as nft's document, without rules. See `Nft.list_table`."""
+        return None if self._table is None else {"nftables": list(self._table.document())}
+
+
+class _Table:
+    """The content of the table, or a copy of another's for the time of a transaction."""
+
+    def __init__(self, other: _Table | None = None) -> None:
+        self.sets: dict[str, NftSet] = dict(other.sets) if other else {}
+        self.maps: dict[str, VerdictMap] = dict(other.maps) if other else {}
+        self.chains: dict[str, Chain] = dict(other.chains) if other else {}
+
+    def add(self, block: AddBlock) -> None:
+        """Chains first, then sets and maps, then rules, as nft does."""
+        for chain in block.chains:
+            old = self.chains.setdefault(chain.name, replace(chain, rules=()))
+            _require(old.hook == chain.hook, "File exists", chain.name)
+        for item in block.sets:
+            _require(self.sets.get(item.name, item).shape == item.shape, "File exists", item.name)
+            self._add_to_set(self.sets.get(item.name, replace(item, elements=frozenset())), item.elements)
+        for table_map in block.maps:
+            _require(
+                self.maps.get(table_map.name, table_map).type == table_map.type, "File exists", table_map.name
+            )
+            self._add_to_map(
+                self.maps.get(table_map.name, replace(table_map, elements={})), table_map.elements
+            )
+        for chain in block.chains:
+            self._add_rules(chain)
+
+    def change(self, command: ChangeElements) -> None:
+        """Add or delete elements."""
+        name, elements = command.name, command.elements
+        _require(name in self.sets or name in self.maps, "No such file or directory", name)
+        if command.verb == "delete":
+            self._delete_elements(name, elements)
+        elif name in self.sets:
+            self._add_to_set(self.sets[name], elements)
+        else:
+            self._add_to_map(self.maps[name], elements)
+
+    def remove(self, command: Remove) -> None:
+        """Flush an object, or delete it if nothing refers to it."""
+        kind, name = command.kind, command.name
+        objects = self._objects(kind)
+        _require(name in objects, "No such file or directory", name)
+        if command.verb == "flush":
+            objects[name] = replace(objects[name], **_EMPTY[kind])
+        else:
+            del objects[name]
+            _require((kind == "chain", name) not in set(self._references()), "Device or resource busy", name)
+
+    def document(self) -> Iterator[dict[str, Any]]:
+        """The objects as nft lists them."""
+        where = {"family": FAMILY, "table": TABLE_NAME}
+        yield {"table": {"family": FAMILY, "name": TABLE_NAME}}
+        for item in self.sets.values():
+            elements = [_element_document(element, item.type) for element in sorted(item.elements)]
+            flags = {"flags": list(item.flags)} if item.flags else {}
+            yield {"set": {**where, "name": item.name, "type": item.type, **flags, "elem": elements}}
+        for table_map in self.maps.values():
+            pairs = [[key, _verdict_document(verdict)] for key, verdict in sorted(table_map.elements.items())]
+            yield {
+                "map": {
+                    **where,
+                    "name": table_map.name,
+                    "type": table_map.type,
+                    "map": "verdict",
+                    "elem": pairs,
+                }
+            }
+        for chain in self.chains.values():
+            hook = chain.hook
+            base = (
+                {"type": hook.type, "hook": hook.hook, "prio": hook.priority, "policy": hook.policy}
+                if hook
+                else {}
+            )
+            yield {"chain": {**where, "name": chain.name, **base}}
+
+    def _objects(self, kind: str) -> dict[str, Any]:
+        kinds: dict[str, dict[str, Any]] = {"set": self.sets, "map": self.maps, "chain": self.chains}
+        return kinds[kind]
+
+    def _add_to_set(self, item: NftSet, elements: Iterable[str]) -> None:
+        changed = replace(item, elements=item.elements | frozenset(elements))
+        _require(
+            INTERVAL not in item.flags or not _overlap(changed.elements), "conflicting intervals", item.name
+        )
+        self.sets[item.name] = changed
+
+    def _add_to_map(self, item: VerdictMap, elements: Elements) -> None:
+        for key, verdict in elements.items():
+            _require(item.elements.get(key, verdict) == verdict, "File exists", key)
+            self._check(verdict)
+        self.maps[item.name] = replace(item, elements={**item.elements, **elements})
+
+    def _delete_elements(self, name: str, elements: Elements) -> None:
+        old: Iterable[str] = (self.sets.get(name) or self.maps[name]).elements
+        _require(set(elements) <= set(old), "No such file or directory", name)
+        if name in self.sets:
+            self.sets[name] = replace(self.sets[name], elements=self.sets[name].elements - set(elements))
+        else:
+            kept = {key: verdict for key, verdict in self.maps[name].elements.items() if key not in elements}
+            self.maps[name] = replace(self.maps[name], elements=kept)
+
+    def _add_rules(self, chain: Chain) -> None:
+        for rule in chain.rules:
+            self._check(rule)
+        old = self.chains[chain.name]
+        self.chains[chain.name] = replace(old, rules=old.rules + chain.rules)
+
+    def _check(self, text: str) -> None:
+        """Everything that a rule or verdict refers to exists."""
+        for is_chain, name in _references(text):
+            found = name in self.chains if is_chain else name in self.sets or name in self.maps
+            _require(found, "No such file or directory", name)
+
+    def _references(self) -> Iterator[tuple[bool, str]]:
+        for chain in self.chains.values():
+            for rule in chain.rules:
+                yield from _references(rule)
+        for item in self.maps.values():
+            for verdict in item.elements.values():
+                yield from _references(verdict)
+
+
+def _require(condition: bool, message: str, name: str) -> None:
+    if not condition:
+        raise NftError(f"{message}: {name}")
+
+
+def _references(text: str) -> Iterator[tuple[bool, str]]:
+    """The sets and maps (False) and the chains (True) that a rule or a verdict names."""
+    for match in _REFERENCE.finditer(_STRING.sub("", text)):
+        yield (False, match[1]) if match[1] else (True, match[2])
+
+
+def _overlap(elements: Iterable[str]) -> bool:
+    spans = sorted(map(_span, elements))
+    return any(before[1] >= after[0] for before, after in pairwise(spans))
+
+
+def _span(element: str) -> tuple[int, int]:
+    """The first and last value of a network, address, port or range of ports."""
+    if "." in element or ":" in element:
+        network = ipaddress.ip_network(element)
+        return int(network.network_address), int(network.broadcast_address)
+    first, _, last = element.partition("-")
+    return int(first), int(last or first)
+
+
+def _element_document(element: str, type_: str) -> Any:
+    if "/" in element:
+        address, _, length = element.partition("/")
+        return {"prefix": {"addr": address, "len": int(length)}}
+    if type_ != "inet_service":
+        return element
+    first, _, last = element.partition("-")
+    return {"range": [int(first), int(last)]} if last else int(first)
+
+
+def _verdict_document(verdict: str) -> dict[str, Any]:
+    word, _, target = verdict.partition(" ")
+    return {word: {"target": target} if target else None}

@@ -1,0 +1,147 @@
+"""What the kernel shall hold, as a value: the sets, verdict maps and chains of the one table `inet catflap`.
+
+Rules are nft text and never looked into. This module must never know policy, and never any table but ours.
+
+The text is made of blocks as ``nft list`` prints them. A rule stands on a line of its own: nft 1.0.6 takes a rule
+directly before a closing brace for a syntax error.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+FAMILY, TABLE_NAME = "inet", "catflap"
+TABLE = f"{FAMILY} {TABLE_NAME}"
+INTERVAL = "interval"  # the flag of a set whose elements may be networks or ranges
+
+
+class NftSet(msgspec.Struct, frozen=True):
+    """A named set. ``elements`` are canonical nft text: ``10.0.0.1``, ``10.0.0.0/8``, ``80``, ``80-90``.
+
+    The elements of an interval set do not overlap. A comment cannot be changed in place, so it is not compared.
+    """
+
+    name: str
+    type: str
+    flags: tuple[str, ...] = ()
+    elements: frozenset[str] = frozenset()
+    comment: str = ""
+
+    @property
+    def shape(self) -> tuple[str, tuple[str, ...]]:
+        """What cannot be changed in place."""
+        return self.type, self.flags
+
+
+class VerdictMap(msgspec.Struct, frozen=True):
+    """A named map from a key, as nft text without quotes, to a verdict (``jump in-eth0``)."""
+
+    name: str
+    type: str
+    elements: Mapping[str, str] = {}
+
+
+class Hook(msgspec.Struct, frozen=True):
+    """Where a base chain meets the packets."""
+
+    hook: str
+    priority: int
+    type: str = "filter"
+    policy: str = "accept"
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """A chain and its rules; a base chain has a hook."""
+
+    name: str
+    rules: tuple[str, ...] = ()
+    hook: Hook | None = None
+
+
+class RuleSet(msgspec.Struct, frozen=True):
+    """All of the table, by name. With nothing in it there shall be no table."""
+
+    sets: Mapping[str, NftSet] = {}
+    maps: Mapping[str, VerdictMap] = {}
+    chains: Mapping[str, Chain] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.sets or self.maps or self.chains)
+
+    def text(self) -> str:
+        """The whole for ``nft -f``, where the table does not exist yet. Empty text for an empty rule set."""
+        return block(self.sets.values(), self.maps.values(), self.chains.values()) if self else ""
+
+
+SetOrMap: TypeAlias = NftSet | VerdictMap
+
+
+def block(sets: Iterable[NftSet], maps: Iterable[VerdictMap], chains: Iterable[Chain]) -> str:
+    """Commands that add the objects to the table and create the table if needed.
+
+    nft takes the chains of a block first, then sets and maps, then the rules: references may point forward.
+    """
+    parts = [
+        *(_set_lines(item) for item in sorted(sets, key=lambda item: item.name)),
+        *(_map_lines(item) for item in maps),
+        *(_chain_lines(item) for item in chains),
+    ]
+    body = "\n".join("".join(f"\t{line}\n" for line in part) for part in parts)
+    return f"table {TABLE} {{\n{body}}}\n"
+
+
+def element_list(item: SetOrMap, keys: Iterable[str]) -> str:
+    """Elements of a set or map in braces, in a stable order that is natural to people."""
+    ordered = sorted(keys, key=_order)
+    if isinstance(item, NftSet):
+        return f"{{ {', '.join(ordered)} }}"
+    return f"{{ {', '.join(f'{quoted(key)} : {item.elements[key]}' for key in ordered)} }}"
+
+
+def quoted(text: str) -> str:
+    """A string of nft. It knows no escapes: whoever builds ``text`` has kept quotes and asterisks out of it."""
+    return f'"{text}"'
+
+
+def _set_lines(item: NftSet) -> list[str]:
+    lines = [f"set {item.name} {{", f"\ttype {item.type}"]
+    if item.flags:
+        lines.append(f"\tflags {','.join(item.flags)}")
+    if item.comment:
+        lines.append(f"\tcomment {quoted(item.comment)}")
+    if item.elements:
+        lines.append(f"\telements = {element_list(item, item.elements)}")
+    return [*lines, "}"]
+
+
+def _map_lines(item: VerdictMap) -> list[str]:
+    lines = [f"map {item.name} {{", f"\ttype {item.type} : verdict"]
+    if item.elements:
+        lines.append(f"\telements = {element_list(item, item.elements)}")
+    return [*lines, "}"]
+
+
+def _chain_lines(item: Chain) -> list[str]:
+    head = [f"chain {item.name} {{"]
+    if item.hook:
+        hook = item.hook
+        head.append(f"\ttype {hook.type} hook {hook.hook} priority {hook.priority}; policy {hook.policy};")
+    return [*head, *(f"\t{rule}" for rule in item.rules), "}"]
+
+
+def _order(element: str) -> tuple[int, bytes, str]:
+    """IPv4 before IPv6, both by address; ports by number; anything else by name."""
+    address = element.partition("/")[0]
+    for rank, family in enumerate((socket.AF_INET, socket.AF_INET6)):
+        try:
+            return rank, socket.inet_pton(family, address), element
+        except OSError:
+            continue
+    port = element.partition("-")[0]
+    if port.isascii() and port.isdigit():
+        return 2, int(port).to_bytes(16), element
+    return 3, b"", element

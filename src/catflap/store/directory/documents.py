@@ -1,0 +1,112 @@
+"""From the bytes of one file to the entries that its documents stand for. Pure: no I/O."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from catflap.model.decoded import Problem
+from catflap.model.v3_documents import DocumentError, document_path
+from catflap.store.directory.safe_yaml import YamlError, load_documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_FILE = 4 << 20  # bytes
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class FileError(ValueError):
+    """The file as a whole cannot be understood. The text says where and why."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """One object: its path in the store and its JSON."""
+
+    path: str
+    value: bytes
+
+
+class FileContent(msgspec.Struct, frozen=True):
+    """The documents of one file, and what is wrong with those that have no place in the store."""
+
+    documents: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def is_policy_file(name: str) -> bool:
+    """Whether a file of this name is read. Hidden files and those that editors leave for a moment are not."""
+    return name.endswith(SUFFIXES) and not name.startswith(".")
+
+
+def parse_file(file: str, data: bytes) -> FileContent:
+    """The content of a file; its name's suffix tells YAML from JSON.
+
+    Lists as other tools export them (kind ``…List`` with ``items``) count as one document for each item.
+
+    Raises:
+        FileError: the file is too large, or not YAML or JSON, with line and column.
+    """
+    if len(data) > MAX_FILE:
+        raise FileError(f"the file has more than {MAX_FILE >> 20} MiB; split it.")
+    values = _load(file, data)
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for number, value in enumerate(_objects(values), start=1):
+        try:
+            documents.append(_document(value))
+        except DocumentError as error:
+            subject = f"document {number} of file {file}"
+            problems.append(Problem(file, subject, error.reasons, raw=_excerpt(value)))
+    return FileContent(tuple(documents), tuple(problems))
+
+
+def _load(file: str, data: bytes) -> list[Any]:
+    if not file.endswith(".json"):
+        try:
+            return load_documents(data)
+        except YamlError as error:
+            raise FileError(f"the file is not valid YAML: {error}.") from error
+    try:
+        return [json.loads(data, object_pairs_hook=_unambiguous)]
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"the file is not valid JSON: {error}.") from error
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"member {double!r} stands twice in one object")
+    return members
+
+
+def _objects(values: list[Any]) -> Iterator[Any]:
+    """The documents, without empty ones, and with lists taken apart."""
+    for value in values:
+        if value is None:  # nothing between two separators, or comments only
+            continue
+        if isinstance(value, dict) and _is_list(value):
+            yield from value["items"]
+        else:
+            yield value
+
+
+def _is_list(value: dict[Any, Any]) -> bool:
+    kind = value.get("kind")
+    return isinstance(kind, str) and kind.endswith("List") and isinstance(value.get("items"), list)
+
+
+def _document(value: Any) -> Document:
+    path = document_path(value)
+    try:
+        return Document(path, json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, ValueError) as error:
+        raise DocumentError((f"the document cannot be written as JSON: {error}.",)) from error
+
+
+def _excerpt(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)

@@ -1,0 +1,118 @@
+"""What all files of the directory mean together. Pure: it is told what was read, and remembers what was good.
+
+A file that cannot be read or understood keeps its last good content: a slip of the pen must not take policy away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from catflap.model.decoded import Problem
+from catflap.model.v3_documents import API_VERSION
+from catflap.store.api import V3_ROOT
+from catflap.store.directory.documents import FileContent, FileError, parse_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+READY_PATH = f"{V3_ROOT}clusterinformations/default"
+READY = msgspec.json.encode(
+    {
+        "kind": "ClusterInformation",
+        "apiVersion": API_VERSION,
+        "metadata": {"name": "default"},
+        "spec": {"datastoreReady": True},
+    }
+)
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One file as it was found: its bytes, or why it could not be read, or neither if it was left alone."""
+
+    real_path: str  # where its bytes are, links resolved
+    data: bytes | None = None
+    reason: str | None = None
+
+
+class _File(msgspec.Struct, frozen=True):
+    """The last bytes seen, the last good content, and what is wrong with the file now."""
+
+    data: bytes | None = None
+    content: FileContent = FileContent()
+    problem: Problem | None = None
+
+
+class View(msgspec.Struct, frozen=True):
+    """All entries and problems, and for each entry the files that it stands in, of which the first counts."""
+
+    entries: Mapping[str, bytes] = {}
+    problems: tuple[Problem, ...] = ()
+    sources: Mapping[str, tuple[str, ...]] = {}
+
+    def changes_from(self, old: View) -> tuple[tuple[str, bytes | None], ...]:
+        """The changes that lead from an older view to this one."""
+        gone = [(path, None) for path in old.entries if path not in self.entries]
+        new = [(path, value) for path, value in self.entries.items() if old.entries.get(path) != value]
+        return (*gone, *new)
+
+
+class Tree:
+    """The files of a directory, by path."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, _File] = {}
+
+    def update(self, readings: Mapping[str, Reading]) -> View:
+        """Take what was read; a file that is not among it is gone, unless its directory could not be listed."""
+        closed = tuple(f"{path}/" for path, reading in readings.items() if reading.reason is not None)
+        files = {path: state for path, state in self._files.items() if path.startswith(closed)}
+        for path, reading in readings.items():
+            files[path] = _revise(path, self._files.get(path, _File()), reading)
+        self._files = files
+        return self._view()
+
+    def content(self, file: str) -> FileContent:
+        """The last good content of a file."""
+        return self._files[file].content
+
+    def _view(self) -> View:
+        entries: dict[str, bytes] = {}
+        sources: dict[str, tuple[str, ...]] = {}
+        problems: list[Problem] = []
+        for file, state in sorted(self._files.items()):
+            if state.problem is not None:
+                problems.append(state.problem)
+            problems.extend(state.content.problems)
+            for document in state.content.documents:
+                others = sources.get(document.path, ())
+                if others:
+                    problems.append(_double(document.path, others[0], file))
+                sources[document.path] = (*others, file)
+                entries.setdefault(document.path, document.value)
+        entries.setdefault(READY_PATH, READY)
+        return View(entries, tuple(problems), sources)
+
+
+def _revise(path: str, old: _File, reading: Reading) -> _File:
+    """What is known of a file after a reading."""
+    if reading.reason is not None:
+        return _File(None, old.content, _problem(path, reading.reason))
+    if reading.data is None or reading.data == old.data:
+        return old
+    try:
+        return _File(reading.data, parse_file(path, reading.data))
+    except FileError as error:
+        return _File(reading.data, old.content, _problem(path, str(error)))
+
+
+def _problem(path: str, reason: str) -> Problem:
+    return Problem(path, f"file {path}", (f"{reason} Its last good content, if any, stays in force.",))
+
+
+def _double(path: str, first: str, second: str) -> Problem:
+    name = path.removeprefix(V3_ROOT)
+    where = f"twice in {first}" if first == second else f"both in {first} and in {second}"
+    reason = f"stands {where}; the first counts. Remove one of them."
+    return Problem(second, f"object {name}", (reason,))

@@ -1,0 +1,203 @@
+"""HTTP requests to one etcd member's v2 API. One client is one set of connections to one member.
+
+It must never use ``stream=true``: etcd drops events from such a stream without a sign.
+"""
+
+from __future__ import annotations
+
+import ssl
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from catflap.store.api import StoreDeniedError, StoreError, StoreUnavailableError
+from catflap.store.etcd2.tree import Answer, Failure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from catflap.store.api import StoreOptions
+
+CONNECT_TIMEOUT = 3.0  # seconds
+CALL_TIMEOUT = 5.0
+LOAD_TIMEOUT = 60.0
+KEY_NOT_FOUND = 100  # error codes of the v2 API
+HISTORY_CLEARED = frozenset({400, 401})
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a member answered: its index and cluster from the headers, and one of the two bodies."""
+
+    index: int
+    cluster_id: str
+    body: Answer | Failure
+
+    @property
+    def missing(self) -> bool:
+        """Whether the answer is that there is no such key."""
+        return isinstance(self.body, Failure) and self.body.error_code == KEY_NOT_FOUND
+
+
+class Etcd2Client:
+    """Connections to one member; as an async context manager they are closed at the end.
+
+    Args:
+        endpoint: host and port.
+        options: TLS files (read now) and credentials.
+        tls: whether to use https.
+    """
+
+    def __init__(self, endpoint: str, options: StoreOptions, *, tls: bool) -> None:
+        self.endpoint = endpoint
+        self._base = f"{'https' if tls else 'http'}://{endpoint}/v2/keys"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls_context(options) if tls else True),
+            auth=None
+            if options.username is None
+            else aiohttp.BasicAuth(options.username, options.password or ""),
+            trust_env=False,
+        )
+
+    async def read(self, path: str, *, recursive: bool = False, seconds: float = CALL_TIMEOUT) -> Reply:
+        """Read a key or directory with a quorum, so that the answer is the newest state."""
+        query = {"quorum": "true", "recursive": "true"} if recursive else {"quorum": "true"}
+        return await self._call("GET", path, query, seconds=seconds)
+
+    async def write(self, path: str, value: str) -> Reply:
+        """Set a key."""
+        return await self._call("PUT", path, {}, form={"value": value})
+
+    async def delete(self, path: str) -> Reply:
+        """Delete a key."""
+        return await self._call("DELETE", path, {})
+
+    async def poll(self, path: str, index: int, patience: float) -> Poll:
+        """Ask for the first event below ``path`` from ``index`` on; the answer's headers come at once.
+
+        Raises:
+            StoreError: the member does not answer.
+        """
+        query = {"wait": "true", "recursive": "true", "waitIndex": str(index)}
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=patience)
+        try:
+            response = await self._session.get(self._url(path, query), timeout=timeout)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unavailable(error) from error
+        return Poll(self, response)
+
+    async def close(self) -> None:
+        """Drop all connections."""
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def receive(self, response: aiohttp.ClientResponse) -> Reply | None:
+        """Read the body of a poll and understand it; None if there is none, or not within the poll's patience.
+
+        Raises:
+            StoreError: the answer is none that a working member with the v2 API gives.
+        """
+        try:
+            body = await response.read()
+        except TimeoutError:
+            return None
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unavailable(error) from error
+        return self._understand(response, body) if body else None  # a member that shuts down may send nothing
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        *,
+        form: dict[str, str] | None = None,
+        seconds: float = CALL_TIMEOUT,
+    ) -> Reply:
+        timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT)
+        url = self._url(path, query)
+        try:
+            async with self._session.request(method, url, data=form, timeout=timeout) as response:
+                return self._understand(response, await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    def _url(self, path: str, query: dict[str, str]) -> URL:
+        return URL(f"{self._base}{quote(path)}", encoded=True).with_query(query)
+
+    def _unavailable(self, error: Exception) -> StoreUnavailableError:
+        reason = str(error) or "no answer in time"
+        return StoreUnavailableError(f"etcd {self.endpoint}: {reason}")
+
+    def _understand(self, response: aiohttp.ClientResponse, body: bytes) -> Reply:
+        if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise StoreDeniedError(
+                f"etcd {self.endpoint}: {body[:200].decode(errors='replace').strip()} (check user name and password)"
+            )
+        kind: type[Answer | Failure] = (
+            Answer if response.status in (HTTPStatus.OK, HTTPStatus.CREATED) else Failure
+        )
+        try:
+            index = int(response.headers.get("X-Etcd-Index", "0"))
+            content = msgspec.json.decode(body, type=kind)
+        except (ValueError, RecursionError) as error:
+            raise self._strange(response.status, body) from error
+        return Reply(index, response.headers.get("X-Etcd-Cluster-Id", ""), content)
+
+    def _strange(self, status: int, body: bytes) -> StoreError:
+        if status == HTTPStatus.NOT_FOUND:
+            return StoreUnavailableError(
+                f"etcd {self.endpoint} has no v2 API: start etcd (up to 3.5) with --enable-v2, "
+                "or use its v3 API (etcd://)"
+            )
+        text = body[:200].decode(errors="replace")
+        return StoreUnavailableError(f"etcd {self.endpoint}: strange answer with status {status}: {text!r}")
+
+
+class Poll:
+    """A poll that the member has accepted or refused, and whose event may be yet to come."""
+
+    def __init__(self, client: Etcd2Client, response: aiohttp.ClientResponse) -> None:
+        self._client = client
+        self._response = response
+        self.accepted = response.status == HTTPStatus.OK
+        self.cluster_id = response.headers.get("X-Etcd-Cluster-Id", "")
+
+    @property
+    def index(self) -> int:
+        """The member's index when the poll began: up to it there is no event to come but the one answered."""
+        return int(self._response.headers.get("X-Etcd-Index", "0"))
+
+    async def answer(self) -> Reply | None:
+        """The event or error, None after the poll's patience."""
+        return await self._client.receive(self._response)
+
+    async def aclose(self) -> None:
+        """Drop the connection of a poll that is not answered yet."""
+        self._response.close()
+
+
+def tls_context(options: StoreOptions) -> ssl.SSLContext:
+    """A TLS context from the files as they are now; without a CA file the system's authorities count.
+
+    Raises:
+        StoreError: a file cannot be read or is not what it should be.
+    """
+    try:
+        context = ssl.create_default_context(cafile=options.ca_file)
+        if options.cert_file is not None:
+            context.load_cert_chain(options.cert_file, options.key_file)
+    except OSError as error:  # SSLError is one
+        files = ", ".join(filter(None, (options.ca_file, options.cert_file, options.key_file)))
+        raise StoreError(f"cannot use the TLS files {files}: {error}") from error
+    return context

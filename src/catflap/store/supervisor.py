@@ -1,0 +1,124 @@
+"""Keeps a follower going over the members of an etcd cluster: failover, back-off, and telling of outages.
+
+What both etcd APIs have in common stands here. It must never give up, never let a short-lived success turn into a
+busy loop, and never report an outage while another member still serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from catflap.store.api import Connected, Disconnected, Snapshot, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from catflap.store.api import StoreEvent
+
+log = logging.getLogger(__name__)
+
+
+class ResyncNeededError(StoreError):
+    """Changes may have been missed: the next session must begin with a snapshot. The text says why."""
+
+
+class Session(Protocol):
+    """Follows the store through one endpoint, and remembers between calls how far it has come."""
+
+    def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
+        """First `Snapshot` or, if nothing was missed since the last call, `Connected`; then `Delta` for ever.
+
+        Raises:
+            ResyncNeededError: everything must be read anew; the endpoint itself is fine.
+            StoreError: this endpoint does not serve (any more).
+        """
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """Times in seconds: how fast is tried again, and when a session counts as a good one."""
+
+    first_delay: float = 0.1
+    longest_delay: float = 5.0
+    stable_after: float = 1.0
+    between_resyncs: float = 1.0
+
+
+DEFAULT_PACE = Pace()
+
+
+class _Retries:
+    """How often endpoints failed in a row, and what the follower was told about it."""
+
+    def __init__(self, endpoints: int, pace: Pace) -> None:
+        self._endpoints = endpoints
+        self._pace = pace
+        self._failures = 0
+        self._last_resync = -pace.between_resyncs
+        self.reported: str | None = None  # the reason of the outage that was reported and is not over
+
+    def failed(self, lasted: float) -> bool:
+        """Count a failed session; whether by now every endpoint has failed."""
+        if lasted >= self._pace.stable_after:
+            self._failures = 0
+        self._failures += 1
+        return self._failures >= self._endpoints
+
+    def delay(self) -> float:
+        """How long to wait: twice as long each round."""
+        rounds = min(self._failures // self._endpoints, 16)
+        longest = min(self._pace.first_delay * 2.0 ** (rounds - 1), self._pace.longest_delay)
+        return spread(longest)
+
+    def resync_delay(self) -> float:
+        """How long to wait before everything is read anew."""
+        now = time.monotonic()
+        wait = max(0.0, self._last_resync + self._pace.between_resyncs - now)
+        self._last_resync = now + wait
+        return wait
+
+
+def spread(seconds: float) -> float:
+    """About ``seconds``, but never the same: a fleet must not do the same thing at the same instant."""
+    return seconds * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, protects nothing
+
+
+async def supervise(
+    endpoints: Sequence[str], session: Session, pace: Pace = DEFAULT_PACE
+) -> AsyncGenerator[StoreEvent, None]:
+    """Follow through one endpoint after the other, in random order, for ever.
+
+    `Disconnected` is reported when every endpoint has failed, and again when the reason changes; `Connected` only
+    after that. Yields what the session yields otherwise.
+    """
+    order = random.sample(endpoints, len(endpoints))
+    retries = _Retries(len(order), pace)
+    position = 0
+    while True:
+        endpoint = order[position % len(order)]
+        started = time.monotonic()
+        try:
+            async with aclosing(session.run(endpoint)) as events:
+                async for event in events:
+                    if not isinstance(event, Connected) or retries.reported is not None:
+                        yield event
+                    if isinstance(event, Connected | Snapshot):
+                        retries.reported = None
+                        log.info("Following the store through %s", endpoint)
+        except ResyncNeededError as error:
+            log.info("Reading everything anew from %s: %s", endpoint, error)
+            await asyncio.sleep(retries.resync_delay())
+        except StoreError as error:
+            log.info("Lost the store at %s: %s", endpoint, error)
+            position += 1
+            if retries.failed(time.monotonic() - started):
+                if retries.reported != str(error):
+                    retries.reported = str(error)
+                    yield Disconnected(str(error))
+                await asyncio.sleep(retries.delay())

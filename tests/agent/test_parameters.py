@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from catflap.agent.parameters import PARAMETERS, WITHOUT_EFFECT
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "expected"),
+    [
+        ("FelixHostname", " my-host ", "my-host"),
+        ("DatastoreType", "EtcdV2", "etcdv2"),
+        ("EtcdAddr", "etcd.example:2379", "etcd.example:2379"),
+        ("EtcdAddr", "[::1]:2379", "[::1]:2379"),
+        ("EtcdScheme", "HTTPS", "https"),
+        ("EtcdEndpoints", "http://a:1, http://b:2/", ("http://a:1", "http://b:2/")),
+        ("EtcdCaFile", "none", None),
+        ("EtcdKeyFile", "/etc/key.pem", "/etc/key.pem"),
+        ("InterfacePrefix", "cali, tap", ("cali", "tap")),
+        ("LogSeverityFile", "Warn", "warn"),
+        ("LogFilePath", "NONE", None),
+    ],
+)
+def test_values(name: str, raw: str, expected: Any) -> None:
+    assert PARAMETERS[name.lower()].parse(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "reason"),
+    [
+        ("DatastoreType", "kubernetes", "must be one of etcdv3, etcdv2, directory"),
+        ("EtcdAddr", "localhost", "must be hostname:port"),
+        ("EtcdAddr", "localhost:http", "must be hostname:port"),
+        ("EtcdAddr", "localhost:70000", "the port must be 1 to 65535"),
+        ("EtcdScheme", "ftp", "must be one of http, https"),
+        ("EtcdEndpoints", "localhost:2379", "must be http://hostname:port"),
+        ("EtcdEndpoints", "http://a:1,https://b:1", "inconsistent protocols"),
+        ("InterfacePrefix", "cali,", "an empty prefix"),
+        ("LogSeverityFile", "loud", "invalid log level"),
+        ("LogFilePath", 5, "expected text"),
+    ],
+)
+def test_bad_values(name: str, raw: object, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        PARAMETERS[name.lower()].parse(raw)
+
+
+def test_the_default_hostname_is_the_systems() -> None:
+    assert PARAMETERS["felixhostname"].default() == socket.gethostname()
+
+
+def test_secrets_are_not_shown() -> None:
+    assert PARAMETERS["etcdpassword"].show("s3cret") == "(hidden)"
+    assert PARAMETERS["etcdpassword"].show(None) is None
+
+
+def test_every_parameter_is_either_effective_or_known_to_have_no_effect() -> None:
+    assert not PARAMETERS.keys() & WITHOUT_EFFECT.keys()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("raw", [None, 5, True, [], {}, [None], "\0", "é" * 1000])
+def test_no_value_raises_anything_but_value_error(name: str, raw: object) -> None:
+    try:
+        PARAMETERS[name].parse(raw)
+    except ValueError as error:
+        assert str(error)  # noqa: PT017  # either outcome is right

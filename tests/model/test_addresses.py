@@ -1,0 +1,79 @@
+"""Canonical text of addresses and networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from catflap.model.addresses import canonical_address, canonical_network
+
+_FOUR_NUMBERS = "IPv4 addresses take four decimal numbers without leading zeros."
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [("192.0.2.1", "192.0.2.1"), ("2001:DB8:0::1", "2001:db8::1"), ("::ffff:192.0.2.1", "::ffff:c000:201")],
+)
+def test_addresses(text: str, canonical: str) -> None:
+    assert canonical_address(text) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "explanation"),
+    [
+        ("", ""),
+        ("host.example", ""),
+        ("192.0.2.1\n", ""),
+        ("10.1", _FOUR_NUMBERS),
+        ("010.0.0.1", _FOUR_NUMBERS),
+        ("3232235777", _FOUR_NUMBERS),
+        ("192.0.2.0/24", "A plain address has no prefix length."),
+        ("fe80::1%eth0", "An address with a zone belongs to one host only."),
+    ],
+)
+def test_not_addresses(text: str, explanation: str) -> None:
+    with pytest.raises(ValueError, match=f"^{explanation}$"):
+        canonical_address(text)
+
+
+def test_an_address_of_the_other_version() -> None:
+    with pytest.raises(ValueError, match=r"It is IPv6, not IPv4\."):
+        canonical_address("2001:db8::1", 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("10.1.2.3", "10.1.2.3/32"),
+        ("10.0.0.0/255.0.0.0", "10.0.0.0/8"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("2001:DB8::1", "2001:db8::1/128"),
+        ("2001:db8::1/32", "2001:db8::/32"),
+    ],
+)
+def test_networks(text: str, canonical: str) -> None:
+    assert canonical_network(text) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "explanation"),
+    [
+        ("", ""),
+        ("10/8", _FOUR_NUMBERS),
+        ("010.0.0.0/8", _FOUR_NUMBERS),
+        ("10.0.0.0/33", "The prefix length is not one."),
+        ("10.0.0.0/", "The prefix length is not one."),
+        ("2001:db8::/129", "The prefix length is not one."),
+        ("10.0.0.0/0.255.255.255", "A wildcard mask is ambiguous: write a prefix length."),
+        ("fe80::1%eth0/64", "An address with a zone belongs to one host only."),
+    ],
+)
+def test_not_networks(text: str, explanation: str) -> None:
+    with pytest.raises(ValueError, match=f"^{explanation}$"):
+        canonical_network(text)
+
+
+def test_a_network_of_the_other_version() -> None:
+    with pytest.raises(ValueError, match=r"It is IPv4, not IPv6\."):
+        canonical_network("10.0.0.0/8", 6)

@@ -1,0 +1,240 @@
+"""Selectors as values: canonical text, equality, matching."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catflap.model.selector import Selector, SelectorError, parse_selector
+
+Labels: TypeAlias = Mapping[str, str]
+Sample: TypeAlias = tuple[str, Callable[[Labels], bool]]  # a text, and a naive evaluation of what it means
+
+LABELS = ("a", "b", "in", "not", "projectcalico.org/x")
+VALUES = ("", "x", "xy", "yx", "'", '"', "ü")
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("", "all()"),
+        (" \t\r\n", "all()"),
+        ("all( )", "all()"),
+        ("global()", "global()"),
+        ("(all())", "all()"),
+        ("a=='x'", 'a == "x"'),
+        ("a=='\"'", "a == '\"'"),
+        ('a  !=\n"x"', 'a != "x"'),
+        ('a in{"z","x" , "z",}', 'a in {"x", "z"}'),
+        ("a in {}", "a in {}"),
+        ('a notin {"x"}', 'a not in {"x"}'),
+        ('a not\tin {"x"}', 'a not in {"x"}'),
+        ('a startswith "s"', 'a starts with "s"'),
+        ('a ends  with "s"', 'a ends with "s"'),
+        ('a contains "s"', 'a contains "s"'),
+        ("has( a )", "has(a)"),
+        ("! has(a)", "!has(a)"),
+        ("!!!has(a)", "!has(a)"),
+        ("!(!has(a))", "has(a)"),
+        ('! a == "b" && c == "d"', '(!a == "b" && c == "d")'),
+        ("has(a)||has(b)&&has(c)", "(has(a) || (has(b) && has(c)))"),
+        ("(has(a) && has(b)) && has(c)", "(has(a) && has(b) && has(c))"),
+        ("has(a) || (has(b) || has(c))", "(has(a) || has(b) || has(c))"),
+        ("!(has(a) && has(b))", "!(has(a) && has(b))"),
+    ],
+)
+def test_canonical_text(text: str, canonical: str) -> None:
+    assert str(parse_selector(text)) == canonical
+    assert str(parse_selector(canonical)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "if_missing", "matching", "other"),
+    [
+        ('a == "x"', False, "x", "y"),
+        ('a != "x"', True, "y", "x"),
+        ('a in {"x", "z"}', False, "z", "y"),
+        ('a not in {"x", "z"}', True, "y", "z"),
+        ('a contains "x"', False, "wxy", "y"),
+        ('a starts with "x"', False, "xy", "yx"),
+        ('a ends with "x"', False, "yx", "xy"),
+        ('!(a == "x")', True, "y", "x"),
+        ('!(a != "x")', False, "x", "y"),
+    ],
+)
+def test_comparisons(text: str, if_missing: bool, matching: str, other: str) -> None:
+    selector = parse_selector(text)
+
+    assert selector.matches({"b": "x"}) is if_missing
+    assert selector.matches({"a": matching})
+    assert not selector.matches({"a": other})
+
+
+@pytest.mark.parametrize("operation", ["contains", "starts with", "ends with"])
+def test_an_empty_substring_needs_the_label(operation: str) -> None:
+    selector = parse_selector(f'a {operation} ""')
+
+    assert selector.matches({"a": ""})
+    assert not selector.matches({})
+
+
+@pytest.mark.parametrize(("text", "expected"), [("all()", True), ("global()", True), ("!all()", False)])
+def test_constants(text: str, expected: bool) -> None:
+    assert parse_selector(text).matches({}) is expected
+
+
+def test_has_is_about_the_name_only() -> None:
+    assert parse_selector("has(a)").matches({"a": ""})
+    assert not parse_selector("has(a)").matches({"b": "a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "required"),
+    [
+        ("all()", {}),
+        ("has(a)", {}),
+        ('a != "x"', {}),
+        ('a not in {"x"}', {}),
+        ('!a == "x"', {}),
+        ('a contains "x"', {}),
+        ('a == "x"', {"a": {"x"}}),
+        ('a in {"x", "y"}', {"a": {"x", "y"}}),
+        ("a in {}", {"a": set()}),
+        ('a == "x" && has(b) && c in {"y"}', {"a": {"x"}, "c": {"y"}}),
+        ('a in {"x", "y"} && a in {"y", "z"}', {"a": {"y"}}),
+        ('a == "x" || a == "y"', {"a": {"x", "y"}}),
+        ('a == "x" || b == "y"', {}),
+        ('(a == "x" && b == "y") || (a == "z" && c == "y")', {"a": {"x", "z"}}),
+    ],
+)
+def test_required_equalities(text: str, required: Mapping[str, set[str]]) -> None:
+    assert parse_selector(text).required_equalities() == required
+
+
+def test_equal_selectors_are_written_differently() -> None:
+    one, other = parse_selector('a=="x"'), parse_selector("( a == 'x' )")
+
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != parse_selector('a == "y"')
+    assert one != 'a == "x"'
+
+
+def test_the_same_text_is_parsed_once() -> None:
+    assert parse_selector("has(cached)") is parse_selector("has(cached)")
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda selector: pickle.loads(pickle.dumps(selector))])  # noqa: S301 - our own pickle
+def test_copies_are_equal_and_work(clone: Callable[[Selector], Selector]) -> None:
+    selector = parse_selector('a == "x" && has(b)')
+
+    assert clone(selector) == selector
+    assert clone(selector).matches({"a": "x", "b": ""})
+
+
+def test_a_selector_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        parse_selector("all()")._text = "has(a)"  # type: ignore[misc]  # that it is refused is the point
+
+
+def test_the_representation_is_an_expression() -> None:
+    assert repr(parse_selector("has(a)")) == "parse_selector('has(a)')"
+
+
+def test_errors_are_value_errors_with_a_position() -> None:
+    with pytest.raises(ValueError, match=r"expected '==' at position 2") as caught:
+        parse_selector("a = 'x'")
+
+    assert isinstance(caught.value, SelectorError)
+    assert caught.value.position == 2
+
+
+def _quoted(value: str) -> str:
+    return f"'{value}'" if '"' in value else f'"{value}"'
+
+
+_labels = st.sampled_from(LABELS)
+_values = st.sampled_from(VALUES)
+_blanks = st.sampled_from(("", " ", "\n", "\t "))
+
+
+@st.composite
+def _comparisons(draw: st.DrawFn) -> Sample:
+    label, value, gap = draw(_labels), draw(_values), draw(_blanks)
+    members = draw(st.lists(_values, max_size=3))
+    braces = "{" + f"{gap},".join(map(_quoted, members)) + "}"
+    samples: list[Sample] = [
+        (f"{label}{gap}=={gap}{_quoted(value)}", lambda labels: label in labels and labels[label] == value),
+        (
+            f"{label}{gap}!={gap}{_quoted(value)}",
+            lambda labels: not (label in labels and labels[label] == value),
+        ),
+        (f"{label} in{gap}{braces}", lambda labels: label in labels and labels[label] in members),
+        (f"{label} not {gap}in{braces}", lambda labels: not (label in labels and labels[label] in members)),
+        (f"{label} contains{gap}{_quoted(value)}", lambda labels: label in labels and value in labels[label]),
+        (
+            f"{label} starts with {_quoted(value)}",
+            lambda labels: label in labels and labels[label][: len(value)] == value,
+        ),
+        (
+            f"{label} endswith {_quoted(value)}",
+            lambda labels: (
+                label in labels and labels[label][max(len(labels[label]) - len(value), 0) :] == value
+            ),
+        ),
+        (f"has({gap}{label}{gap})", lambda labels: label in labels),
+        (f"all({gap})", lambda _labels: True),
+    ]
+    return draw(st.sampled_from(samples))
+
+
+def _combined(inner: st.SearchStrategy[Sample]) -> st.SearchStrategy[Sample]:
+    return st.one_of(
+        st.builds(lambda one, gap: (f"!{gap}({one[0]})", lambda labels: not one[1](labels)), inner, _blanks),
+        st.builds(
+            lambda parts, gap: (
+                f"{gap}&&{gap}".join(f"({text})" for text, _ in parts),
+                lambda labels: all(evaluate(labels) for _, evaluate in parts),
+            ),
+            st.lists(inner, min_size=2, max_size=4),
+            _blanks,
+        ),
+        st.builds(
+            lambda parts: (
+                "||".join(f"({text})" for text, _ in parts),
+                lambda labels: any(evaluate(labels) for _, evaluate in parts),
+            ),
+            st.lists(inner, min_size=2, max_size=4),
+        ),
+    )
+
+
+_samples = st.recursive(_comparisons(), _combined, max_leaves=8)
+_endpoints = st.dictionaries(_labels, _values, max_size=len(LABELS))
+
+
+@settings(max_examples=300, deadline=None)
+@given(sample=_samples, labels=_endpoints)
+def test_matches_like_a_naive_evaluation_and_survives_a_round_trip(sample: Sample, labels: Labels) -> None:
+    text, evaluate = sample
+    selector = parse_selector(text)
+    again = parse_selector(str(selector))
+
+    assert selector.matches(labels) is evaluate(labels)
+    assert again == selector
+    assert again.matches(labels) is selector.matches(labels)
+
+
+@settings(max_examples=300, deadline=None)
+@given(sample=_samples, labels=_endpoints)
+def test_what_matches_meets_the_required_equalities(sample: Sample, labels: Labels) -> None:
+    selector = parse_selector(sample[0])
+
+    if selector.matches(labels):
+        assert all(labels.get(label) in values for label, values in selector.required_equalities().items())

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.nft.host_policies import ADDRESSES, SET_IDS, ip_set_members, match_rules, rule
+from tests.nft.interpreter import Packet, condition_matches, rule_matches
+
+from catflap.model.resources import IcmpMatch, PortRange
+from catflap.nft.match import conditions
+from catflap.nft.ruleset import RuleSet
+from catflap.nft.sets import SetTable, needed_sets, split_ip_set
+from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, MatchRule
+
+_WEB, _MIXED = (
+    IpSet("web", "", frozenset({"10.0.0.1"})),
+    IpSet("mixed", "", frozenset({"10.0.0.1", "172.16.0.0/12"})),
+)
+_FAMILIES = {item.id: split_ip_set(item) for item in (_WEB, _MIXED)}
+
+
+def texts(match: MatchRule) -> list[str]:
+    return conditions(match, SetTable(_FAMILIES))
+
+
+def src(**fields: object) -> MatchRule:
+    return rule(source=MatchPeer(**fields))  # type: ignore[arg-type]  # tests name the fields that matter
+
+
+def ports(*pairs: tuple[int, int]) -> tuple[PortRange, ...]:
+    return tuple(PortRange(*pair) for pair in pairs)
+
+
+def tcp(**fields: object) -> MatchRule:
+    return rule(protocol=6, destination=MatchPeer(**fields))  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (rule(), [""]),
+        (rule(ip_version=4), ["meta nfproto ipv4"]),
+        (rule(ip_version=6), ["meta nfproto ipv6"]),
+        (rule(protocol=6), ["meta l4proto 6"]),
+        (rule(not_protocol=6), ["meta l4proto != 6"]),
+        (rule(protocol=6, not_protocol=17), ["meta l4proto 6"]),
+        (rule(protocol=6, not_protocol=6), []),
+        (src(nets=("10.0.0.0/8",)), ["ip saddr 10.0.0.0/8"]),
+        (src(nets=("10.0.0.1/32",)), ["ip saddr 10.0.0.1"]),
+        (src(nets=("2001:db8::/32",)), ["ip6 saddr 2001:db8::/32"]),
+        (src(nets=("10.0.0.0/8", "fe80::/10")), ["ip saddr 10.0.0.0/8", "ip6 saddr fe80::/10"]),
+        (src(nets=("10.0.0.0/9", "10.128.0.0/9")), ["ip saddr 10.0.0.0/8"]),
+        (src(nets=("0.0.0.0/0",)), ["meta nfproto ipv4"]),
+        (src(nets=("0.0.0.0/0", "::/0")), [""]),
+        (src(not_nets=("10.0.0.0/8",)), ["ip saddr != 10.0.0.0/8", "meta nfproto ipv6"]),
+        (src(not_nets=("0.0.0.0/0",)), ["meta nfproto ipv6"]),
+        (src(not_nets=("0.0.0.0/0", "::/0")), []),
+        (
+            src(nets=("10.0.0.0/8",), not_nets=("10.1.0.0/16",)),
+            ["ip saddr 10.0.0.0/8 ip saddr != 10.1.0.0/16"],
+        ),
+        (src(nets=("10.0.0.0/8",), not_nets=("fe80::/10",)), ["ip saddr 10.0.0.0/8"]),
+        (rule(ip_version=6, source=MatchPeer(nets=("10.0.0.0/8",))), []),
+        (
+            rule(source=MatchPeer(nets=("10.0.0.0/8",)), destination=MatchPeer(nets=("fe80::/10",))),
+            [],
+        ),
+        (src(ip_sets=("web",)), ["ip saddr @addresses4-web", "ip6 saddr @addresses6-web"]),
+        (
+            src(ip_sets=("mixed",)),
+            ["ip saddr @addresses4-mixed", "ip saddr @networks4-mixed", "ip6 saddr @addresses6-mixed"],
+        ),
+        (
+            src(not_ip_sets=("mixed",)),
+            ["ip saddr != @addresses4-mixed ip saddr != @networks4-mixed", "ip6 saddr != @addresses6-mixed"],
+        ),
+        (rule(ip_version=4, destination=MatchPeer(ip_sets=("web",))), ["ip daddr @addresses4-web"]),
+        (tcp(ports=ports((80, 80))), ["meta l4proto 6 th dport 80"]),
+        (tcp(ports=ports((80, 90))), ["meta l4proto 6 th dport 80-90"]),
+        (tcp(ports=ports((80, 85), (86, 90), (82, 83))), ["meta l4proto 6 th dport 80-90"]),
+        (tcp(not_ports=ports((80, 80))), ["meta l4proto 6 th dport != 80"]),
+        (tcp(not_ports=ports((0, 65535))), []),
+        (tcp(ports=ports((1, 9)), not_ports=ports((5, 5))), ["meta l4proto 6 th dport 1-9 th dport != 5"]),
+        (
+            rule(
+                protocol=132,
+                source=MatchPeer(ports=ports((1, 1))),
+                destination=MatchPeer(ports=ports((2, 2))),
+            ),
+            ["meta l4proto 132 th sport 1 th dport 2"],
+        ),
+        (rule(protocol=1), ["meta l4proto 1"]),
+        (rule(protocol=1, icmp=IcmpMatch(8)), ["meta nfproto ipv4 meta l4proto 1 icmp type 8"]),
+        (rule(protocol=58, icmp=IcmpMatch(128)), ["meta nfproto ipv6 meta l4proto 58 icmpv6 type 128"]),
+        (
+            rule(protocol=1, icmp=IcmpMatch(255, 0)),
+            ["meta nfproto ipv4 meta l4proto 1 icmp type 255 icmp code 0"],
+        ),
+        (rule(protocol=1, not_icmp=IcmpMatch(8)), ["meta nfproto ipv4 meta l4proto 1 icmp type != 8"]),
+        (
+            rule(protocol=1, not_icmp=IcmpMatch(3, 1)),
+            [
+                "meta nfproto ipv4 meta l4proto 1 icmp type != 3",
+                "meta nfproto ipv4 meta l4proto 1 icmp type 3 icmp code != 1",
+            ],
+        ),
+        (
+            rule(protocol=1, icmp=IcmpMatch(3), not_icmp=IcmpMatch(3, 1)),
+            ["meta nfproto ipv4 meta l4proto 1 icmp type 3 icmp code != 1"],
+        ),
+        (rule(protocol=1, icmp=IcmpMatch(3, 1), not_icmp=IcmpMatch(3, 1)), []),
+        (rule(protocol=1, icmp=IcmpMatch(3, 1), not_icmp=IcmpMatch(3)), []),
+        (rule(protocol=1, ip_version=6, icmp=IcmpMatch(8)), []),
+    ],
+)
+def test_each_field_has_its_text(match: MatchRule, expected: list[str]) -> None:
+    assert texts(match) == expected
+
+
+def test_several_nets_become_a_set_that_is_named_by_its_content() -> None:
+    table = SetTable({})
+    first = conditions(src(nets=("10.0.0.0/8", "192.168.0.0/16")), table)
+    again = conditions(src(nets=("192.168.0.0/16", "10.0.0.0/8")), table)
+    other = conditions(src(nets=("10.0.0.0/8", "192.168.0.0/17")), table)
+    assert first == again != other
+    assert len(table.needs.values) == 2
+
+
+def test_a_rule_that_matches_nothing_needs_no_sets() -> None:
+    table = SetTable(_FAMILIES)
+    several = ports((1, 1), (3, 3))
+    assert conditions(rule(6, protocol=6, not_protocol=6, destination=MatchPeer(ports=several)), table) == []
+    impossible = MatchPeer(nets=("10.0.0.0/8", "192.168.0.0/16"), not_nets=("0.0.0.0/0",), ip_sets=("web",))
+    assert conditions(rule(source=impossible), table) == []
+    assert not table.needs.values
+    assert not table.needs.ip_sets
+
+
+@st.composite
+def packets_for(draw: st.DrawFn, match: MatchRule) -> Packet:
+    """A packet with a fair chance to match: its fields come from the rule's where it has any."""
+    side = draw(
+        st.sampled_from([[item for item in ADDRESSES if (":" in item) is ipv6] for ipv6 in (False, True)])
+    )
+    protocol = (
+        st.sampled_from([1, 6, 17, 58, 132, 255]) if match.protocol is None else st.just(match.protocol)
+    )
+    edges = [
+        port
+        for peer in (match.source, match.destination)
+        for ports in (*peer.ports, *peer.not_ports)
+        for port in (ports.first, ports.last, max(ports.first - 1, 0))
+    ]
+    header = st.sampled_from([0, 1, 3, 8, 128, 255, *edges])
+    return Packet(
+        draw(st.sampled_from(side)), draw(st.sampled_from(side)), draw(protocol), draw(header), draw(header)
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(match_rules(), st.lists(ip_set_members, min_size=3, max_size=3), st.data())
+def test_exactly_one_condition_matches_the_packets_of_the_rule(
+    match: MatchRule, members: list[frozenset[str]], data: st.DataObject
+) -> None:
+    policy = HostPolicy(
+        ip_sets={name: IpSet(name, "", item) for name, item in zip(SET_IDS, members, strict=True)}
+    )
+    families = {name: split_ip_set(item) for name, item in policy.ip_sets.items()}
+    table = SetTable(families)
+    found = conditions(match, table)
+    sets = RuleSet(sets=needed_sets(table.needs, families))
+    for packet in data.draw(st.lists(packets_for(match), min_size=8, max_size=8)):
+        count = sum(condition_matches(text, sets, packet) for text in found)
+        assert count == (1 if rule_matches(match, packet, policy) else 0)

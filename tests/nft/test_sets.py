@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import ipaddress
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.nft.host_policies import ADDRESSES, ip_set_members, port_ranges
+
+from catflap.model.resources import IpVersion, PortRange
+from catflap.nft.ruleset import NftSet
+from catflap.nft.sets import SetTable, collapse, merge_ports, needed_sets, nets_of, split_ip_set
+from catflap.policy.host_policy import IpSet
+
+
+def test_plain_addresses_and_networks_go_into_sets_of_their_own() -> None:
+    members = frozenset({"10.0.0.1", "10.0.0.2/32", "172.16.0.0/12", "2001:db8::1"})
+    families = split_ip_set(IpSet("s-a", 'role == "web"', members))
+    about = "role == 'web'"
+    assert families[4].addresses == NftSet(
+        "addresses4-s-a", "ipv4_addr", (), frozenset({"10.0.0.1", "10.0.0.2"}), about
+    )
+    assert families[4].networks == NftSet(
+        "networks4-s-a", "ipv4_addr", ("interval",), frozenset({"172.16.0.0/12"}), about
+    )
+    assert families[6].addresses.elements == {"2001:db8::1"}
+    assert families[6].networks is None
+
+
+@given(ip_set_members)
+def test_every_member_address_is_in_exactly_one_set(members: frozenset[str]) -> None:
+    families = split_ip_set(IpSet("s", "", members))
+    for address in ADDRESSES:
+        family = families[6 if ":" in address else 4]
+        elements = [*family.addresses.elements, *(family.networks.elements if family.networks else ())]
+        found = [item for item in elements if _inside(address, item)]
+        assert len(found) == (1 if any(_inside(address, item) for item in members) else 0)
+
+
+def _inside(address: str, net: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(net)
+
+
+@pytest.mark.parametrize(
+    ("nets", "collapsed"),
+    [
+        ([], []),
+        (["10.0.0.1/32"], ["10.0.0.1"]),
+        (["10.0.0.0/9", "10.128.0.0/9"], ["10.0.0.0/8"]),
+        (["10.0.0.0/8", "10.1.0.0/16"], ["10.0.0.0/8"]),
+        (["::/1", "8000::/1"], ["::/0"]),
+        (["2001:db8::/128", "2001:db8::1/128"], ["2001:db8::/127"]),
+    ],
+)
+def test_collapse(nets: list[str], collapsed: list[str]) -> None:
+    assert collapse(nets) == collapsed
+
+
+@pytest.mark.parametrize(("version", "nets"), [(4, ["10.0.0.0/8"]), (6, ["fe80::/10"])])
+def test_only_the_networks_of_one_ip_version(version: IpVersion, nets: list[str]) -> None:
+    assert nets_of(("fe80::/10", "10.0.0.0/8"), version) == nets
+
+
+@given(st.lists(port_ranges, max_size=5), st.integers(0, 65535))
+def test_merged_ports_cover_the_same_ports_without_touching(ranges: list[PortRange], port: int) -> None:
+    merged = merge_ports(ranges)
+    assert any(item.first <= port <= item.last for item in merged) == any(
+        item.first <= port <= item.last for item in ranges
+    )
+    assert all(before.last + 1 < after.first for before, after in pairwise(merged)), (
+        "ranges that touch are one range"
+    )
+
+
+def test_a_set_has_the_flag_interval_only_where_it_needs_it() -> None:
+    table = SetTable({})
+    table.ports([PortRange(80, 80), PortRange(443, 443)])
+    table.ports([PortRange(80, 81), PortRange(443, 443)])
+    table.nets(["10.0.0.1", "10.0.0.3"], 4)
+    table.nets(["10.0.0.1", "10.0.1.0/24"], 4)
+    assert [item.flags for item in table.needs.values.values()] == [(), ("interval",), (), ("interval",)]
+
+
+def test_one_element_is_written_out() -> None:
+    table = SetTable({})
+    assert table.nets(["10.0.0.0/8"], 4) == "10.0.0.0/8"
+    assert table.ports([PortRange(80, 90)]) == "80-90"
+    assert not table.needs.values
+
+
+def test_needed_sets_are_those_of_the_rules_in_the_order_of_names() -> None:
+    families = {"s": split_ip_set(IpSet("s", "", frozenset({"10.0.0.1", "10.1.0.0/16", "fe80::1"})))}
+    table = SetTable(families)
+    table.ports([PortRange(1, 1), PortRange(3, 3)])
+    assert table.ip_set("s", 4) == ["@addresses4-s", "@networks4-s"]
+    names = list(needed_sets(table.needs, families))
+    assert names[:2] == ["addresses4-s", "networks4-s"]
+    assert len(names) == 3
+    assert names[2].startswith("ports-")
