@@ -1,5 +1,6 @@
 # `make help` lists what there is to do.
 .DEFAULT_GOAL := help
+SHELL := bash
 .PHONY: help setup demo test lint format unit e2e bench proto golden clean
 
 STORE ?= dir
@@ -20,7 +21,7 @@ lint:  ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timing 2>&1 | tail -n 4
+	@$(BIN)/lint-imports --no-logo --no-cache | tail -n 1; exit $${PIPESTATUS[0]}
 
 format:  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -104,7 +104,7 @@ def test_many_operands_are_no_nesting() -> None:
 
 
 def test_labels_have_a_greatest_length() -> None:
-    assert parse(f"has({'a' * MAX_LABEL})")
+    assert parse(f"has({'a' * MAX_LABEL})") == Has("a" * MAX_LABEL)
     with pytest.raises(SelectorError, match="label longer than 512 characters at position 4"):
         parse(f"has({'a' * (MAX_LABEL + 1)})")
 

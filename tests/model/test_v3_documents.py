@@ -105,7 +105,7 @@ def test_only_the_metadata_that_matters_is_needed() -> None:
 
 
 def test_bookkeeping_and_status_are_skipped() -> None:
-    metadata = {
+    metadata: dict[str, Any] = {
         "name": "x",
         "uid": "1",
         "creationTimestamp": None,
@@ -167,5 +167,5 @@ def test_refused_documents(value: Any, reasons: tuple[str, ...]) -> None:
 
 
 def test_the_name_in_the_key_is_checked() -> None:
-    with pytest.raises(InvalidObjectError, match="metadata.name: 'a b' is not a name"):
+    with pytest.raises(InvalidObjectError, match=r"metadata\.name: 'a b' is not a name"):
         read({}, "a b")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from catflap.model.resources import (
     ICMP,
@@ -44,7 +46,7 @@ ADDRESSES = (
     "8.8.8.8",
     "2001:db8::1",
     "fe80::1",
-    "::ffff:1.2.3.4",
+    str(ip_address("::ffff:1.2.3.4")),  # in the spelling of this version of Python, which the model's is
 )
 SET_IDS = ("s-a", "s-b", "t-c")
 
@@ -122,9 +124,9 @@ def complete(
 
 
 def _several(items: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
-    """Mostly none: a rule with every field set matches no packet."""
+    """Often none: a rule with every field set matches no packet."""
     none: st.SearchStrategy[tuple[str, ...]] = st.just(())
-    return st.one_of(none, none, none, st.lists(st.sampled_from(items), max_size=3, unique=True).map(tuple))
+    return st.one_of(none, none, st.lists(st.sampled_from(items), max_size=3, unique=True).map(tuple))
 
 
 port_ranges = st.one_of(
@@ -137,16 +139,16 @@ icmp_matches = st.builds(
 )
 
 
+_several_nets, _several_sets = _several(NETS), _several(SET_IDS)
+_address_peers = st.one_of(
+    st.just(MatchPeer()), st.builds(MatchPeer, _several_nets, _several_nets, _several_sets, _several_sets)
+)
+
+
 @st.composite
 def peers(draw: st.DrawFn, *, ports: bool) -> MatchPeer:
-    return MatchPeer(
-        nets=draw(_several(NETS)),
-        not_nets=draw(_several(NETS)),
-        ip_sets=draw(_several(SET_IDS)),
-        not_ip_sets=draw(_several(SET_IDS)),
-        ports=draw(_ports) if ports else (),
-        not_ports=draw(_ports) if ports else (),
-    )
+    peer = draw(_address_peers)
+    return replace(peer, ports=draw(_ports), not_ports=draw(_ports)) if ports else peer
 
 
 @st.composite
@@ -169,7 +171,7 @@ def match_rules(draw: st.DrawFn, number: int = 0) -> MatchRule:
 
 @st.composite
 def rule_lists(draw: st.DrawFn, key: ResourceKey) -> RuleLists:
-    counts = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
+    counts = draw(st.sampled_from([(0, 1), (1, 0), (2, 0), (0, 2), (1, 1), (3, 0)]))
     ingress, egress = ([draw(match_rules(number)) for number in range(count)] for count in counts)
     return lists(key, ingress, egress)
 
@@ -195,7 +197,7 @@ PROFILE_KEYS = (profile_key("p"), profile_key("q"))
 
 @st.composite
 def direction_policies(draw: st.DrawFn) -> DirectionPolicy:
-    keys = draw(st.lists(st.sampled_from(POLICY_KEYS), max_size=4, unique=True))
+    keys = draw(st.lists(st.sampled_from(POLICY_KEYS), max_size=3, unique=True))
     cut = draw(st.integers(0, len(keys)))
     actions = st.sampled_from([Action.DENY, Action.PASS])
     tiers = [
@@ -216,6 +218,9 @@ def host_policies(draw: st.DrawFn) -> HostPolicy:
         InterfacePolicy(name, endpoint(name), draw(direction_policies()), draw(direction_policies()))
         for name in names
     )
-    rules = {key: draw(rule_lists(key)) for key in (*POLICY_KEYS, *PROFILE_KEYS)}
+    steps = [item.direction(direction) for item in interfaces for direction in Direction]
+    policies = {key for step in steps for tier in step.tiers for key in tier.policies}
+    profiles = {step.key for item in steps for step in item.profiles if step.key}
+    rules = {key: draw(rule_lists(key)) for key in sorted(policies | profiles)}
     ip_sets = {name: IpSet(name, f'role == "{name}"', draw(ip_set_members)) for name in SET_IDS}
     return complete(interfaces, rules, ip_sets, draw(failsafes()))

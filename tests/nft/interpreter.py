@@ -10,6 +10,8 @@ import re
 from typing import Literal
 
 import msgspec
+from hypothesis import strategies as st
+from tests.nft.host_policies import ADDRESSES
 
 from catflap.model.resources import ICMP, ICMPV6, Action, Direction, IcmpMatch, PortRange, ip_version_of
 from catflap.nft.ruleset import RuleSet
@@ -30,6 +32,27 @@ class Packet(msgspec.Struct, frozen=True):
     @property
     def version(self) -> int:
         return ip_version_of(self.source)
+
+
+@st.composite
+def packets_for(draw: st.DrawFn, match: MatchRule) -> Packet:
+    """A packet with a fair chance to match: its fields come from the rule's where it has any."""
+    side = draw(
+        st.sampled_from([[item for item in ADDRESSES if (":" in item) is ipv6] for ipv6 in (False, True)])
+    )
+    protocol = (
+        st.sampled_from([1, 6, 17, 58, 132, 255]) if match.protocol is None else st.just(match.protocol)
+    )
+    edges = [
+        port
+        for peer in (match.source, match.destination)
+        for ports in (*peer.ports, *peer.not_ports)
+        for port in (ports.first, ports.last, max(ports.first - 1, 0))
+    ]
+    header = st.sampled_from([0, 1, 3, 8, 128, 255, *edges])
+    return Packet(
+        draw(st.sampled_from(side)), draw(st.sampled_from(side)), draw(protocol), draw(header), draw(header)
+    )
 
 
 # --- what the host policy says ---
@@ -80,7 +103,7 @@ def _in_ranges(port: int, ranges: tuple[PortRange, ...]) -> bool:
 def expected(policy: HostPolicy, interface: str, direction: Direction, packet: Packet) -> Verdict:
     """The verdict on a packet, from the words of the design."""
     steps = next((item for item in policy.interfaces if item.interface == interface), None)
-    if steps is None or packet.state == "established":
+    if steps is None or packet.state in {"established", "related"}:
         return "accept"
     ports = policy.failsafe.inbound if direction is Direction.INGRESS else policy.failsafe.outbound
     if any(_failsafe(port, direction, packet) for port in ports) or _essential(packet):

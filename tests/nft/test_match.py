@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.nft.host_policies import ADDRESSES, SET_IDS, ip_set_members, match_rules, rule
-from tests.nft.interpreter import Packet, condition_matches, rule_matches
+from tests.nft.host_policies import SET_IDS, ip_set_members, match_rules, rule
+from tests.nft.interpreter import condition_matches, packets_for, rule_matches
 
 from catflap.model.resources import IcmpMatch, PortRange
 from catflap.nft.match import conditions
@@ -134,27 +134,6 @@ def test_a_rule_that_matches_nothing_needs_no_sets() -> None:
     assert conditions(rule(source=impossible), table) == []
     assert not table.needs.values
     assert not table.needs.ip_sets
-
-
-@st.composite
-def packets_for(draw: st.DrawFn, match: MatchRule) -> Packet:
-    """A packet with a fair chance to match: its fields come from the rule's where it has any."""
-    side = draw(
-        st.sampled_from([[item for item in ADDRESSES if (":" in item) is ipv6] for ipv6 in (False, True)])
-    )
-    protocol = (
-        st.sampled_from([1, 6, 17, 58, 132, 255]) if match.protocol is None else st.just(match.protocol)
-    )
-    edges = [
-        port
-        for peer in (match.source, match.destination)
-        for ports in (*peer.ports, *peer.not_ports)
-        for port in (ports.first, ports.last, max(ports.first - 1, 0))
-    ]
-    header = st.sampled_from([0, 1, 3, 8, 128, 255, *edges])
-    return Packet(
-        draw(st.sampled_from(side)), draw(st.sampled_from(side)), draw(protocol), draw(header), draw(header)
-    )
 
 
 @settings(max_examples=300, deadline=None)

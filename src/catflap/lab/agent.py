@@ -93,14 +93,13 @@ class AgentProcess:
             if match := re.search(pattern, self.log()):
                 return match
             if ended:
-                raise AgentError(
-                    f"the agent ended with exit status {self._started().returncode}:\n{self.log()}"
-                )
+                status, stderr = self.wait()
+                raise AgentError(f"the agent ended with exit status {status}:\n{self.log()}{stderr}")
             if time.monotonic() > deadline:
                 raise AgentError(f"the agent did not log {pattern!r} in {timeout:g} s but:\n{self.log()}")
             time.sleep(POLL_INTERVAL)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._started().send_signal(number)
 

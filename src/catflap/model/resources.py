@@ -45,7 +45,7 @@ class Action(enum.StrEnum):
 
     ALLOW = "Allow"
     DENY = "Deny"
-    PASS = "Pass"  # leave this tier (in a profile: this profile)
+    PASS = "Pass"  # noqa: S105  # not a password: leave this tier (in a profile: this profile)
     LOG = "Log"  # log and go on with the next rule
 
 

@@ -13,10 +13,9 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from catflap.model import V1_ROOT as V1_ROOT
+from catflap.model import V3_ROOT as V3_ROOT
 from catflap.model.decoded import Problem
-
-V1_ROOT = "/calico/v1/"
-V3_ROOT = "/calico/resources/v3/projectcalico.org/"
 
 
 class StoreError(Exception):

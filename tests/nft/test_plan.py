@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from msgspec.structs import replace
+from tests.nft.host_policies import host_policies
+
+from catflap.nft.compile import compile_policy
+from catflap.nft.memory import MemoryNft
+from catflap.nft.plan import Existing, plan
+from catflap.nft.read import existing
+from catflap.nft.ruleset import Chain, Hook, NftSet, RuleSet, VerdictMap
+from catflap.policy.host_policy import HostPolicy
+
+_HOOK = Hook("input", -5)
+
+
+def rule_set(
+    addresses: tuple[str, ...] = ("10.0.0.1",),
+    rules: tuple[str, ...] = ("drop",),
+    flags: tuple[str, ...] = (),
+) -> RuleSet:
+    """A small one: a base chain, a map, the chain of an interface, and a set that it refers to."""
+    return RuleSet(
+        {"s": NftSet("s", "ipv4_addr", flags, frozenset(addresses))},
+        {"m": VerdictMap("m", "ifname", {"eth0": "jump in-eth0"})},
+        {
+            "input": Chain("input", ("iifname vmap @m",), _HOOK),
+            "in-eth0": Chain("in-eth0", ("ip saddr @s accept", *rules)),
+        },
+    )
+
+
+def changes(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
+    return plan(Existing.of(old), new)
+
+
+def test_nothing_changed() -> None:
+    assert changes(rule_set(), rule_set()) == ()
+    assert changes(RuleSet(), RuleSet()) == ()
+
+
+def test_a_first_install_fills_sets_then_writes_chains_then_attaches() -> None:
+    fill, switch, attach = changes(RuleSet(), rule_set())
+    assert "set s {" in fill
+    assert "chain" not in fill
+    assert "chain in-eth0 {" in switch
+    assert "map m {" in switch
+    assert "hook" not in switch
+    assert attach.splitlines()[1:3] == [
+        "\tchain input {",
+        "\t\ttype filter hook input priority -5; policy accept;",
+    ]
+
+
+def test_the_end_of_all_policy_deletes_the_table() -> None:
+    assert changes(rule_set(), RuleSet()) == ("delete table inet catflap\n",)
+    assert plan(Existing(present=True), RuleSet()) == ("delete table inet catflap\n",)
+
+
+def test_elements_change_in_place() -> None:
+    assert changes(rule_set(("10.0.0.1", "10.0.0.2")), rule_set(("10.0.0.2", "10.0.0.3"))) == (
+        "delete element inet catflap s { 10.0.0.1 }\nadd element inet catflap s { 10.0.0.3 }\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "flags", "flush"), [(1001, ("interval",), True), (1000, ("interval",), False), (1001, (), False)]
+)
+def test_only_deleting_from_a_large_interval_set_writes_it_anew(
+    size: int, flags: tuple[str, ...], flush: bool
+) -> None:
+    addresses = tuple(f"10.0.{index // 256}.{index % 256}" for index in range(size))
+    (text,) = changes(rule_set(addresses, flags=flags), rule_set(addresses[1:], flags=flags))
+    assert text.startswith("flush set inet catflap s\nadd element" if flush else "delete element")
+    assert (addresses[-1] in text) is flush
+    (text,) = changes(rule_set(addresses[1:], flags=flags), rule_set(addresses, flags=flags))
+    assert text == "add element inet catflap s { 10.0.0.0 }\n"
+
+
+def test_a_changed_chain_is_flushed_and_written_in_one_transaction() -> None:
+    (text,) = changes(rule_set(), rule_set(rules=("accept",)))
+    assert text.startswith("flush chain inet catflap in-eth0\ntable inet catflap {\n\tchain in-eth0 {\n")
+    assert text.count("chain ") == 2
+
+
+def test_a_new_set_is_there_before_and_an_old_one_goes_after_the_rules_change() -> None:
+    old = rule_set()
+    chains = {**old.chains, "in-eth0": Chain("in-eth0", ("ip saddr @t accept",))}
+    new = RuleSet({"t": NftSet("t", "ipv4_addr")}, old.maps, chains)
+    fill, switch, sweep = changes(old, new)
+    assert "set t {" in fill
+    assert "@t" in switch
+    assert sweep == "delete set inet catflap s\n"
+
+
+def test_an_interface_that_goes_leaves_the_map_before_its_chain_goes() -> None:
+    new = rule_set()
+    eth1 = {"eth1": "jump in-eth1"}
+    old = replace(
+        new,
+        maps={"m": VerdictMap("m", "ifname", {**new.maps["m"].elements, **eth1})},
+        chains={**new.chains, "in-eth1": Chain("in-eth1", ("drop",))},
+    )
+    switch, sweep = changes(old, new)
+    assert switch == 'delete element inet catflap m { "eth1" : jump in-eth1 }\n'
+    assert sweep == "flush chain inet catflap in-eth1\ndelete chain inet catflap in-eth1\n"
+
+
+def test_where_rules_are_unknown_every_chain_is_written_but_no_set() -> None:
+    desired = rule_set()
+    (text,) = plan(replace(Existing.of(desired), rules={}), desired)
+    assert text.startswith("flush chain inet catflap input\nflush chain inet catflap in-eth0\ntable")
+    assert "set s" not in text
+
+
+_CLASHES = {
+    "set of another type": {"sets": {"s": NftSet("s", "ipv6_addr", (), frozenset({"fe80::1"}))}},
+    "set with other flags": {"sets": {"s": NftSet("s", "ipv4_addr", ("interval",))}},
+    "map instead of a set": {"sets": {}, "maps": {"s": VerdictMap("s", "ifname")}},
+    "set instead of a map": {"maps": {}, "sets": {"m": NftSet("m", "ipv4_addr")}},
+    "map of another type": {"maps": {"m": VerdictMap("m", "ipv4_addr")}},
+    "chain with another hook": {"chains": {"input": Chain("input", (), Hook("output", -5))}},
+}
+
+
+@pytest.mark.parametrize("foreign", _CLASHES.values(), ids=_CLASHES)
+def test_what_cannot_be_changed_in_place_is_replaced_in_one_transaction(foreign: dict[str, object]) -> None:
+    nft = MemoryNft()
+    nft.run(RuleSet(**foreign).text())  # type: ignore[arg-type]  # the fields of the table above
+    desired = rule_set()
+    (text,) = plan(existing(nft.list_table()), desired)
+    nft.run(text)
+    assert nft.rule_set == desired
+
+
+def _run(nft: MemoryNft, old: Existing, new: RuleSet) -> None:
+    for commands in plan(old, new):
+        nft.run(commands)
+
+
+@settings(max_examples=150, deadline=None)
+@given(host_policies(), host_policies())
+def test_any_change_ends_as_a_fresh_install(first: HostPolicy, second: HostPolicy) -> None:
+    old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
+    nft = MemoryNft()
+    _run(nft, Existing.of(RuleSet()), old)
+    _run(nft, Existing.of(old), new)
+    assert nft.rule_set == new
+    assert (nft.list_table() is None) == (not new)
+
+
+@settings(max_examples=100, deadline=None)
+@given(host_policies(), host_policies())
+def test_any_table_can_be_taken_over(first: HostPolicy, second: HostPolicy) -> None:
+    old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
+    nft = MemoryNft()
+    _run(nft, Existing.of(RuleSet()), old)
+    _run(nft, existing(nft.list_table()), new)
+    assert nft.rule_set == new
+
+
+@settings(max_examples=50, deadline=None)
+@given(host_policies(), host_policies())
+def test_base_chains_stay_while_there_is_policy(first: HostPolicy, second: HostPolicy) -> None:
+    old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
+    if old and new:
+        assert not any("hook" in text or "delete table" in text for text in changes(old, new))

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from catflap.lab.etcd import EtcdServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def shared_etcd() -> Iterator[EtcdServer]:
+    with EtcdServer() as server:
+        yield server
+
+
+@pytest.fixture
+def etcd(shared_etcd: EtcdServer) -> EtcdServer:
+    """A running etcd without keys, which the test leaves running. Both APIs' keys are apart."""
+    shared_etcd.etcdctl("del", "--prefix", "/calico")
+    if shared_etcd.etcdctl("ls", "/", api=2):
+        shared_etcd.etcdctl("rm", "--recursive", "/calico", api=2)
+    return shared_etcd
+
+
+@pytest.fixture
+def own_etcd() -> Iterator[EtcdServer]:
+    """An etcd for a test that ends or damages it."""
+    with EtcdServer() as server:
+        yield server

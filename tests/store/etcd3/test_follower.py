@@ -1,0 +1,179 @@
+"""What a misbehaving or changed server leads to; ordinary faults of a real etcd are in test_store.py."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from grpc import StatusCode
+from tests.store.etcd3.fake_etcd import Abort, End, FakeEtcd, answer, put
+from tests.store.following import Following
+
+from catflap.store.api import Connected, Delta, Disconnected, Snapshot, StoreOptions
+from catflap.store.etcd3 import Etcd3Store
+from catflap.store.etcd3 import etcd_pb2 as pb
+from catflap.store.etcd3.follower import RANGE_END, RANGE_START, Tuning
+from catflap.store.supervisor import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+HASTE = Pace(first_delay=0.01, longest_delay=0.02, between_resyncs=0.0)
+
+
+@asynccontextmanager
+async def followed(server: FakeEtcd, tuning: Tuning = Tuning()) -> AsyncIterator[Following]:  # noqa: B008 - frozen
+    store = Etcd3Store([server.endpoint], StoreOptions(), tuning=tuning, pace=HASTE)
+    try:
+        yield Following(store.follow())
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeEtcd]:
+    async with FakeEtcd() as server:
+        yield server
+
+
+async def test_one_watch_covers_both_trees_and_nothing_beside(server: FakeEtcd) -> None:
+    server.entries = dict.fromkeys(
+        [b"/calico/felix/v1/x", RANGE_START + b"x", b"/calico/v1/x", b"/calico/v10"], b""
+    )
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        server.scripts = [[server.created(), answer(put(11, "a"))]]
+        await follower.next(Delta)
+    assert set(follower.entries) == {"/calico/resources/v3/x", "/calico/v1/x", "/calico/v1/a"}
+    (watch,) = server.watches
+    assert (watch.key, watch.range_end, watch.start_revision) == (RANGE_START, RANGE_END, 11)
+    assert watch.fragment
+    assert watch.progress_notify
+
+
+async def test_a_load_in_pages_is_one_snapshot_of_one_revision(server: FakeEtcd) -> None:
+    server.entries = {f"/calico/v1/{number}".encode(): b"v" for number in range(25)}
+    async with followed(server, Tuning(page=10)) as follower:
+        await follower.next(Snapshot)
+    assert len(follower.entries) == 25
+    assert [read.revision for read in server.reads if read.limit] == [10, 10, 10]
+
+
+async def test_pages_that_are_too_large_are_halved(server: FakeEtcd) -> None:
+    def refuse(request: pb.RangeRequest) -> None:
+        if request.limit > 3:
+            raise Abort(StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 3)")
+
+    server.entries = {f"/calico/v1/{number}".encode(): b"v" for number in range(5)}
+    server.on_range = refuse
+    async with followed(server, Tuning(page=10)) as follower:
+        await follower.next(Snapshot)
+    assert len(follower.entries) == 5
+
+
+async def test_history_compacted_while_loading_begins_the_load_anew(server: FakeEtcd) -> None:
+    def compact(request: pb.RangeRequest) -> None:
+        if request.limit and not any(read.limit for read in server.reads[:-1]):
+            raise Abort(StatusCode.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted")
+
+    server.on_range = compact
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+    assert follower.count(Disconnected) == 0
+
+
+@pytest.mark.parametrize("fault", [End(), Abort(StatusCode.UNAVAILABLE, "etcdserver: no leader")])
+async def test_a_stream_that_ends_is_taken_up_after_the_last_whole_revision(
+    server: FakeEtcd, fault: End | Abort
+) -> None:
+    half = answer(put(11, "a"), put(12, "b"), fragment=True)
+    server.scripts = [[server.created(), half, fault], [server.created(), answer(put(12, "b"), put(12, "c"))]]
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        server.revision = 12
+        await follower.until(lambda seen: "/calico/v1/c" in seen.entries)
+    assert [watch.start_revision for watch in server.watches] == [11, 12]
+    assert follower.changed_paths() == ["/calico/v1/a", "/calico/v1/b", "/calico/v1/c"]
+    assert [type(event) for event in follower.events] == [Snapshot, Delta, Disconnected, Connected, Delta]
+
+
+@pytest.mark.parametrize(("watch_id", "resumed_at"), [(0, 21), (-1, 11)])
+async def test_only_progress_of_the_watch_itself_counts(
+    server: FakeEtcd, watch_id: int, resumed_at: int
+) -> None:
+    progress = pb.WatchResponse(header=pb.ResponseHeader(revision=20), watch_id=watch_id)
+    server.scripts = [[server.created(), progress, End()]]
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        server.revision = 20
+        await follower.until(lambda seen: seen.count(Connected) == 1)
+    assert server.watches[-1].start_revision == resumed_at
+
+
+async def test_a_refused_watch_is_an_outage_that_names_the_permission(server: FakeEtcd) -> None:
+    refused = pb.WatchResponse(
+        header=server.header, created=True, canceled=True, cancel_reason="permission denied"
+    )
+    server.scripts = [[refused]]
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        outage = await follower.next(Disconnected)
+        await follower.next(Connected)
+    assert "permission denied" in outage.reason
+    assert "/calico/resources/v3/ to /calico/v10" in outage.reason
+
+
+async def test_compacted_history_leads_to_a_snapshot(server: FakeEtcd) -> None:
+    server.scripts = [[server.created(), pb.WatchResponse(canceled=True, compact_revision=50)]]
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        server.entries = {b"/calico/v1/new": b"1"}
+        await follower.next(Snapshot)
+    assert "/calico/v1/new" in follower.entries
+
+
+async def test_an_answer_too_large_to_receive_leads_to_a_snapshot(server: FakeEtcd) -> None:
+    server.scripts = [
+        [server.created(), Abort(StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max")]
+    ]
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        await follower.next(Snapshot)
+
+
+@pytest.mark.parametrize("changed", ["revision", "cluster_id", "raft_term"])
+async def test_another_history_after_a_reconnection_leads_to_a_snapshot(
+    server: FakeEtcd, changed: str
+) -> None:
+    server.scripts = [[server.created(), End()]]
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        setattr(server, changed, getattr(server, changed) - 1)
+        await follower.until(lambda seen: seen.count(Snapshot) == 2)
+    assert follower.count(Connected) == 0
+
+
+async def test_another_history_behind_a_silent_watch_leads_to_a_snapshot(server: FakeEtcd) -> None:
+    async with followed(server, Tuning(idle=0.02)) as follower:
+        await follower.next(Snapshot)
+        server.revision = 3
+        await follower.next(Snapshot)
+
+
+async def test_a_silent_watch_is_dropped_when_the_server_does_not_serve_reads(server: FakeEtcd) -> None:
+    def no_leader(_request: pb.RangeRequest) -> None:
+        raise Abort(StatusCode.UNAVAILABLE, "etcdserver: no leader")
+
+    async with followed(server, Tuning(idle=0.02)) as follower:
+        await follower.next(Snapshot)
+        server.on_range = no_leader
+        assert "no leader" in (await follower.next(Disconnected)).reason
+
+
+async def test_everything_is_read_anew_now_and_then(server: FakeEtcd) -> None:
+    async with followed(server, Tuning(idle=0.01, reload_after=0.05)) as follower:
+        await follower.next(Snapshot)
+        server.entries = {b"/calico/v1/unseen": b"1"}
+        await follower.next(Snapshot)
+    assert "/calico/v1/unseen" in follower.entries

@@ -1,0 +1,392 @@
+"""The v3 store against a real etcd: faults, bursts, permissions, and writes whose answer is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.store.following import Following
+
+from catflap.lab.etcd import EtcdServer, cluster, free_port
+from catflap.store import (
+    Connected,
+    Delta,
+    Disconnected,
+    Snapshot,
+    StoreDeniedError,
+    StoreError,
+    StoreOptions,
+    StoreUnavailableError,
+)
+from catflap.store.etcd3 import Etcd3Store
+from catflap.store.etcd3 import etcd_pb2 as pb
+from catflap.store.etcd3.connection import Connection, Login
+from catflap.store.etcd3.follower import Etcd3Session, Tuning
+from catflap.store.supervisor import ResyncNeededError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from catflap.store import StoreEvent
+
+MEBIBYTE = 1 << 20
+
+
+@pytest.fixture
+async def store(etcd: EtcdServer) -> AsyncIterator[Etcd3Store]:
+    store = Etcd3Store([etcd.endpoint], StoreOptions())
+    yield store
+    await store.close()
+
+
+@asynccontextmanager
+async def following(
+    *servers: EtcdServer,
+    options: StoreOptions = StoreOptions(),
+    tuning: Tuning = Tuning(),  # noqa: B008 - frozen
+) -> AsyncIterator[tuple[Etcd3Store, Following]]:
+    store = Etcd3Store([server.endpoint for server in servers], options, tuning=tuning)
+    try:
+        yield store, Following(store.follow())
+    finally:
+        await store.close()
+
+
+def session_of(server: EtcdServer) -> Etcd3Session:
+    login = Login(StoreOptions())
+    return Etcd3Session(lambda endpoint: Connection(endpoint, login, None))
+
+
+async def first_of(session: Etcd3Session, server: EtcdServer) -> StoreEvent:
+    """What a new session begins with."""
+    async with aclosing(session.run(server.endpoint)) as events:
+        return await anext(events)
+
+
+# Faults of the server
+
+
+@pytest.mark.parametrize("crash", [True, False], ids=["SIGKILL", "SIGTERM"])
+async def test_a_restart_loses_nothing_and_repeats_nothing(own_etcd: EtcdServer, crash: bool) -> None:
+    async with following(own_etcd) as (store, follower):
+        await follower.next(Snapshot)
+        for number in range(20):
+            await store.write([(f"/calico/v1/{number:03}", b"before")])
+        (own_etcd.kill if crash else own_etcd.stop)()
+        await follower.until(lambda seen: seen.count(Disconnected) == 1)
+        with pytest.raises(StoreUnavailableError):
+            await store.write([("/calico/v1/lost", b"x")])
+        own_etcd.start()
+        for number in range(20, 40):
+            await store.write([(f"/calico/v1/{number:03}", b"after")])
+        await follower.until(lambda seen: "/calico/v1/039" in seen.entries)
+    assert follower.changed_paths() == [f"/calico/v1/{number:03}" for number in range(40)]
+    assert (follower.count(Snapshot), follower.count(Connected)) == (1, 1)
+
+
+async def test_etcd_may_come_up_after_its_followers() -> None:
+    port = free_port()
+    store = Etcd3Store([f"127.0.0.1:{port}"], StoreOptions())
+    follower = Following(store.follow())
+    assert "refused" in (await follower.next(Disconnected)).reason
+    with EtcdServer(port=port) as server:
+        server.etcdctl("put", "/calico/v1/Ready", "true")
+        await follower.until(lambda seen: "/calico/v1/Ready" in seen.entries)
+        await store.close()
+
+
+async def test_a_wiped_store_leads_to_a_snapshot(own_etcd: EtcdServer) -> None:
+    async with following(own_etcd) as (store, follower):
+        await follower.next(Snapshot)
+        for number in range(20):
+            await store.write([(f"/calico/v1/{number}", b"old")])
+        await follower.until(lambda seen: len(seen.entries) == 20)
+        own_etcd.kill()
+        own_etcd.wipe()
+        own_etcd.start()
+        await store.write([("/calico/v1/new", b"new")])
+        await follower.until(lambda seen: "/calico/v1/new" in seen.entries)
+    assert dict(follower.entries) == {"/calico/v1/new": b"new"}
+
+
+async def test_history_compacted_while_away_leads_to_a_snapshot(etcd: EtcdServer, store: Etcd3Store) -> None:
+    session = session_of(etcd)
+    await first_of(session, etcd)
+    await store.write([("/calico/v1/a", b"1")])
+    revision = await store.write([("/calico/v1/b", b"1")])
+    etcd.etcdctl("compact", str(revision))
+    with pytest.raises(ResyncNeededError, match="compacted"):
+        await first_of(session, etcd)
+    snapshot = await first_of(session, etcd)
+    assert isinstance(snapshot, Snapshot)
+    assert set(snapshot.entries) == {"/calico/v1/a", "/calico/v1/b"}
+
+
+async def test_history_compacted_up_to_the_next_revision_is_enough(
+    etcd: EtcdServer, store: Etcd3Store
+) -> None:
+    session = session_of(etcd)
+    await first_of(session, etcd)
+    etcd.etcdctl("compact", str(await store.write([("/calico/v1/a", b"1")])))
+    async with aclosing(session.run(etcd.endpoint)) as events:
+        assert isinstance(await anext(events), Connected)
+        delta = await anext(events)
+    assert isinstance(delta, Delta)
+    assert delta.changes == (("/calico/v1/a", b"1"),)
+
+
+async def test_a_frozen_server_is_noticed_and_taken_up_again(own_etcd: EtcdServer) -> None:
+    async with following(own_etcd, tuning=Tuning(idle=0.1)) as (store, follower):
+        await follower.next(Snapshot)
+        own_etcd.freeze()
+        await follower.next(Disconnected)
+        own_etcd.thaw()
+        await follower.until(lambda seen: seen.count(Connected) == 1)
+        await store.write([("/calico/v1/a", b"1")])
+        await follower.next(Delta)
+
+
+@pytest.fixture
+def members() -> Iterator[list[EtcdServer]]:
+    members = cluster(3)
+    yield members
+    for member in members:
+        member.close()
+
+
+async def test_a_cluster_survives_its_members(members: list[EtcdServer]) -> None:
+    async with following(*members) as (store, all_members), following(members[0]) as (_, one_member):
+        await all_members.next(Snapshot)
+        await one_member.next(Snapshot)
+        members[0].kill()
+        await one_member.next(Disconnected)
+        await write_persistently(store, "/calico/v1/while-away")
+        members[0].start()
+        await write_persistently(store, "/calico/v1/afterwards")
+        for follower in (all_members, one_member):
+            await follower.until(lambda seen: "/calico/v1/afterwards" in seen.entries)
+            assert follower.changed_paths() == ["/calico/v1/while-away", "/calico/v1/afterwards"]
+            assert follower.count(Snapshot) == 1
+    assert all_members.count(Disconnected) == 0
+
+
+async def write_persistently(store: Etcd3Store, path: str) -> None:
+    """Write once through an election: nothing that may have been done is repeated."""
+    async with asyncio.timeout(10):
+        while await store_value(store, path) is None:
+            try:
+                await store.write([(path, b"x")])
+            except StoreUnavailableError:
+                continue
+
+
+async def store_value(store: Etcd3Store, path: str) -> bytes | None:
+    try:
+        return await store.get(path)
+    except StoreUnavailableError:
+        return None
+
+
+# Sizes and shapes
+
+
+async def test_a_burst_of_2000_changes_arrives_whole_and_in_order(
+    etcd: EtcdServer, store: Etcd3Store
+) -> None:
+    follower = Following(store.follow())
+    await follower.next(Snapshot)
+    login = Login(StoreOptions())
+    async with Connection(etcd.endpoint, login, None) as connection:
+        for number in range(2000):
+            put = pb.PutRequest(key=f"/calico/v1/{number:04}".encode(), value=b"x" * 100)
+            await connection.transact(pb.TxnRequest(success=[pb.RequestOp(request_put=put)]))
+    await follower.until(lambda seen: len(seen.entries) == 2000)
+    assert follower.changed_paths() == [f"/calico/v1/{number:04}" for number in range(2000)]
+
+
+async def test_catching_up_on_many_megabytes_keeps_revisions_whole(
+    etcd: EtcdServer, store: Etcd3Store
+) -> None:
+    session = session_of(etcd)
+    await first_of(session, etcd)
+    for number in range(12):
+        await store.write([(f"/calico/v1/{number:02}/{part}", b"x" * (MEBIBYTE // 10)) for part in range(10)])
+    follower = Following(session.run(etcd.endpoint))
+    await follower.until(lambda seen: len(seen.entries) == 120)
+    deltas = [event for event in follower.events if isinstance(event, Delta)]
+    assert len(deltas) > 1  # it came in fragments
+    assert all(len(delta.changes) % 10 == 0 for delta in deltas)
+    assert len(follower.changed_paths()) == 120
+
+
+async def test_a_recursive_deletion_is_one_delta(etcd: EtcdServer, store: Etcd3Store) -> None:
+    await store.write([(f"/calico/v1/host/{number}", b"x") for number in range(100)])
+    follower = Following(store.follow())
+    await follower.next(Snapshot)
+    etcd.etcdctl("del", "--prefix", "/calico/v1/host/")
+    assert len((await follower.next(Delta)).changes) == 100
+    assert follower.entries == {}
+
+
+async def test_a_key_that_is_no_text_disturbs_nobody(etcd: EtcdServer, store: Etcd3Store) -> None:
+    follower = Following(store.follow())
+    await follower.next(Snapshot)
+    async with Connection(etcd.endpoint, Login(StoreOptions()), None) as connection:
+        put = pb.PutRequest(key=b"/calico/v1/\xff\xfe", value=b"\x00\xff")
+        await connection.transact(pb.TxnRequest(success=[pb.RequestOp(request_put=put)]))
+    assert (await follower.next(Delta)).changes == (("/calico/v1/\\xff\\xfe", b"\x00\xff"),)
+    snapshot = await Following(store.follow()).next(Snapshot)
+    assert snapshot.entries == {"/calico/v1/\\xff\\xfe": b"\x00\xff"}
+
+
+async def test_keys_outside_of_the_trees_are_left_out(etcd: EtcdServer, store: Etcd3Store) -> None:
+    etcd.etcdctl("put", "/calico/felix/v1/host/h/status", "up")
+    etcd.etcdctl("put", "/calico/v2/x", "x")
+    follower = Following(store.follow())
+    await follower.next(Snapshot)
+    assert follower.entries == {}
+
+
+# Writes
+
+
+async def test_too_many_changes_for_a_transaction_are_refused(store: Etcd3Store) -> None:
+    with pytest.raises(StoreError, match="129 changes are too many"):
+        await store.write([(f"/calico/v1/{number}", b"") for number in range(129)])
+    assert await store.write([(f"/calico/v1/{number}", b"") for number in range(128)])
+
+
+async def test_a_path_twice_in_one_write_is_refused(store: Etcd3Store) -> None:
+    with pytest.raises(StoreError, match="/calico/v1/a is changed twice"):
+        await store.write([("/calico/v1/a", b"1"), ("/calico/v1/a", None)])
+
+
+async def test_a_write_that_etcd_refuses_is_an_error(store: Etcd3Store) -> None:
+    with pytest.raises(StoreError, match="larger than max"):
+        await store.write([("/calico/v1/a", b"x" * 2 * MEBIBYTE)])
+
+
+CHANGES = [("/calico/v1/a", b"new"), ("/calico/v1/b", None)]
+
+
+def lose_answers(monkeypatch: pytest.MonkeyPatch, *, done: bool) -> None:
+    """Let writes fail with an unknown outcome; ``done`` tells whether etcd gets them."""
+    transact = Connection.transact
+
+    async def losing(self: Connection, request: pb.TxnRequest) -> pb.TxnResponse:
+        if any(operation.HasField("request_put") for operation in request.success):
+            if done:
+                await transact(self, request)
+            raise StoreUnavailableError("connection lost")
+        return await transact(self, request)
+
+    monkeypatch.setattr(Connection, "transact", losing)
+
+
+async def test_a_write_whose_answer_is_lost_is_found_to_be_done(
+    store: Etcd3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await store.write([("/calico/v1/b", b"old")])
+    lose_answers(monkeypatch, done=True)
+    assert await store.write(CHANGES) == before + 1
+
+
+@pytest.mark.parametrize("old", [b"old", b"new"])
+async def test_a_write_that_was_not_done_is_an_error(
+    store: Etcd3Store, monkeypatch: pytest.MonkeyPatch, old: bytes
+) -> None:
+    await store.write([("/calico/v1/a", old)])
+    lose_answers(monkeypatch, done=False)
+    with pytest.raises(StoreUnavailableError, match="read the objects before trying again"):
+        await store.write(CHANGES)
+    assert await store.get("/calico/v1/a") == old
+
+
+async def test_a_dead_endpoint_does_not_hinder(etcd: EtcdServer) -> None:
+    store = Etcd3Store([f"127.0.0.1:{free_port()}", etcd.endpoint], StoreOptions())
+    for _ in range(5):  # the order is random
+        await store.write([("/calico/v1/a", b"1")])
+        assert await store.get("/calico/v1/a") == b"1"
+        await store._drop()
+    await store.close()
+
+
+async def test_no_endpoint_at_all_names_each_with_its_reason() -> None:
+    endpoints = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    store = Etcd3Store(endpoints, StoreOptions())
+    with pytest.raises(StoreUnavailableError) as caught:
+        await store.get("/calico/v1/a")
+    assert all(endpoint in str(caught.value) for endpoint in endpoints)
+
+
+# Users
+
+
+@pytest.fixture
+def guarded_etcd(own_etcd: EtcdServer) -> EtcdServer:
+    """With users: `root` may do all, `reader` may read Catflap's range, `stranger` nothing."""
+    for command in (
+        "user add root:secret",
+        "user add reader:secret",
+        "user add stranger:secret",
+        "role add reader",
+        "role grant-permission reader read /calico/resources/v3/ /calico/v10",
+        "user grant-role root root",
+        "user grant-role reader reader",
+        "auth enable",
+    ):
+        own_etcd.etcdctl(*command.split())
+    return own_etcd
+
+
+async def test_a_user_follows_and_logs_in_anew_after_a_restart(guarded_etcd: EtcdServer) -> None:
+    root, reader = (
+        StoreOptions(username="root", password="secret"),
+        StoreOptions(username="reader", password="secret"),
+    )  # noqa: S106 - of this test
+    async with (
+        following(guarded_etcd, options=root) as (writer, _),
+        following(guarded_etcd, options=reader) as (
+            readonly,
+            follower,
+        ),
+    ):
+        await follower.next(Snapshot)
+        with pytest.raises(StoreDeniedError):
+            await readonly.write([("/calico/v1/a", b"1")])
+        guarded_etcd.kill()
+        guarded_etcd.start()  # it has forgotten all tokens
+        await writer.write([("/calico/v1/b", b"2")])
+        await follower.until(lambda seen: "/calico/v1/b" in seen.entries)
+
+
+async def test_a_token_that_is_refused_is_renewed_without_dropping_the_watch(
+    guarded_etcd: EtcdServer,
+) -> None:
+    root = StoreOptions(username="root", password="secret")  # noqa: S106 - of this test
+    async with following(guarded_etcd, options=root, tuning=Tuning(idle=0.05)) as (store, follower):
+        await follower.next(Snapshot)
+        store._login.token = "stale.1"  # noqa: S105 - no secret
+        await store.write([("/calico/v1/a", b"1")])
+        await follower.next(Delta)
+        assert store._login.token != "stale.1"  # noqa: S105 - no secret
+    assert follower.count(Disconnected) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (StoreOptions(), "give a user name and password"),
+        (StoreOptions(username="root", password="wrong"), "check user name and password"),  # noqa: S106 - of this test
+        (StoreOptions(username="stranger", password="secret"), "permission denied"),  # noqa: S106 - of this test
+    ],
+)
+async def test_who_may_not_read_is_told_why(
+    guarded_etcd: EtcdServer, options: StoreOptions, remedy: str
+) -> None:
+    async with following(guarded_etcd, options=options) as (store, follower):
+        with pytest.raises(StoreDeniedError, match=remedy):
+            await store.get("/calico/v1/Ready")
+        assert remedy in (await follower.next(Disconnected)).reason
