@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+
 from catflap.agent.config import (
     GLOBAL_SOURCE,
     HOST_SOURCE,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from catflap.agent.config import resolve
 from catflap.agent.connect import store_options, store_url
 

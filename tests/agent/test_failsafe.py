@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from catflap.agent.failsafe import (
     DEFAULT_INBOUND,
     DEFAULT_OUTBOUND,
@@ -9,8 +12,6 @@ from catflap.agent.failsafe import (
 )
 from catflap.model.resources import SCTP, TCP, UDP, PortRange
 from catflap.policy.host_policy import FailsafePort
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def port(protocol: int, first: int, last: int | None = None, net: str | None = None) -> FailsafePort:

@@ -4,6 +4,7 @@ import os
 import socket
 
 import pytest
+
 from catflap.agent.lock import AlreadyRunningError, acquire_lock
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from catflap.agent.config import Configuration, resolve
 from catflap.agent.logs import Logs
 
@@ -24,7 +25,7 @@ def configuration(path: Path | None, **more: str) -> Configuration:
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Iterator[Logs]:
+def logs() -> Iterator[Logs]:
     result = Logs()
     level = logging.getLogger().level
     yield result

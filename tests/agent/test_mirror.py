@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from catflap.agent.mirror import READY_PATHS, Mirror
 from catflap.store.api import Delta, Snapshot
 

@@ -4,6 +4,7 @@ import socket
 from typing import Any
 
 import pytest
+
 from catflap.agent.parameters import PARAMETERS, WITHOUT_EFFECT
 
 

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from catflap.lab.agent import AgentProcess
+from catflap.lab.flows import HeldConnection
 from catflap.lab.guide import FAILSAFE_POLICY, HOSTNAME, WEBSERVER_POLICY
 from catflap.lab.listeners import Listeners
 from catflap.lab.namespaces import Lab
@@ -269,7 +271,11 @@ async def test_the_host_name_comes_from_the_environment_the_file_or_the_system(
     without = guide.environment()
     del without["FELIX_FELIXHOSTNAME"]
     cases = [
-        (guide.environment(), ("-c", str(file)), f"'{HOSTNAME}' read from Environment variable FELIX_FELIXHOSTNAME"),
+        (
+            guide.environment(),
+            ("-c", str(file)),
+            f"'{HOSTNAME}' read from Environment variable FELIX_FELIXHOSTNAME",
+        ),
         (without, ("-c", str(file)), f"'named-in-file' read from Configuration file {file}"),
         (without, (), f"'{socket.gethostname()}' read from None"),
     ]
@@ -281,8 +287,6 @@ async def test_the_host_name_comes_from_the_environment_the_file_or_the_system(
 
 
 async def test_existing_connections_survive_a_new_endpoint(guide: GuideHost, agent: AgentProcess) -> None:
-    from catflap.lab.flows import HeldConnection
-
     held = await HeldConnection.open(guide.network.mgmt, HOST_MANAGEMENT.v4, 80)
     guide.enforced(agent, lambda: guide.put(f"{HEP}/eth0", ETH0))
     await guide.expect(guide.network.mgmt, HOST_MANAGEMENT, "tcp", 80, v4=False, v6=False)

@@ -91,6 +91,12 @@ async def test_a_source_port_can_be_chosen(guide: GuideNetwork, protocol: Transp
     assert await run_probes(probes[:1]) == [Outcome.ALLOWED]
 
 
+async def test_a_source_port_in_use_is_an_error(guide: GuideNetwork) -> None:
+    probe = Probe(guide.host, WEB.v4, "udp", 53, source_port=53)
+    with pytest.raises(OSError, match="in use"):
+        await run_probes([probe])
+
+
 async def test_answers_come_from_the_address_that_was_asked(guide: GuideNetwork) -> None:
     guide.host.add_addresses("eth1", ["198.51.100.2/24", "2001:db8:2::2/64"])
     later = [Probe(guide.web, address, "udp", 53) for address in ("198.51.100.2", "2001:db8:2::2")]

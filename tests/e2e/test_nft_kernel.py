@@ -1,4 +1,7 @@
-"""The real kernel takes what is compiled and planned, and holds just what the fake holds."""
+"""The real kernel takes what is compiled and planned, ends where a fresh install ends, and behaves as the fake says.
+
+Everything happens in a network namespace that the test makes for itself.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,28 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-
-from catflap.nft.compile import compile_policy
-from catflap.nft.enforcer import Enforcer
-from catflap.nft.memory import MemoryNft
-from catflap.nft.read import existing
-from catflap.policy.host_policy import HostPolicy
-from tests.nft.host_policies import host_policies
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from tests.nft.host_policies import host_policies, host_policy, lists, policy_key, rule
 from tests.nft.namespace import Namespace, NamespaceNft
+from tests.nft.scenarios import SCENARIOS, Step
+
+from catflap.model.resources import Action
+from catflap.nft.compile import compile_policy
+from catflap.nft.enforcer import EnforceError, Enforcer
+from catflap.nft.memory import MemoryNft
+from catflap.nft.names import unsupported
+from catflap.nft.plan import Existing
+from catflap.nft.port import Nft, NftError
+from catflap.nft.read import existing
+from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, ProfileStep, TierStep
 
 pytestmark = pytest.mark.root
-_SHARED = [
-    HealthCheck.function_scoped_fixture,
-    HealthCheck.too_slow,
-]  # one namespace serves all examples of a test
+# One namespace serves all examples of a test: each leaves it empty.
+_SETTINGS = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+_KEY = policy_key("web")
 
 
 @pytest.fixture
@@ -38,16 +49,35 @@ def nft(namespace: Namespace) -> Iterator[NamespaceNft]:
     nft.close()
 
 
-def rules(document: Any) -> dict[str, list[Any]]:
+def kernel_rules(document: Any) -> dict[str, list[Any]]:
     """The rules of each chain in the kernel's words."""
     found = [item["rule"] for item in document["nftables"] if "rule" in item] if document else []
     return {
-        chain: [(rule["expr"], rule.get("comment")) for rule in group]
-        for chain, group in itertools.groupby(found, key=lambda rule: str(rule["chain"]))
+        chain: [(item["expr"], item.get("comment")) for item in group]
+        for chain, group in itertools.groupby(found, key=lambda item: str(item["chain"]))
     }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=_SHARED)
+def same_but_for_comments(nft: Nft) -> Existing:
+    """What is there; the fake does not list comments of sets."""
+    found = existing(nft.list_table())
+    return replace(found, sets={name: replace(item, comment="") for name, item in found.sets.items()})
+
+
+@pytest.mark.parametrize("steps", SCENARIOS.values(), ids=SCENARIOS)
+def test_the_kernel_and_the_fake_agree(nft: NamespaceNft, steps: tuple[Step, ...]) -> None:
+    fake = MemoryNft()
+    for step in steps:
+        for each in (nft, fake):
+            if step.accepted:
+                each.run(step.commands)
+            else:
+                with pytest.raises(NftError):
+                    each.run(step.commands)
+        assert same_but_for_comments(nft) == same_but_for_comments(fake)
+
+
+@settings(_SETTINGS, max_examples=200)
 @given(old=host_policies(), new=host_policies())
 def test_any_change_ends_as_a_fresh_install(nft: NamespaceNft, old: HostPolicy, new: HostPolicy) -> None:
     enforcer = Enforcer(nft)
@@ -55,9 +85,108 @@ def test_any_change_ends_as_a_fresh_install(nft: NamespaceNft, old: HostPolicy, 
     enforcer.enforce(new)
     changed = nft.list_table()
     enforcer.enforce(HostPolicy())
-    enforcer.enforce(new)
+    assert nft.list_table() is None
+    nft.run(compile_policy(new).rule_set.text())
     fresh = nft.list_table()
     assert existing(changed) == existing(fresh)
-    assert rules(changed) == rules(fresh)
+    assert kernel_rules(changed) == kernel_rules(fresh)
+    Enforcer(nft).enforce(HostPolicy())
+
+
+@settings(_SETTINGS, max_examples=100)
+@given(old=host_policies(), new=host_policies())
+def test_any_table_can_be_taken_over(nft: NamespaceNft, old: HostPolicy, new: HostPolicy) -> None:
+    Enforcer(nft).enforce(old)
+    Enforcer(nft).enforce(new)
+    expected = Existing.of(compile_policy(new).rule_set)
+    assert existing(nft.list_table()) == replace(expected, rules={})
+    assert Enforcer(nft).enforce(HostPolicy()).transactions == (1 if expected.present else 0)
+
+
+@settings(_SETTINGS, max_examples=30)
+@given(policy=host_policies())
+def test_the_program_nft_checks_the_text(namespace: Namespace, policy: HostPolicy) -> None:
+    namespace.nft("--check", "--file", "-", text=compile_policy(policy).rule_set.text() or "\n")
+    assert namespace.nft("list", "ruleset") == ""
+
+
+@settings(_SETTINGS, max_examples=60)
+@given(text=st.text(min_size=1, max_size=140))
+def test_no_name_breaks_out_of_the_text(nft: NamespaceNft, text: str) -> None:
+    """A name in every place at once; the rules in the kernel are those that were meant."""
+    items = [replace(lists(_KEY, [rule(0, Action.DENY, log_prefix=text)]), title=text)]
+    ip_set = IpSet("s", text, frozenset({"10.0.0.1"}))
+    items[0] = replace(items[0], egress=(rule(1, source=MatchPeer(ip_sets=("s",))),))
+    steps = [ProfileStep(text, None)]
+    policy = host_policy(("eth0",), [TierStep(text, (_KEY,), Action.PASS)], steps, items, [ip_set])
+    Enforcer(nft).enforce(policy)
+    document = nft.list_table()
+    rules = kernel_rules(document)
+    expected = compile_policy(policy).rule_set
+    assert {name: len(found) for name, found in rules.items()} == {
+        name: len(chain.rules) for name, chain in expected.chains.items() if chain.rules
+    }
+    assert existing(document) == replace(Existing.of(expected), rules={})
+    Enforcer(nft).enforce(HostPolicy())
+
+
+def test_every_supported_character_of_an_interface_name_means_itself(nft: NamespaceNft) -> None:
+    names = tuple(sorted(f"x{chr(code)}y{chr(code)}" for code in range(256) if not unsupported(chr(code))))
+    Enforcer(nft).enforce(host_policy(names))
+    assert set(existing(nft.list_table()).maps["egress_interfaces"].elements) == set(names)
+
+
+def test_the_fullest_names_comments_and_prefixes_fit(nft: NamespaceNft) -> None:
+    long = "x" * 400
+    rules = [lists(_KEY, [rule(0, log_prefix=long)], title=long)]
+    policy = host_policy(("x" * 15,), [TierStep(long, (_KEY,))], [ProfileStep(long, None)], rules)
+    assert Enforcer(nft).enforce(policy).transactions == 3
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "add set inet catflap addresses4-s { type ipv6_addr; }",
+        "add chain inet catflap input { type filter hook output priority 5; policy drop; }",
+        "add map inet catflap ingress_interfaces { type ifname : mark; }",
+        "add chain inet catflap foreign; add rule inet catflap foreign tcp dport 22 drop",
+        'add map inet catflap ingress_interfaces { type ifname : verdict; elements = { "eth0" : drop, "x" : drop }; }',
+        'add map inet catflap ingress_interfaces { type ifname : verdict; flags interval; elements = { "x*": drop }; }',
+    ],
+)
+def test_a_table_that_somebody_else_filled_is_made_ours(
+    namespace: Namespace, nft: NamespaceNft, foreign: str
+) -> None:
+    sets = [IpSet("s", "", frozenset({"10.0.0.1"}))]
+    rules = [lists(_KEY, [rule(0, source=MatchPeer(ip_sets=("s",)))])]
+    policy = host_policy(tiers=[TierStep("default", (_KEY,))], rules=rules, ip_sets=sets)
+    namespace.nft("add table inet catflap; " + foreign)
+    Enforcer(nft).enforce(policy)
+    expected = compile_policy(policy).rule_set
+    assert existing(nft.list_table()) == replace(Existing.of(expected), rules={})
+    assert {name: len(found) for name, found in kernel_rules(nft.list_table()).items()} == {
+        name: len(chain.rules) for name, chain in expected.chains.items() if chain.rules
+    }
+
+
+def test_tables_of_others_stay_as_they_are(namespace: Namespace, nft: NamespaceNft) -> None:
+    namespace.nft(
+        "add table inet other; add chain inet other c { type filter hook input priority 0; policy drop; }"
+    )
+    before = namespace.nft("list", "table", "inet", "other")
+    enforcer = Enforcer(nft)
+    enforcer.enforce(host_policy())
     enforcer.enforce(HostPolicy())
-    assert nft.list_table() is None
+    assert namespace.nft("list", "ruleset") == before
+
+
+def test_after_the_table_was_deleted_by_others_the_first_call_fails_and_the_next_repairs(
+    namespace: Namespace, nft: NamespaceNft
+) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(host_policy(("eth0", "eth1")))
+    namespace.nft("delete table inet catflap")
+    with pytest.raises(EnforceError, match="No such file or directory"):
+        enforcer.enforce(host_policy(("eth0",)))
+    enforcer.enforce(host_policy(("eth0",)))
+    assert set(existing(nft.list_table()).maps["ingress_interfaces"].elements) == {"eth0"}

@@ -39,7 +39,7 @@ def test_ipv4_and_ipv6_share_a_line_and_differences_are_marked() -> None:
     assert printed(BOTH_VERSIONS) == [
         "From  To    Service  Expected  IPv4     IPv6",
         "web   host  tcp/80   allowed   allowed  ! denied",
-        "1 of 2 probes as expected; 1 differ, marked with !",
+        "1 of 2 probes as expected; the others are marked with !",
     ]
 
 

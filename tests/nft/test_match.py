@@ -68,7 +68,11 @@ def tcp(**fields: object) -> MatchRule:
         (src(ip_sets=("web",)), ["ip saddr @addresses4-web", "ip6 saddr @addresses6-web"]),
         (
             src(ip_sets=("mixed",)),
-            ["ip saddr @addresses4-mixed", "ip saddr @networks4-mixed", "ip6 saddr @addresses6-mixed"],
+            [
+                "ip saddr @addresses4-mixed",
+                "ip saddr @networks4-mixed ip saddr != @addresses4-mixed",
+                "ip6 saddr @addresses6-mixed",
+            ],
         ),
         (
             src(not_ip_sets=("mixed",)),

@@ -3,14 +3,24 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
-from tests.nft.host_policies import host_policies
+from tests.nft.host_policies import (
+    ADDRESSES,
+    host_policies,
+    host_policy,
+    ip_set_members,
+    lists,
+    policy_key,
+    rule,
+)
+from tests.nft.interpreter import Packet, walk
 
+from catflap.model.resources import Direction
 from catflap.nft.compile import compile_policy
 from catflap.nft.memory import MemoryNft
 from catflap.nft.plan import Existing, plan
 from catflap.nft.read import existing
 from catflap.nft.ruleset import Chain, Hook, NftSet, RuleSet, VerdictMap
-from catflap.policy.host_policy import HostPolicy
+from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, TierStep
 
 _HOOK = Hook("input", -5)
 
@@ -58,9 +68,17 @@ def test_the_end_of_all_policy_deletes_the_table() -> None:
     assert plan(Existing(present=True), RuleSet()) == ("delete table inet catflap\n",)
 
 
-def test_elements_change_in_place() -> None:
+def test_addresses_come_first_and_go_last() -> None:
     assert changes(rule_set(("10.0.0.1", "10.0.0.2")), rule_set(("10.0.0.2", "10.0.0.3"))) == (
-        "delete element inet catflap s { 10.0.0.1 }\nadd element inet catflap s { 10.0.0.3 }\n",
+        "add element inet catflap s { 10.0.0.3 }\n",
+        "delete element inet catflap s { 10.0.0.1 }\n",
+    )
+
+
+def test_networks_change_in_one_transaction() -> None:
+    old, new = (rule_set(nets, flags=("interval",)) for nets in (("10.0.0.0/8",), ("10.0.0.0/9",)))
+    assert changes(old, new) == (
+        "delete element inet catflap s { 10.0.0.0/8 }\nadd element inet catflap s { 10.0.0.0/9 }\n",
     )
 
 
@@ -166,3 +184,30 @@ def test_base_chains_stay_while_there_is_policy(first: HostPolicy, second: HostP
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
     if old and new:
         assert not any("hook" in text or "delete table" in text for text in changes(old, new))
+
+
+@settings(max_examples=100, deadline=None)
+@given(ip_set_members, ip_set_members)
+def test_an_address_that_stays_in_a_set_is_found_after_each_transaction(
+    first: frozenset[str], second: frozenset[str]
+) -> None:
+    key = policy_key("web")
+    rules = [lists(key, [rule(source=MatchPeer(ip_sets=("s",)))])]
+    tiers = [TierStep("default", (key,))]
+    old, new = (
+        compile_policy(host_policy(tiers=tiers, rules=rules, ip_sets=[IpSet("s", "", members)])).rule_set
+        for members in (first, second)
+    )
+    stay = [packet for packet in _PACKETS if all(_decide(item, packet) == "accept" for item in (old, new))]
+    nft = MemoryNft()
+    nft.run(old.text())
+    for commands in changes(old, new):
+        nft.run(commands)
+        assert all(_decide(nft.rule_set, packet) == "accept" for packet in stay)
+
+
+_PACKETS = [Packet(address, address, 6) for address in ADDRESSES]
+
+
+def _decide(item: RuleSet, packet: Packet) -> str:
+    return walk(item, "eth0", Direction.INGRESS, packet)

@@ -72,9 +72,10 @@ def test_verdicts(data: object, verdict: str) -> None:
     assert found.maps == {"m": VerdictMap("m", "ifname", {"eth0": verdict})}
 
 
-def test_a_map_to_something_else_does_not_look_like_a_verdict_map() -> None:
-    found = read({"map": {"name": "m", "type": "ifname", "map": "mark", "elem": [["eth0", 1]]}})
-    assert found.maps == {"m": VerdictMap("m", "ifname : mark", {"eth0": "1"})}
+@pytest.mark.parametrize("strange", [{"map": "mark"}, {"map": "verdict", "flags": ["interval"]}])
+def test_a_map_of_another_kind_does_not_look_like_ours(strange: dict[str, Any]) -> None:
+    found = read({"map": {"name": "m", "type": "ifname", **strange}})
+    assert found.maps["m"].type != "ifname"
 
 
 @settings(max_examples=50, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from catflap.model.decoded import ResourceChange
 from catflap.model.resources import HostEndpoint, Kind, Policy, Resource, ResourceKey
 from catflap.model.selector import parse_selector

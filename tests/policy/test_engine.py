@@ -3,6 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catflap.model.decoded import ResourceChange
 from catflap.model.resources import (
     Action,
@@ -25,8 +28,6 @@ from catflap.model.selector import parse_selector
 from catflap.policy import HostPolicy, PolicyEngine, Settings
 from catflap.policy.engine import DEFAULT_ALLOW_KEY
 from catflap.policy.host_policy import InterfacePolicy, IpSet
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from .conftest import World, endpoint_key, policy_key
 
@@ -131,7 +132,7 @@ def test_deleting_one_of_two_endpoints_never_opens_the_interface(world: World) -
     assert "using a, not b" in world.engine.notices[0]
     world.remove(endpoint_key("a"))
     assert only_interface(world.engine.host_policy()).endpoint.name == "b"
-    assert world.engine.notices == ()
+    assert not world.engine.notices
 
 
 def test_an_expected_address_that_moves_takes_policing_with_it(world: World) -> None:
@@ -149,7 +150,7 @@ def test_a_policy_in_a_missing_tier_is_reported_and_enforced_once_the_tier_exist
     assert world.engine.notices == ("Ignoring policy security/web because its tier metadata is missing.",)
     world.set(ResourceKey(Kind.TIER, "security"), Tier("security", 5))
     assert [step.name for step in only_interface(world.engine.host_policy()).ingress.tiers] == ["security"]
-    assert world.engine.notices == ()
+    assert not world.engine.notices
 
 
 def test_a_replaced_policy_is_resolved_anew(world: World) -> None:
@@ -172,7 +173,7 @@ def test_policies_with_the_same_selector_do_not_depend_on_each_other(world: Worl
 
 
 def test_other_kinds_are_left_alone(world: World) -> None:
-    world.set(ResourceKey(Kind.READY, "Ready"), ReadyFlag(True, "true"))
+    world.set(ResourceKey(Kind.READY, "Ready"), ReadyFlag(ready=True, text="true"))
     assert world.engine.host_policy() == HostPolicy()
 
 

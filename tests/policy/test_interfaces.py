@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from catflap.model.resources import HostEndpoint, Kind, ResourceKey
 from catflap.policy.interfaces import Resolution, resolve_interfaces
 

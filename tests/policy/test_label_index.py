@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from catflap.model.selector import Selector, parse_selector
-from catflap.policy.label_index import LabelIndex
 from hypothesis import given
 from hypothesis import strategies as st
+
+from catflap.model.selector import Selector, parse_selector
+from catflap.policy.label_index import LabelIndex
 
 WEB = parse_selector('role == "web"')
 OTHER = parse_selector('role != "web"')

@@ -20,8 +20,8 @@ def shared_etcd() -> Iterator[EtcdServer]:
 def etcd(shared_etcd: EtcdServer) -> EtcdServer:
     """A running etcd without keys, which the test leaves running. Both APIs' keys are apart."""
     shared_etcd.etcdctl("del", "--prefix", "/calico")
-    if shared_etcd.etcdctl("ls", "/", api=2):
-        shared_etcd.etcdctl("rm", "--recursive", "/calico", api=2)
+    for directory in shared_etcd.etcdctl("ls", "/", api=2).split():
+        shared_etcd.etcdctl("rm", "--recursive", directory, api=2)
     return shared_etcd
 
 

@@ -64,11 +64,16 @@ class StoreConfiguration:
         self._warned = warnings
 
     def _store_sources(self) -> tuple[Source, Source]:
-        host: dict[str, object] = {}
-        everywhere: dict[str, object] = {}
-        for key in sorted(self._stored):
-            (host if key.scope else everywhere).update(self._stored[key].values)
-        return store_source(host, HOST_SOURCE), store_source(everywhere, GLOBAL_SOURCE)
+        return self._merged(HOST_SOURCE, of_host=True), self._merged(GLOBAL_SOURCE, of_host=False)
+
+    def _merged(self, title: str, *, of_host: bool) -> Source:
+        """Both encodings as one source; the newer one's value replaces the older one's, whatever the name's case."""
+        named: dict[str, tuple[str, object]] = {}
+        for key in sorted(self._stored, key=lambda key: (key.encoding, key)):
+            if bool(key.scope) is of_host:
+                for name, raw in self._stored[key].values.items():
+                    named[name.lower()] = name, raw
+        return store_source(dict(named.values()), title)
 
     def _keep_fixed(self, new: Configuration) -> Configuration:
         """What says who and where the agent is cannot change while it runs."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, MGMT, STORE, WEB, DualStack
 from catflap.lab.probes import Transport
+from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, MGMT, STORE, WEB, DualStack
 
 HOSTNAME: Final = "web1"
 BOTH: Final = frozenset({4, 6})

@@ -86,7 +86,8 @@ def _bind(namespace: Namespace, kind: int, port: int) -> socket.socket:
     """A socket for both IP versions."""
     bound = namespace.socket(socket.AF_INET6, kind)
     bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if kind == socket.SOCK_STREAM:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # under UDP it would share the port
     try:
         bound.bind(("::", port))
     except OSError:

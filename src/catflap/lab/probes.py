@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     """What came of a probe."""
 
     ALLOWED = "allowed"
-    REFUSED = "refused"  # a TCP reset, or "port unreachable": the packet got there, and nobody listens
+    REFUSED = "refused"  # a TCP reset or "port unreachable": nobody listens there, or a firewall pretends so
     UNREACHABLE = "unreachable"  # any other ICMP error, or no route: somebody said no
     DENIED = "denied"  # silence, or the sender's own host dropped it
 
@@ -120,6 +120,7 @@ async def _measure_once(expectations: Sequence[Expectation], silence: float) -> 
 
 async def _run(probe: Probe, silence: float) -> Outcome:
     with _open(probe) as made:
+        _prepare(probe, made)
         try:
             async with asyncio.timeout(silence):
                 await _ask(probe, made)
@@ -144,15 +145,17 @@ _OUTCOME_OF_ERROR: Final[Mapping[int | None, Outcome]] = {
 
 def _open(probe: Probe) -> socket.socket:
     protocol = _ICMP[probe.ip_version] if probe.protocol == "icmp" else 0
-    made = probe.source.socket(_FAMILY[probe.ip_version], _SOCKET_KIND[probe.protocol], protocol)
-    if probe.source_port:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(("", probe.source_port))
+    return probe.source.socket(_FAMILY[probe.ip_version], _SOCKET_KIND[probe.protocol], protocol)
+
+
+def _prepare(probe: Probe, made: socket.socket) -> None:
     if probe.protocol == "tcp":
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Closing sends a reset: no state is left behind that could stand in the way of the same ports.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         made.setsockopt(*_RECEIVE_ERRORS[probe.ip_version], 1)
-    return made
+    if probe.source_port:
+        made.bind(("", probe.source_port))
 
 
 async def _ask(probe: Probe, made: socket.socket) -> None:

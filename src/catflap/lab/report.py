@@ -45,7 +45,7 @@ def print_report(measurements: Sequence[Measurement], file: IO[str] | None = Non
     console.print(_table(measurements))
     differing = sum(not each.as_expected for each in measurements)
     agreed = f"{len(measurements) - differing} of {len(measurements)} probes as expected"
-    console.print(f"{agreed}; {differing} differ, marked with !" if differing else agreed)
+    console.print(f"{agreed}; the others are marked with !" if differing else agreed)
 
 
 def _row(measurement: Measurement) -> Row:

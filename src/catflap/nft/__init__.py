@@ -1,11 +1,28 @@
-"""From a `HostPolicy` to the kernel: compile it to a rule set, plan the least transactions, run them.
+"""From a host policy to the kernel: render nftables text, plan the least transactions, run them.
 
-Compiling and planning are pure; `LibNftables` is the only way to the kernel. Only our own table is ever touched.
+`Enforcer` does all of it, through an `Nft`: `LibNftables` is the kernel, `MemoryNft` a fake. Rendering and planning are
+pure and need neither root nor a kernel. Nothing here may touch a table other than ``inet catflap``.
 """
 
+from catflap.nft.compile import Compiled, Compiler, compile_policy
 from catflap.nft.enforcer import Enforced, EnforceError, Enforcer
 from catflap.nft.libnftables import LibNftables
 from catflap.nft.memory import MemoryNft
+from catflap.nft.names import UnsupportedInterface
 from catflap.nft.port import Nft, NftError
+from catflap.nft.ruleset import RuleSet
 
-__all__ = ["EnforceError", "Enforced", "Enforcer", "LibNftables", "MemoryNft", "Nft", "NftError"]
+__all__ = [
+    "Compiled",
+    "Compiler",
+    "EnforceError",
+    "Enforced",
+    "Enforcer",
+    "LibNftables",
+    "MemoryNft",
+    "Nft",
+    "NftError",
+    "RuleSet",
+    "UnsupportedInterface",
+    "compile_policy",
+]

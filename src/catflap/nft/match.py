@@ -136,5 +136,12 @@ def _address(field: str, peer: MatchPeer, version: IpVersion, sets: SetTable) ->
         f"{field} {sets.nets(nets, version)}" if nets and nets != everything else "",
         *(f"{field} != {value}" for value in excluded),
     )
-    members = [[f"{field} {value}" for value in sets.ip_set(set_id, version)] for set_id in peer.ip_sets]
+    members = [_member(field, *sets.ip_set(set_id, version)) for set_id in peer.ip_sets]
     return [_join(always, *choice) for choice in product(*members)]
+
+
+def _member(field: str, addresses: str, networks: str | None = None) -> list[str]:
+    """The ways to be in an IP set. An address that lies in a network, too, is in the first only."""
+    if networks is None:
+        return [f"{field} {addresses}"]
+    return [f"{field} {addresses}", f"{field} {networks} {field} != {addresses}"]

@@ -78,13 +78,9 @@ class _Table:
         for item in block.sets:
             _require(self.sets.get(item.name, item).shape == item.shape, "File exists", item.name)
             self._add_to_set(self.sets.get(item.name, replace(item, elements=frozenset())), item.elements)
-        for table_map in block.maps:
-            _require(
-                self.maps.get(table_map.name, table_map).type == table_map.type, "File exists", table_map.name
-            )
-            self._add_to_map(
-                self.maps.get(table_map.name, replace(table_map, elements={})), table_map.elements
-            )
+        for new in block.maps:
+            _require(self.maps.get(new.name, new).type == new.type, "File exists", new.name)
+            self._add_to_map(self.maps.get(new.name, replace(new, elements={})), new.elements)
         for chain in block.chains:
             self._add_rules(chain)
 
@@ -114,29 +110,9 @@ class _Table:
         """The objects as nft lists them."""
         where = {"family": FAMILY, "table": TABLE_NAME}
         yield {"table": {"family": FAMILY, "name": TABLE_NAME}}
-        for item in self.sets.values():
-            elements = [_element_document(element, item.type) for element in sorted(item.elements)]
-            flags = {"flags": list(item.flags)} if item.flags else {}
-            yield {"set": {**where, "name": item.name, "type": item.type, **flags, "elem": elements}}
-        for table_map in self.maps.values():
-            pairs = [[key, _verdict_document(verdict)] for key, verdict in sorted(table_map.elements.items())]
-            yield {
-                "map": {
-                    **where,
-                    "name": table_map.name,
-                    "type": table_map.type,
-                    "map": "verdict",
-                    "elem": pairs,
-                }
-            }
-        for chain in self.chains.values():
-            hook = chain.hook
-            base = (
-                {"type": hook.type, "hook": hook.hook, "prio": hook.priority, "policy": hook.policy}
-                if hook
-                else {}
-            )
-            yield {"chain": {**where, "name": chain.name, **base}}
+        yield from ({"set": {**where, **_set_document(item)}} for item in self.sets.values())
+        yield from ({"map": {**where, **_map_document(item)}} for item in self.maps.values())
+        yield from ({"chain": {**where, **_chain_document(item)}} for item in self.chains.values())
 
     def _objects(self, kind: str) -> dict[str, Any]:
         kinds: dict[str, dict[str, Any]] = {"set": self.sets, "map": self.maps, "chain": self.chains}
@@ -208,6 +184,30 @@ def _span(element: str) -> tuple[int, int]:
         return int(network.network_address), int(network.broadcast_address)
     first, _, last = element.partition("-")
     return int(first), int(last or first)
+
+
+def _set_document(item: NftSet) -> dict[str, Any]:
+    elements = [_element_document(element, item.type) for element in sorted(item.elements)]
+    flags = {"flags": list(item.flags)} if item.flags else {}
+    return {"name": item.name, "type": item.type, **flags, "elem": elements}
+
+
+def _map_document(item: VerdictMap) -> dict[str, Any]:
+    pairs = [[key, _verdict_document(verdict)] for key, verdict in sorted(item.elements.items())]
+    return {"name": item.name, "type": item.type, "map": "verdict", "elem": pairs}
+
+
+def _chain_document(item: Chain) -> dict[str, Any]:
+    if item.hook is None:
+        return {"name": item.name}
+    hook = item.hook
+    return {
+        "name": item.name,
+        "type": hook.type,
+        "hook": hook.hook,
+        "prio": hook.priority,
+        "policy": hook.policy,
+    }
 
 
 def _element_document(element: str, type_: str) -> Any:

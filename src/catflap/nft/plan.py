@@ -2,7 +2,8 @@
 
 Within one transaction the kernel makes rules visible a few milliseconds before the content of a *new* interval set
 (measured), so sets are filled first, then chains and maps are switched to them, and only then goes what nothing refers
-to any more. After each transaction every reference is valid and every packet meets the old or the new policy.
+to any more. Addresses leave hash sets last, too: one that moves to a network set, or to a set that only the new rules
+look at, is found all the time. After each transaction every reference is valid.
 
 The table is never deleted and made anew, and base chains come last on first install: until then nothing is policed.
 ``destroy`` is not used: nft 1.0.6 lacks it.
@@ -62,18 +63,25 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[str, ...]:
 
 
 def _fill(existing: Existing, desired: RuleSet) -> Iterator[str]:
-    """Create and fill new sets, update those that are there."""
+    """Create and fill new sets, add to those that are there."""
     new = [item for name, item in desired.sets.items() if name not in existing.sets]
     if new or not existing.present:
         yield block(new, (), ())
-    for name, item in desired.sets.items():
-        if name in existing.sets:
-            yield from _update(existing.sets[name], item)
+    for old, item in _kept(existing, desired):
+        if INTERVAL in item.flags:
+            yield from _rewrite(old, item)
+        else:
+            yield from _elements("add", item, item.elements - old.elements)
 
 
-def _update(old: NftSet, new: NftSet) -> Iterator[str]:
+def _kept(existing: Existing, desired: RuleSet) -> Iterator[tuple[NftSet, NftSet]]:
+    return ((existing.sets[name], item) for name, item in desired.sets.items() if name in existing.sets)
+
+
+def _rewrite(old: NftSet, new: NftSet) -> Iterator[str]:
+    """Change an interval set at once: its elements must not overlap, so old ones make room for new ones."""
     deleted, added = old.elements - new.elements, new.elements - old.elements
-    if deleted and INTERVAL in new.flags and len(old.elements) > _MANY:
+    if deleted and len(old.elements) > _MANY:
         yield f"flush set {TABLE} {new.name}\n"
         deleted, added = frozenset(), new.elements
     yield from _elements("delete", old, deleted)
@@ -121,6 +129,9 @@ def _attach(existing: Existing, desired: RuleSet) -> Iterator[str]:
 
 def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:
     """Delete what nothing refers to any more; chains may refer to each other, so they are emptied first."""
+    for old, item in _kept(existing, desired):
+        if INTERVAL not in item.flags:
+            yield from _elements("delete", old, old.elements - item.elements)
     chains = [name for name in existing.hooks if name not in desired.chains]
     yield from (f"flush chain {TABLE} {name}\n" for name in chains)
     yield from (f"delete map {TABLE} {name}\n" for name in existing.maps if name not in desired.maps)

@@ -42,10 +42,10 @@ def _set(item: Mapping[str, Any]) -> NftSet:
 
 
 def _map(item: Mapping[str, Any]) -> VerdictMap:
-    type_ = item["type"] if item["map"] == "verdict" else f"{item['type']} : {item['map']}"
-    return VerdictMap(
-        item["name"], str(type_), {_element(key): _verdict(data) for key, data in item.get("elem", ())}
-    )
+    """A map with flags or to something else than verdicts gets a type that none of ours has."""
+    strange = [*item.get("flags", ()), *({item["map"]} - {"verdict"})]
+    elements = {_element(key): _verdict(data) for key, data in item.get("elem", ())}
+    return VerdictMap(item["name"], " ".join([str(item["type"]), *strange]), elements)
 
 
 def _hook(item: Mapping[str, Any]) -> Hook | None:

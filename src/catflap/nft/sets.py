@@ -9,8 +9,6 @@ its id and change in place. Nothing here may know the order or the actions of ru
 from __future__ import annotations
 
 import ipaddress
-import socket
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -32,7 +30,7 @@ _FULL_LENGTH: Mapping[IpVersion, str] = {4: "/32", 6: "/128"}
 class FamilySets(msgspec.Struct, frozen=True):
     """The members of an IP set that are of one IP version; ``networks`` is None where there are none.
 
-    No address lies in one of the networks, so a packet matches one of the sets at most.
+    Addresses may lie in the networks.
     """
 
     addresses: NftSet
@@ -76,7 +74,7 @@ class SetTable:
         return self._value("ports", "inet_service", [str(item) for item in ranges], interval=interval)
 
     def ip_set(self, set_id: str, version: IpVersion) -> list[str]:
-        """References to the one or two sets that hold the members of an IP set of one IP version."""
+        """References to the set of addresses and, if there are any, the set of networks of an IP set."""
         self.needs.ip_sets.add((set_id, version))
         sets = self._families[set_id][version]
         return [f"@{item.name}" for item in (sets.addresses, sets.networks) if item]
@@ -108,7 +106,7 @@ def _family(ip_set: IpSet, members: frozenset[str], version: IpVersion) -> Famil
     with_length = [item for item in members if "/" in item]
     singles = {item for item in with_length if item.endswith(_FULL_LENGTH[version])}
     networks = collapse(item for item in with_length if item not in singles)
-    addresses = _outside(members.difference(with_length).union(map(_shorten, singles)), networks)
+    addresses = members.difference(with_length).union(map(_shorten, singles))
     type_, name, about = _TYPE[version], plain_name(ip_set.id), comment(ip_set.description)
     hashed = NftSet(f"addresses{version}-{name}", type_, (), addresses, about)
     interval = NftSet(f"networks{version}-{name}", type_, (INTERVAL,), frozenset(networks), about)
@@ -138,29 +136,6 @@ def merge_ports(ranges: Iterable[PortRange]) -> list[PortRange]:
         else:
             merged.append(item)
     return merged
-
-
-def _outside(addresses: frozenset[str], networks: list[str]) -> frozenset[str]:
-    """The addresses that lie in none of the networks, which are collapsed and in order."""
-    if not networks:
-        return addresses
-    spans = [_span(network) for network in networks]
-
-    def covered(address: str) -> bool:
-        packed = _packed(address)
-        before = bisect_right(spans, (packed, b"\xff" * 16)) - 1
-        return before >= 0 and packed <= spans[before][1]
-
-    return frozenset(address for address in addresses if not covered(address))
-
-
-def _span(network: str) -> tuple[bytes, bytes]:
-    parsed = ipaddress.ip_network(network)
-    return parsed.network_address.packed, parsed.broadcast_address.packed
-
-
-def _packed(address: str) -> bytes:
-    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def _shorten(net: str) -> str:

@@ -59,7 +59,7 @@ class MemoryStore:
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
-        self._lifetime.end()
+        await self._lifetime.end()
 
     def change(self, changes: Sequence[tuple[str, bytes | None]]) -> int:
         """As if somebody else wrote; in an outage followers hear of it afterwards."""

@@ -71,4 +71,4 @@ class DirectoryStore:
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
-        self._lifetime.end()
+        await self._lifetime.end()

@@ -55,10 +55,8 @@ class Etcd2Client:
         self.endpoint = endpoint
         self._base = f"{'https' if tls else 'http'}://{endpoint}/v2/keys"
         self._session = aiohttp.ClientSession(
+            headers=_authorization(options),
             connector=aiohttp.TCPConnector(ssl=tls_context(options) if tls else True),
-            auth=None
-            if options.username is None
-            else aiohttp.BasicAuth(options.username, options.password or ""),
             trust_env=False,
         )
 
@@ -185,6 +183,15 @@ class Poll:
     async def aclose(self) -> None:
         """Drop the connection of a poll that is not answered yet."""
         self._response.close()
+
+
+def _authorization(options: StoreOptions) -> dict[str, str]:
+    if options.username is None:
+        return {}
+    try:
+        return {"Authorization": aiohttp.encode_basic_auth(options.username, options.password or "")}
+    except ValueError as error:
+        raise StoreError(f"the user name cannot be used with etcd's v2 API: {error}") from error
 
 
 def tls_context(options: StoreOptions) -> ssl.SSLContext:

@@ -85,7 +85,7 @@ class Etcd2Store:
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
-        self._lifetime.end()
+        await self._lifetime.end()
 
     def _connect(self, endpoint: str) -> Etcd2Client:
         return Etcd2Client(endpoint, self._options, tls=self._tls)

@@ -87,7 +87,7 @@ class Etcd3Store:
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
-        self._lifetime.end()
+        await self._lifetime.end()
         await self._drop()
 
     def _connect(self, endpoint: str) -> Connection:

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from catflap.agent import enforcement as module
+from catflap.agent.enforcement import Enforcement
+from catflap.model import HostEndpoint, Kind, ResourceChange, ResourceKey
+from catflap.nft import Enforced, EnforceError
+from catflap.policy import HostPolicy, PolicyEngine, Settings
+
+
+class Kernel:
+    """An enforcer that notes what it is given, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.policies: list[HostPolicy] = []
+        self.faults: list[Exception] = []
+        self.on_enforce: Callable[[], None] = lambda: None
+
+    def enforce(self, policy: HostPolicy) -> Enforced:
+        self.on_enforce()
+        if self.faults:
+            raise self.faults.pop(0)
+        self.policies.append(policy)
+        return Enforced(1, 0.001)
+
+
+@asynccontextmanager
+async def running(kernel: Kernel, engine: PolicyEngine) -> AsyncIterator[Enforcement]:
+    enforcement = Enforcement(kernel)
+    task = asyncio.create_task(enforcement.run(engine))
+    try:
+        yield enforcement
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.fixture
+def engine() -> PolicyEngine:
+    return PolicyEngine(Settings("web1"))
+
+
+def endpoint(name: str, interface: str) -> ResourceChange:
+    key = ResourceKey(Kind.HOST_ENDPOINT, name, scope="web1")
+    return ResourceChange(key, HostEndpoint(name, "web1", interface))
+
+
+async def test_requests_while_the_kernel_is_busy_are_answered_together_with_the_newest_state(
+    engine: PolicyEngine,
+) -> None:
+    kernel = Kernel()
+    async with running(kernel, engine) as enforcement:
+        loop = asyncio.get_running_loop()
+
+        def change_meanwhile() -> None:
+            kernel.on_enforce = lambda: None
+            for number in range(5):
+                loop.call_soon_threadsafe(engine.apply, (endpoint(f"e{number}", f"eth{number}"),))
+                loop.call_soon_threadsafe(enforcement.request)
+
+        kernel.on_enforce = change_meanwhile
+        enforcement.request()
+        await asyncio.wait_for(enforcement.first_done.wait(), 5)
+        while len(kernel.policies) < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+    assert [len(policy.interfaces) for policy in kernel.policies] == [0, 5]
+
+
+@pytest.mark.parametrize("fault", [EnforceError("kernel says no"), RuntimeError("a fault of ours")])
+async def test_a_failure_is_logged_and_tried_again(
+    engine: PolicyEngine, fault: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
+    kernel = Kernel()
+    kernel.faults = [fault, fault]
+    async with running(kernel, engine) as enforcement:
+        enforcement.request()
+        await asyncio.wait_for(enforcement.first_done.wait(), 5)
+    assert len(kernel.policies) == 1
+    errors = [text for text in caplog.messages if "what was enforced before stays" in text]
+    assert len(errors) == 2
+    assert "trying again in 0.0 s" in errors[0]
+
+
+async def test_a_new_request_does_not_wait_for_the_retry(
+    engine: PolicyEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 60.0)
+    kernel = Kernel()
+    kernel.faults = [EnforceError("once")]
+    async with running(kernel, engine) as enforcement:
+        enforcement.request()
+        while kernel.faults:
+            await asyncio.sleep(0.001)
+        enforcement.request()
+        await asyncio.wait_for(enforcement.first_done.wait(), 5)
+
+
+async def test_a_notice_is_logged_when_it_appears_and_not_again(
+    engine: PolicyEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    engine.apply((endpoint("a", "eth0"), endpoint("b", "eth0")))
+    kernel = Kernel()
+    async with running(kernel, engine) as enforcement:
+        for expected in (1, 2):
+            enforcement.request()
+            while len(kernel.policies) < expected:
+                await asyncio.sleep(0.001)
+    assert sum("Interface eth0 matched with multiple" in text for text in caplog.messages) == 1
+    assert "Enforcing on eth0: 0 policies, 0 IP sets; 1 transactions in 1.0 ms" in caplog.messages

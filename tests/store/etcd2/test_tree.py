@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from catflap.store.etcd2.tree import Answer, Node, Tree, entries_of
+
+
+def directory(key: str, *nodes: Node) -> Node:
+    return Node(key=key, dir=True, nodes=nodes)
+
+
+def tree_of(*paths: str) -> Tree:
+    tree = Tree()
+    tree.reset(dict.fromkeys(paths, b"v"))
+    return tree
+
+
+def event(action: str, key: str, value: str = "", *, is_directory: bool = False) -> Answer:
+    return Answer(action=action, node=Node(key=key, value=value, dir=is_directory))
+
+
+def test_a_recursive_read_is_flattened() -> None:
+    leaf, empty = Node(key="/calico/v1/a/b", value="ü"), Node(key="/calico/v1/c", value="")
+    root = directory("/calico/v1", directory("/calico/v1/a", leaf), empty, directory("/calico/v1/none"))
+    assert entries_of(root) == {"/calico/v1/a/b": "ü".encode(), "/calico/v1/c": b""}
+
+
+def test_a_value_in_the_place_of_the_root_is_no_entry() -> None:
+    assert entries_of(Node(key="/calico/v1", value="x")) == {}
+
+
+def test_writes_are_changes() -> None:
+    tree = tree_of()
+    for action in ("set", "create", "update", "compareAndSwap"):
+        assert tree.apply(event(action, "/calico/v1/a", action)) == {"/calico/v1/a": action.encode()}
+
+
+def test_the_end_of_a_key_is_a_deletion() -> None:
+    for action in ("delete", "expire", "compareAndDelete"):
+        assert tree_of("/calico/v1/a", "/calico/v1/ab").apply(event(action, "/calico/v1/a")) == {
+            "/calico/v1/a": None
+        }
+
+
+def test_the_end_of_a_directory_takes_everything_below_along() -> None:
+    tree = tree_of("/calico/v1/a/1", "/calico/v1/a/b/2", "/calico/v1/ab")
+    changes = tree.apply(event("delete", "/calico/v1/a", is_directory=True))
+    assert changes == {"/calico/v1/a/1": None, "/calico/v1/a/b/2": None}
+    assert tree.apply(event("delete", "/calico/v1/a", is_directory=True)) == {}
+
+
+def test_the_end_of_a_directory_above_the_root_takes_everything_along() -> None:
+    for key in ("/calico", "/"):
+        assert tree_of("/calico/v1/a").apply(event("delete", key, is_directory=True)) == {
+            "/calico/v1/a": None
+        }
+
+
+def test_a_directory_in_the_place_of_a_value_deletes_it() -> None:
+    assert tree_of("/calico/v1/a").apply(event("set", "/calico/v1/a", is_directory=True)) == {
+        "/calico/v1/a": None
+    }
+
+
+def test_a_new_directory_changes_nothing() -> None:
+    assert tree_of("/calico/v1/ab").apply(event("set", "/calico/v1/a", is_directory=True)) == {}

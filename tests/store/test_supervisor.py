@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from catflap.store.api import Connected, Delta, Disconnected, Snapshot, StoreError, StoreEvent
+from catflap.store.supervisor import Pace, ResyncNeededError, supervise
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+SNAPSHOT, DELTA, CONNECTED = Snapshot(1, {}), Delta(2, ()), Connected("x")
+HASTE = Pace(first_delay=0.001, longest_delay=0.002, between_resyncs=0.0, stable_after=60.0)
+
+
+class Script:
+    """A session that does in each run what the next line of the script says, and at its end waits for ever."""
+
+    def __init__(self, *runs: list[StoreEvent | StoreError]) -> None:
+        self._runs = list(runs)
+        self.endpoints: list[str] = []
+
+    async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
+        self.endpoints.append(endpoint)
+        for step in self._runs.pop(0) if self._runs else []:
+            if isinstance(step, StoreError):
+                raise step
+            yield step
+        await asyncio.Event().wait()
+
+
+async def events_of(script: Script, endpoints: list[str], count: int, pace: Pace = HASTE) -> list[StoreEvent]:
+    events = supervise(endpoints, script, pace)
+    seen = [await anext(events) for _ in range(count)]
+    await events.aclose()
+    return seen
+
+
+async def test_what_the_session_yields_is_passed_on_but_being_connected_as_ever() -> None:
+    script = Script([SNAPSHOT, CONNECTED, DELTA])
+    assert await events_of(script, ["a"], 2) == [SNAPSHOT, DELTA]
+
+
+async def test_an_outage_is_told_once_and_its_end_too() -> None:
+    down = StoreError("down")
+    script = Script([SNAPSHOT, down], [down], [down], [CONNECTED, DELTA])
+    assert await events_of(script, ["a"], 4) == [SNAPSHOT, Disconnected("down"), CONNECTED, DELTA]
+
+
+async def test_a_snapshot_ends_an_outage_as_well() -> None:
+    script = Script([StoreError("down")], [SNAPSHOT, CONNECTED, DELTA])
+    assert await events_of(script, ["a"], 3) == [Disconnected("down"), SNAPSHOT, DELTA]
+
+
+async def test_a_new_reason_is_told() -> None:
+    script = Script([StoreError("down")], [StoreError("down")], [StoreError("forbidden")])
+    assert await events_of(script, ["a"], 2) == [Disconnected("down"), Disconnected("forbidden")]
+
+
+async def test_another_endpoint_takes_over_in_silence() -> None:
+    script = Script([SNAPSHOT, StoreError("down")], [StoreError("down too")], [CONNECTED, DELTA])
+    assert await events_of(script, ["a", "b", "c"], 2) == [SNAPSHOT, DELTA]
+    assert sorted(script.endpoints) == ["a", "b", "c"]
+
+
+async def test_an_outage_is_when_every_endpoint_has_failed() -> None:
+    script = Script([StoreError("one")], [StoreError("two")], [CONNECTED, DELTA])
+    assert await events_of(script, ["a", "b"], 3) == [Disconnected("two"), CONNECTED, DELTA]
+
+
+async def test_a_session_that_lasted_begins_a_new_count() -> None:
+    pace = Pace(stable_after=0.0)
+    script = Script(*[[StoreError("down")]] * 5, [SNAPSHOT])
+    assert await events_of(script, ["a", "b"], 1, pace) == [SNAPSHOT]
+
+
+async def test_a_resync_stays_with_the_endpoint_and_is_no_outage() -> None:
+    script = Script([SNAPSHOT, ResyncNeededError("compacted")], [SNAPSHOT, DELTA])
+    assert await events_of(script, ["a", "b"], 3) == [SNAPSHOT, SNAPSHOT, DELTA]
+    assert len(set(script.endpoints)) == 1
+
+
+async def test_resyncs_keep_their_distance() -> None:
+    script = Script(*[[ResyncNeededError("again")]] * 3, [SNAPSHOT])
+    started = asyncio.get_running_loop().time()
+    await events_of(script, ["a"], 1, Pace(between_resyncs=0.05))
+    assert 0.1 <= asyncio.get_running_loop().time() - started < 1.0
+
+
+async def test_the_pause_between_attempts_grows_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("catflap.store.supervisor.asyncio.sleep", sleep)
+    script = Script(*[[StoreError("down")]] * 200, [SNAPSHOT])
+    await events_of(script, ["a", "b"], 2, Pace(first_delay=1.0, longest_delay=8.0))
+    assert all(
+        0.5 * wanted <= pause <= 1.5 * wanted for pause, wanted in zip(pauses, [1, 1, 2, 2, 4], strict=False)
+    )
+    assert max(pauses) <= 12.0
+
+
+async def test_bugs_are_not_hidden() -> None:
+    class Broken:
+        async def run(self, _endpoint: str) -> AsyncGenerator[StoreEvent, None]:
+            raise TypeError("a bug")
+            yield SNAPSHOT
+
+    with pytest.raises(TypeError, match="a bug"):
+        await anext(supervise(["a"], Broken(), HASTE))

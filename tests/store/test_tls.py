@@ -1,0 +1,117 @@
+"""TLS with client certificates, for both etcd APIs alike."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.store.certificates import make_authority, make_certificate
+from tests.store.following import Following
+
+from catflap.lab.etcd import EtcdServer
+from catflap.store import Delta, Disconnected, Snapshot, StoreError, StoreOptions, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from catflap.store import Store
+
+PATH = "/calico/v1/a"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("certificates")
+    for authority in ("ca", "stranger"):
+        make_authority(directory, authority)
+    for name in ("server", "client"):
+        make_certificate(directory, name, "ca")
+    make_certificate(directory, "impostor", "stranger")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def tls_etcd(certificates: Path) -> Iterator[EtcdServer]:
+    ca, server, key = (str(certificates / name) for name in ("ca.pem", "server.pem", "server.key"))
+    arguments = [
+        f"--cert-file={server}",
+        f"--key-file={key}",
+        f"--trusted-ca-file={ca}",
+        "--client-cert-auth",
+    ]
+    client_arguments = ["--cacert", ca, "--cert", server, "--key", key]
+    with EtcdServer(arguments=arguments, scheme="https", client_arguments=client_arguments) as etcd:
+        yield etcd
+
+
+def options(certificates: Path, ca: str = "ca", client: str | None = "client") -> StoreOptions:
+    return StoreOptions(
+        ca_file=str(certificates / f"{ca}.pem"),
+        cert_file=None if client is None else str(certificates / f"{client}.pem"),
+        key_file=None if client is None else str(certificates / f"{client}.key"),
+    )
+
+
+@asynccontextmanager
+async def opened(scheme: str, etcd: EtcdServer, how: StoreOptions) -> AsyncIterator[Store]:
+    store = open_store(f"{scheme}://{etcd.endpoint}", how)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+both_apis = pytest.mark.parametrize("scheme", ["etcds", "etcd2s"])
+
+
+@both_apis
+async def test_with_the_right_files_it_works(scheme: str, tls_etcd: EtcdServer, certificates: Path) -> None:
+    async with opened(scheme, tls_etcd, options(certificates)) as store:
+        follower = Following(store.follow())
+        await follower.next(Snapshot)
+        await store.write([(PATH, b"1")])
+        await follower.next(Delta)
+        assert await store.get(PATH) == b"1"
+        await store.write([(PATH, None)])
+
+
+@both_apis
+@pytest.mark.parametrize(("ca", "client"), [("stranger", "client"), ("ca", None), ("ca", "impostor")])
+async def test_with_wrong_files_it_does_not(
+    scheme: str, tls_etcd: EtcdServer, certificates: Path, ca: str, client: str | None
+) -> None:
+    async with opened(scheme, tls_etcd, options(certificates, ca, client)) as store:
+        assert tls_etcd.endpoint in (await Following(store.follow()).next(Disconnected)).reason
+        with pytest.raises(StoreError, match=tls_etcd.endpoint):
+            await store.get(PATH)
+
+
+@both_apis
+@pytest.mark.parametrize("missing", ["ca_file", "cert_file", "key_file"])
+async def test_a_file_that_is_missing_is_named(
+    scheme: str, tls_etcd: EtcdServer, certificates: Path, tmp_path: Path, missing: str
+) -> None:
+    shutil.copytree(certificates, tmp_path, dirs_exist_ok=True)
+    how = options(tmp_path)
+    file = getattr(how, missing)
+    (tmp_path / file).unlink()
+    async with opened(scheme, tls_etcd, how) as store:
+        assert file in (await Following(store.follow()).next(Disconnected)).reason
+        with pytest.raises(StoreError, match=file):
+            await store.get(PATH)
+
+
+@both_apis
+async def test_files_are_read_anew_for_each_connection(
+    scheme: str, tls_etcd: EtcdServer, certificates: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(certificates, tmp_path, dirs_exist_ok=True)
+    shutil.copy(certificates / "stranger.pem", tmp_path / "ca.pem")
+    async with opened(scheme, tls_etcd, options(tmp_path)) as store:
+        follower = Following(store.follow())
+        await follower.next(Disconnected)
+        shutil.copy(certificates / "ca.pem", tmp_path / "ca.pem")
+        await follower.until(lambda seen: seen.count(Snapshot) == 1)
