@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from catflap.lab.agent import AgentProcess
 from catflap.lab.namespaces import Lab, LabError
 from catflap.lab.topology import GuideNetwork
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .guide_host import READY, GuideHost, guide_host
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,3 +34,36 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def network(lab: Lab) -> GuideNetwork:
     return GuideNetwork.build(lab)
+
+
+@pytest.fixture(params=[2, 3], ids=["api2", "api3"])
+async def guide(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[GuideHost]:
+    """The host of the guide, with an etcd that is used through either API."""
+    async with guide_host(tmp_path, request.param) as made:
+        yield made
+
+
+@pytest.fixture
+async def guide3(tmp_path: Path) -> AsyncIterator[GuideHost]:
+    """The host of the guide with the v3 API only, for what does not depend on the store."""
+    async with guide_host(tmp_path, 3) as made:
+        yield made
+
+
+def _in_sync(guide: GuideHost) -> AgentProcess:
+    guide.put(READY, "true")
+    agent = guide.start_agent()
+    agent.wait_for("status changed to in-sync")
+    return agent
+
+
+@pytest.fixture
+def agent(guide: GuideHost) -> AgentProcess:
+    """An agent in sync with the store of ``guide``, which holds nothing but Ready."""
+    return _in_sync(guide)
+
+
+@pytest.fixture
+def agent3(guide3: GuideHost) -> AgentProcess:
+    """An agent in sync with the store of ``guide3``, which holds nothing but Ready."""
+    return _in_sync(guide3)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,24 @@ from catflap.lab.probes import Expectation, Probe, Transport, measure
 from catflap.lab.topology import STORE, DualStack, GuideNetwork
 
 Api = Literal[2, 3]
+READY = "/calico/v1/Ready"
 HEP = f"/calico/v1/host/{HOSTNAME}/endpoint"
 POLICY = "/calico/v1/policy/tier/default/policy"
+
+
+@asynccontextmanager
+async def guide_host(directory: Path, api: Api) -> AsyncIterator[GuideHost]:
+    """The network of the guide with servers on the host and in the store's namespace, and a running etcd."""
+    with Lab() as lab:
+        async with Listeners() as listeners:
+            made = GuideHost(lab, listeners, directory, api)
+            await listeners.listen(made.host, tcp=(22, 23, 80, 443))
+            await listeners.listen(made.network.store, tcp=(2380, 5432))
+            try:
+                made.server.start()
+                yield made
+            finally:
+                made.close()
 
 
 class GuideHost:

@@ -6,7 +6,6 @@ import asyncio
 import re
 import socket
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,38 +13,12 @@ import pytest
 from catflap.lab.agent import AgentProcess
 from catflap.lab.flows import HeldConnection
 from catflap.lab.guide import FAILSAFE_POLICY, HOSTNAME, WEBSERVER_POLICY
-from catflap.lab.listeners import Listeners
-from catflap.lab.namespaces import Lab
 from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, MGMT, STORE
 
-from .guide_host import HEP, POLICY, GuideHost
+from .guide_host import HEP, POLICY, READY, GuideHost
 
-READY = "/calico/v1/Ready"
 ETH0 = {"name": "eth0"}
 ETH1_BY_IP = {"expected_ipv4_addrs": [HOST_PUBLIC.v4], "labels": {"role": "webserver"}}
-
-
-@pytest.fixture(params=[2, 3], ids=["api2", "api3"])
-async def guide(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[GuideHost]:
-    with Lab() as lab:
-        async with Listeners() as listeners:
-            guide = GuideHost(lab, listeners, tmp_path, request.param)
-            await listeners.listen(guide.host, tcp=(22, 23, 80, 443))
-            await listeners.listen(guide.network.store, tcp=(2380, 5432))
-            guide.server.start()
-            try:
-                yield guide
-            finally:
-                guide.close()
-
-
-@pytest.fixture
-def agent(guide: GuideHost) -> AgentProcess:
-    """An agent in sync with a store that holds nothing but Ready."""
-    guide.put(READY, "true")
-    agent = guide.start_agent()
-    agent.wait_for("status changed to in-sync")
-    return agent
 
 
 async def test_before_ready_the_log_says_so_regularly_and_the_kernel_holds_nothing(guide: GuideHost) -> None:

@@ -118,7 +118,7 @@ def test_every_rule_has_a_comment() -> None:
             assert all(re.search(r' comment "[^"]+"$', text) for text in chain.rules)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(host_policies(), st.data())
 def test_the_rule_set_decides_as_the_policy_says(policy: HostPolicy, data: st.DataObject) -> None:
     rule_set = compiled(policy)
@@ -153,7 +153,7 @@ def test_all_that_is_there_is_referred_to(policy: HostPolicy) -> None:
     assert used == names
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(host_policies(), min_size=2, max_size=3))
 def test_a_compiler_that_remembers_compiles_like_a_fresh_one(policies: list[HostPolicy]) -> None:
     compiler = Compiler()

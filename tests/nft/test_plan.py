@@ -157,7 +157,7 @@ def _run(nft: MemoryNft, old: Existing, new: RuleSet) -> None:
         nft.run(commands)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(host_policies(), host_policies())
 def test_any_change_ends_as_a_fresh_install(first: HostPolicy, second: HostPolicy) -> None:
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
@@ -168,7 +168,7 @@ def test_any_change_ends_as_a_fresh_install(first: HostPolicy, second: HostPolic
     assert (nft.list_table() is None) == (not new)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(host_policies(), host_policies())
 def test_any_table_can_be_taken_over(first: HostPolicy, second: HostPolicy) -> None:
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catflap.store.directory.safe_yaml import YamlError, load_documents
+
+
+def test_documents_are_the_same_values_as_in_json() -> None:
+    text = b"a: [1, 2.5, true, null, x]\n---\n- {b: 'c'}\n---\n"
+    assert load_documents(text) == [{"a": [1, 2.5, True, None, "x"]}, [{"b": "c"}], None]
+
+
+def test_what_looks_like_a_date_stays_text() -> None:
+    assert load_documents(b"created: 2026-01-02") == [{"created": "2026-01-02"}]
+
+
+def test_aliases_and_merged_mappings_are_understood() -> None:
+    text = b"base: &base {x: 1, y: 2}\nother:\n  <<: *base\n  y: 3\nagain: *base\n"
+    (value,) = load_documents(text)
+    assert value["other"] == {"x": 1, "y": 3}
+    assert value["again"] == {"x": 1, "y": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: [1, 2", "line 1, column 9: "),
+        ("a: 1\n b: 2", "line 2, column 3: mapping values are not allowed"),
+        ("a: 1\nb: 2\na: 3", "line 3, column 1: key 'a' stands twice"),
+        ("1: x", "key 1 is no text: write it in quotes"),
+        ("yes: x", "key True is no text"),
+        ("!!python/object/apply:os.system ['true']", "line 1, column 1: could not determine a constructor"),
+        ("!custom x", "could not determine a constructor"),
+        ("a: *missing", "undefined alias"),
+        ("a: &a [*a]", "alias *a stands inside of what it refers to"),
+        ("a: &a {b: *a}", "alias *a stands inside of what it refers to"),
+        ("[" * 101 + "]" * 101, "more than 100 levels of nesting"),
+        ("[" * 1_000_000, "more than 100 levels of nesting"),
+        ("a: \x00", "special characters are not allowed"),
+        ("? [a]\n: b", "found unhashable key"),
+        ("a: !!int x", "invalid literal"),
+        ("a: !!timestamp nonsense", ""),
+    ],
+)
+def test_what_is_no_yaml_or_none_that_is_accepted(text: str, reason: str) -> None:
+    with pytest.raises(YamlError) as caught:
+        load_documents(text.encode())
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_utf8_are_refused() -> None:
+    with pytest.raises(YamlError):
+        load_documents(b"a: \xff\xfe\xfd")
+
+
+def bomb(levels: int, line: str) -> bytes:
+    lines = ["l0: &l0 {a: 1, b: 2}"]
+    lines += [
+        f"l{level}: &l{level} " + line.format(", ".join([f"*l{level - 1}"] * 10))
+        for level in range(1, levels)
+    ]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("line", ["[{}]", "{{<<: [{}]}}"])
+def test_aliases_that_expand_to_very_much_are_refused_at_once(line: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(YamlError, match="more than 1000000 values"):
+        load_documents(bomb(12, line))
+    assert time.monotonic() - started < 1
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_json_is_yaml(value: object) -> None:
+    import json  # noqa: PLC0415 - for this only
+
+    assert load_documents(json.dumps(value).encode()) == [value]
+
+
+@given(st.binary(max_size=200))
+def test_nothing_else_is_ever_raised(data: bytes) -> None:
+    try:
+        load_documents(data)
+    except YamlError as error:
+        assert str(error)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+
+from tests.store.directory.documents_of import path, tier, value
+
+from catflap.store.directory.tree import READY_PATH, Reading, Tree, View
+
+
+def read(data: str) -> Reading:
+    return Reading("", data=data.encode())
+
+
+def failed(reason: str) -> Reading:
+    return Reading("", reason=reason)
+
+
+def ours(view: View) -> dict[str, bytes]:
+    return {path: value for path, value in view.entries.items() if path != READY_PATH}
+
+
+def test_files_become_entries() -> None:
+    view = Tree().update({"/d/a.yaml": read(tier("a")), "/d/b.yaml": read(tier("b"))})
+    assert ours(view) == {path("a"): value("a"), path("b"): value("b")}
+    assert view.sources[path("a")] == ("/d/a.yaml",)
+    assert view.problems == ()
+
+
+def test_a_directory_without_cluster_information_counts_as_ready() -> None:
+    information = json.loads(Tree().update({}).entries[READY_PATH])
+    assert information["spec"] == {"datastoreReady": True}
+    assert information["metadata"] == {"name": "default"}
+
+
+def test_cluster_information_in_a_file_wins() -> None:
+    text = "apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\nspec: {datastoreReady: false}"
+    view = Tree().update({"/d/a.yaml": read(text)})
+    assert json.loads(view.entries[READY_PATH])["spec"] == {"datastoreReady": False}
+
+
+def test_a_file_that_is_gone_takes_its_objects_along() -> None:
+    tree = Tree()
+    tree.update({"/d/a.yaml": read(tier("a"))})
+    assert ours(tree.update({})) == {}
+
+
+def test_a_broken_file_keeps_its_last_good_content() -> None:
+    tree = Tree()
+    tree.update({"/d/a.yaml": read(tier("a"))})
+    for reading in (read("a: ["), failed("cannot read the file: Permission denied."), read("a: [")):
+        view = tree.update({"/d/a.yaml": reading})
+        assert ours(view) == {path("a"): value("a")}
+        (problem,) = view.problems
+        assert problem.path == "/d/a.yaml"
+        assert "last good content" in problem.message
+    assert tree.update({"/d/a.yaml": read(tier("a", 2))}).problems == ()
+
+
+def test_a_file_that_was_broken_from_the_start_holds_nothing() -> None:
+    view = Tree().update({"/d/a.yaml": read("a: [")})
+    assert ours(view) == {}
+    assert "line 1, column" in view.problems[0].message
+
+
+def test_a_file_that_is_left_alone_stays_as_it_was() -> None:
+    tree = Tree()
+    tree.update({"/d/a.yaml": read(tier("a"))})
+    assert ours(tree.update({"/d/a.yaml": Reading("")})) == {path("a"): value("a")}
+    assert ours(Tree().update({"/d/a.yaml": Reading("")})) == {}
+
+
+def test_a_directory_that_cannot_be_listed_keeps_its_files() -> None:
+    tree = Tree()
+    tree.update({"/d/sub/a.yaml": read(tier("a")), "/d/subway.yaml": read(tier("b"))})
+    view = tree.update({"/d/sub": failed("cannot list the directory: Permission denied.")})
+    assert ours(view) == {path("a"): value("a")}
+    assert "Permission denied" in view.problems[0].message
+
+
+def test_of_two_files_with_one_object_the_first_counts_and_both_are_named() -> None:
+    view = Tree().update({"/d/b.yaml": read(tier("a", 2)), "/d/a.yaml": read(tier("a", 1))})
+    assert ours(view) == {path("a"): value("a", 1)}
+    (problem,) = view.problems
+    assert "both in /d/a.yaml and in /d/b.yaml" in problem.message
+
+
+def test_an_object_twice_in_one_file_is_a_problem() -> None:
+    view = Tree().update({"/d/a.yaml": read(f"{tier('a', 1)}---\n{tier('a', 2)}")})
+    assert ours(view) == {path("a"): value("a", 1)}
+    assert "twice in /d/a.yaml" in view.problems[0].message
+
+
+def test_when_one_of_two_goes_the_other_counts() -> None:
+    tree = Tree()
+    tree.update({"/d/a.yaml": read(tier("a", 1)), "/d/b.yaml": read(tier("a", 2))})
+    view = tree.update({"/d/b.yaml": read(tier("a", 2))})
+    assert ours(view) == {path("a"): value("a", 2)}
+    assert view.problems == ()
+
+
+def test_changes_are_the_differences() -> None:
+    tree = Tree()
+    old = tree.update(
+        {"/d/a.yaml": read(tier("a")), "/d/b.yaml": read(tier("b")), "/d/c.yaml": read(tier("c"))}
+    )
+    new = tree.update(
+        {"/d/a.yaml": read(tier("a")), "/d/b.yaml": read(tier("b", 2)), "/d/d.yaml": read(tier("d"))}
+    )
+    assert new.changes_from(old) == ((path("c"), None), (path("b"), value("b", 2)), (path("d"), value("d")))
