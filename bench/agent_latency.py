@@ -64,8 +64,9 @@ async def measure(namespace: Namespace) -> list[tuple[str, str, str]]:
         environment = {"FELIX_FELIXHOSTNAME": HOST, "FELIX_ETCDENDPOINTS": server.client_url}
         agent = AgentProcess(namespace, Path(directory) / "felix.log", environment)
         starts = [await _start(agent) for _ in range(STARTS)]
+        _empty_kernel()
         with agent:
-            agent.wait_for("Enforcing on|No change")
+            agent.wait_for("Enforcing on")
             puts = await _puts(store)
             memory = _resident_mebibytes(agent.pid)
         await store.close()
@@ -80,7 +81,7 @@ async def measure(namespace: Namespace) -> list[tuple[str, str, str]]:
 
 async def _start(agent: AgentProcess) -> float:
     """Seconds from starting the agent on an empty kernel to the last commit of its first rule set."""
-    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    _empty_kernel()
     generations = Generations()
     started = time.perf_counter()
     agent.start()
@@ -90,6 +91,10 @@ async def _start(agent: AgentProcess) -> float:
         agent.stop()
         generations.close()
     return enforced - started
+
+
+def _empty_kernel() -> None:
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
 
 
 async def _puts(store: Store) -> list[float]:

@@ -94,7 +94,7 @@ def ends(descriptor: int) -> bool:
 def test_a_failure_to_start_tells_what_etcd_said() -> None:
     server = EtcdServer(arguments=["--election-timeout=1"])
     try:
-        with pytest.raises(EtcdError, match="election-timeout.* should be"):
+        with pytest.raises(EtcdError, match=r"election-timeout.* should be"):
             server.start()
     finally:
         server.close()

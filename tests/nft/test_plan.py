@@ -17,7 +17,7 @@ from tests.nft.interpreter import Packet, walk
 from catflap.model.resources import Direction
 from catflap.nft.compile import compile_policy
 from catflap.nft.memory import MemoryNft
-from catflap.nft.plan import Existing, plan
+from catflap.nft.plan import Existing, Phase, plan
 from catflap.nft.read import existing
 from catflap.nft.ruleset import Chain, Hook, NftSet, RuleSet, VerdictMap
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, TierStep
@@ -42,7 +42,11 @@ def rule_set(
 
 
 def changes(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
-    return plan(Existing.of(old), new)
+    return texts(Existing.of(old), new)
+
+
+def texts(old: Existing, new: RuleSet) -> tuple[str, ...]:
+    return tuple(transaction.text for transaction in plan(old, new))
 
 
 def test_nothing_changed() -> None:
@@ -63,9 +67,14 @@ def test_a_first_install_fills_sets_then_writes_chains_then_attaches() -> None:
     ]
 
 
+def test_every_transaction_names_its_phase() -> None:
+    first = [transaction.phase for transaction in plan(Existing(), rule_set())]
+    assert first == [Phase.FILL, Phase.SWITCH, Phase.ATTACH]
+
+
 def test_the_end_of_all_policy_deletes_the_table() -> None:
     assert changes(rule_set(), RuleSet()) == ("delete table inet catflap\n",)
-    assert plan(Existing(present=True), RuleSet()) == ("delete table inet catflap\n",)
+    assert texts(Existing(present=True), RuleSet()) == ("delete table inet catflap\n",)
 
 
 def test_addresses_come_first_and_go_last() -> None:
@@ -127,7 +136,7 @@ def test_an_interface_that_goes_leaves_the_map_before_its_chain_goes() -> None:
 
 def test_where_rules_are_unknown_every_chain_is_written_but_no_set() -> None:
     desired = rule_set()
-    (text,) = plan(replace(Existing.of(desired), rules={}), desired)
+    (text,) = texts(replace(Existing.of(desired), rules={}), desired)
     assert text.startswith("flush chain inet catflap input\nflush chain inet catflap in-eth0\ntable")
     assert "set s" not in text
 
@@ -147,13 +156,13 @@ def test_what_cannot_be_changed_in_place_is_replaced_in_one_transaction(foreign:
     nft = MemoryNft()
     nft.run(RuleSet(**foreign).text())  # type: ignore[arg-type]  # the fields of the table above
     desired = rule_set()
-    (text,) = plan(existing(nft.list_table()), desired)
+    (text,) = texts(existing(nft.list_table()), desired)
     nft.run(text)
     assert nft.rule_set == desired
 
 
 def _run(nft: MemoryNft, old: Existing, new: RuleSet) -> None:
-    for commands in plan(old, new):
+    for commands in texts(old, new):
         nft.run(commands)
 
 

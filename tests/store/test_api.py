@@ -114,7 +114,7 @@ async def test_revisions_rise(case: Case) -> None:
     assert revisions == sorted(set(revisions))
 
 
-async def test_a_write_has_a_revision_that_no_later_than_its_delta(case: Case) -> None:
+async def test_the_revision_of_a_write_is_no_later_than_that_of_its_delta(case: Case) -> None:
     follower = Following(case.store.follow())
     before = (await follower.next(Snapshot)).revision
     revision = await case.store.write([(case.path(1), case.value(1))])

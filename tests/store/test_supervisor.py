@@ -15,6 +15,10 @@ SNAPSHOT, DELTA, CONNECTED = Snapshot(1, {}), Delta(2, ()), Connected("x")
 HASTE = Pace(first_delay=0.001, longest_delay=0.002, between_resyncs=0.0, stable_after=60.0)
 
 
+DOWN: list[StoreEvent | StoreError] = [StoreError("down")]
+RESYNC: list[StoreEvent | StoreError] = [ResyncNeededError("again")]
+
+
 class Script:
     """A session that does in each run what the next line of the script says, and at its end waits for ever."""
 
@@ -72,7 +76,7 @@ async def test_an_outage_is_when_every_endpoint_has_failed() -> None:
 
 async def test_a_session_that_lasted_begins_a_new_count() -> None:
     pace = Pace(stable_after=0.0)
-    script = Script(*[[StoreError("down")]] * 5, [SNAPSHOT])
+    script = Script(*[DOWN] * 5, [SNAPSHOT])
     assert await events_of(script, ["a", "b"], 1, pace) == [SNAPSHOT]
 
 
@@ -83,7 +87,7 @@ async def test_a_resync_stays_with_the_endpoint_and_is_no_outage() -> None:
 
 
 async def test_resyncs_keep_their_distance() -> None:
-    script = Script(*[[ResyncNeededError("again")]] * 3, [SNAPSHOT])
+    script = Script(*[RESYNC] * 3, [SNAPSHOT])
     started = asyncio.get_running_loop().time()
     await events_of(script, ["a"], 1, Pace(between_resyncs=0.05))
     assert 0.1 <= asyncio.get_running_loop().time() - started < 1.0
@@ -96,7 +100,7 @@ async def test_the_pause_between_attempts_grows_up_to_a_limit(monkeypatch: pytes
         pauses.append(seconds)
 
     monkeypatch.setattr("catflap.store.supervisor.asyncio.sleep", sleep)
-    script = Script(*[[StoreError("down")]] * 200, [SNAPSHOT])
+    script = Script(*[DOWN] * 200, [SNAPSHOT])
     await events_of(script, ["a", "b"], 2, Pace(first_delay=1.0, longest_delay=8.0))
     assert all(
         0.5 * wanted <= pause <= 1.5 * wanted for pause, wanted in zip(pauses, [1, 1, 2, 2, 4], strict=False)

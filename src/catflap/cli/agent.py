@@ -80,6 +80,7 @@ def _local_sources(path: Path | None) -> tuple[Source, ...]:
 async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -> int:
     import catflap
     from catflap.agent.connect import store_options, store_url
+    from catflap.agent.connections import keep_existing_connections
     from catflap.agent.daemon import Agent
     from catflap.agent.enforcement import Enforcement
     from catflap.agent.logs import Logs
@@ -93,7 +94,7 @@ async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -
     except StoreError as error:
         raise CommandError(str(error), Exit.USAGE) from None
     try:
-        enforcement = Enforcement(Enforcer(LibNftables()))
+        enforcement = Enforcement(Enforcer(LibNftables(), before_attach=keep_existing_connections))
     except NftError as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     logs = Logs()

@@ -117,3 +117,13 @@ def _track(conntrack: NFCTSocket, connection: Connection) -> bool:
             return False
         raise OSError(error.code, f"cannot track {connection}: {error}") from error
     return True
+
+
+def main() -> None:
+    """Track what this namespace's sockets have, and print how many connections there are and how many were added."""
+    connections = established_connections()
+    print(len(connections), track_connections(connections))  # noqa: T201  # the answer to who started it
+
+
+if __name__ == "__main__":
+    main()

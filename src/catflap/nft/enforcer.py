@@ -7,12 +7,13 @@ worker thread, one call at a time.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 
 from catflap.nft.compile import Compiler
 from catflap.nft.names import UnsupportedInterface
-from catflap.nft.plan import Existing, plan
+from catflap.nft.plan import Existing, Phase, plan
 from catflap.nft.port import Nft, NftError
 from catflap.nft.read import existing
 from catflap.policy.host_policy import HostPolicy
@@ -35,10 +36,13 @@ class Enforcer:
 
     Args:
         nft: the namespace's nf_tables.
+        before_attach: called when the first base chains are about to be attached: chains that ask for the state of
+            connections exist, so the kernel tracks connections, but no packet meets our rules yet.
     """
 
-    def __init__(self, nft: Nft) -> None:
+    def __init__(self, nft: Nft, before_attach: Callable[[], None] = lambda: None) -> None:
         self._nft = nft
+        self._before_attach = before_attach
         self._compiler = Compiler()
         self._programmed: Existing | None = None  # None: unknown, to be read
 
@@ -53,8 +57,10 @@ class Enforcer:
         before, self._programmed = self._programmed, None
         try:
             transactions = plan(before or existing(self._nft.list_table()), compiled.rule_set)
-            for commands in transactions:
-                self._nft.run(commands)
+            for transaction in transactions:
+                if transaction.phase is Phase.ATTACH:
+                    self._before_attach()
+                self._nft.run(transaction.text)
         except NftError as error:
             raise EnforceError(f"cannot program nftables: {error}") from error
         self._programmed = Existing.of(compiled.rule_set)

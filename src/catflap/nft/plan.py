@@ -11,6 +11,7 @@ The table is never deleted and made anew, and base chains come last on first ins
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -29,6 +30,22 @@ from catflap.nft.ruleset import (
 )
 
 _MANY = 1000  # deleting from a larger interval set costs nft more than writing it anew (60 ms an element at 50,000)
+
+
+class Phase(enum.StrEnum):
+    """What a transaction is for, in the order in which they run."""
+
+    FILL = "fill"  # new sets, and additions to those that are there
+    SWITCH = "switch"  # chains and dispatch maps
+    ATTACH = "attach"  # base chains: from here on packets meet our rules
+    SWEEP = "sweep"  # what nothing refers to any more
+
+
+class Transaction(msgspec.Struct, frozen=True):
+    """Commands that happen entirely or not at all."""
+
+    phase: Phase
+    text: str
 
 
 class Existing(msgspec.Struct, frozen=True):
@@ -52,14 +69,18 @@ class Existing(msgspec.Struct, frozen=True):
         )
 
 
-def plan(existing: Existing, desired: RuleSet) -> tuple[str, ...]:
-    """The transactions that lead from one to the other, as nft text; none where nothing changes."""
+def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
+    """The transactions that lead from one to the other; none where nothing changes."""
     if not desired:
-        return (f"delete table {TABLE}\n",) if existing.present else ()
+        return (Transaction(Phase.SWEEP, f"delete table {TABLE}\n"),) if existing.present else ()
     if _clash(existing, desired):
-        return (_replacement(existing, desired),)
-    phases = (_fill, _switch, _attach, _sweep)
-    return tuple(text for phase in phases if (text := "".join(phase(existing, desired))))
+        return (Transaction(Phase.ATTACH, _replacement(existing, desired)),)
+    phases = {Phase.FILL: _fill, Phase.SWITCH: _switch, Phase.ATTACH: _attach, Phase.SWEEP: _sweep}
+    return tuple(
+        Transaction(phase, text)
+        for phase, commands in phases.items()
+        if (text := "".join(commands(existing, desired)))
+    )
 
 
 def _fill(existing: Existing, desired: RuleSet) -> Iterator[str]:

@@ -61,7 +61,7 @@ def test_a_document_without_a_place_is_a_problem_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("file", "data", "reason"),
     [
-        ("/d/a.yaml", b"a: [", "not valid YAML: line 1, column"),
+        ("/d/a.yaml", b"a: [", "not valid YAML: line 2, column 1: did not find"),
         ("/d/a.json", b'{"a": }', "not valid JSON: Expecting value: line 1 column 7"),
         ("/d/a.json", b'{"a": 1, "a": 2}', "member 'a' stands twice"),
         ("/d/a.json", b"[" * 100_000, "not valid JSON"),

@@ -33,7 +33,7 @@ def test_a_directory_without_cluster_information_counts_as_ready() -> None:
 
 
 def test_cluster_information_in_a_file_wins() -> None:
-    text = "apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\nspec: {datastoreReady: false}"
+    text = tier("default").replace("Tier", "ClusterInformation").replace("order: 1", "datastoreReady: false")
     view = Tree().update({"/d/a.yaml": read(text)})
     assert json.loads(view.entries[READY_PATH])["spec"] == {"datastoreReady": False}
 
@@ -59,7 +59,7 @@ def test_a_broken_file_keeps_its_last_good_content() -> None:
 def test_a_file_that_was_broken_from_the_start_holds_nothing() -> None:
     view = Tree().update({"/d/a.yaml": read("a: [")})
     assert ours(view) == {}
-    assert "line 1, column" in view.problems[0].message
+    assert "line 2, column 1" in view.problems[0].message
 
 
 def test_a_file_that_is_left_alone_stays_as_it_was() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Context: TypeAlias = grpc.aio.ServicerContext[pb.WatchRequest, pb.WatchResponse]
 
 
-class Abort(Exception):
+class AbortError(Exception):
     """End the call with this status."""
 
     def __init__(self, code: grpc.StatusCode, details: str) -> None:
@@ -24,11 +24,11 @@ class Abort(Exception):
         self.details = details
 
 
-class End(Exception):
+class EndError(Exception):
     """End the stream with status OK."""
 
 
-Step: TypeAlias = pb.WatchResponse | Abort | End
+Step: TypeAlias = pb.WatchResponse | AbortError | EndError
 
 
 class FakeEtcd:
@@ -80,7 +80,7 @@ class FakeEtcd:
         self.reads.append(request)
         try:
             self.on_range(request)
-        except Abort as abort:
+        except AbortError as abort:
             await context.abort(abort.code, abort.details)
         found = sorted(item for item in self.entries.items() if request.key <= item[0] < request.range_end)
         page = found[: request.limit or None]
@@ -93,9 +93,9 @@ class FakeEtcd:
         self.watches.append((await anext(requests)).create_request)
         script = self.scripts.pop(0) if self.scripts else [self.created()]
         for step in script:
-            if isinstance(step, End):
+            if isinstance(step, EndError):
                 return
-            if isinstance(step, Abort):
+            if isinstance(step, AbortError):
                 await context.abort(step.code, step.details)
             else:
                 yield step

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from grpc import StatusCode
-from tests.store.etcd3.fake_etcd import Abort, End, FakeEtcd, answer, put
+from tests.store.etcd3.fake_etcd import AbortError, EndError, FakeEtcd, answer, put
 from tests.store.following import Following
 
 from catflap.store.api import Connected, Delta, Disconnected, Snapshot, StoreOptions
@@ -63,7 +63,7 @@ async def test_a_load_in_pages_is_one_snapshot_of_one_revision(server: FakeEtcd)
 async def test_pages_that_are_too_large_are_halved(server: FakeEtcd) -> None:
     def refuse(request: pb.RangeRequest) -> None:
         if request.limit > 3:
-            raise Abort(StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 3)")
+            raise AbortError(StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 3)")
 
     server.entries = {f"/calico/v1/{number}".encode(): b"v" for number in range(5)}
     server.on_range = refuse
@@ -75,7 +75,9 @@ async def test_pages_that_are_too_large_are_halved(server: FakeEtcd) -> None:
 async def test_history_compacted_while_loading_begins_the_load_anew(server: FakeEtcd) -> None:
     def compact(request: pb.RangeRequest) -> None:
         if request.limit and not any(read.limit for read in server.reads[:-1]):
-            raise Abort(StatusCode.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted")
+            raise AbortError(
+                StatusCode.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted"
+            )
 
     server.on_range = compact
     async with followed(server) as follower:
@@ -83,9 +85,9 @@ async def test_history_compacted_while_loading_begins_the_load_anew(server: Fake
     assert follower.count(Disconnected) == 0
 
 
-@pytest.mark.parametrize("fault", [End(), Abort(StatusCode.UNAVAILABLE, "etcdserver: no leader")])
+@pytest.mark.parametrize("fault", [EndError(), AbortError(StatusCode.UNAVAILABLE, "etcdserver: no leader")])
 async def test_a_stream_that_ends_is_taken_up_after_the_last_whole_revision(
-    server: FakeEtcd, fault: End | Abort
+    server: FakeEtcd, fault: EndError | AbortError
 ) -> None:
     half = answer(put(11, "a"), put(12, "b"), fragment=True)
     server.scripts = [[server.created(), half, fault], [server.created(), answer(put(12, "b"), put(12, "c"))]]
@@ -103,7 +105,7 @@ async def test_only_progress_of_the_watch_itself_counts(
     server: FakeEtcd, watch_id: int, resumed_at: int
 ) -> None:
     progress = pb.WatchResponse(header=pb.ResponseHeader(revision=20), watch_id=watch_id)
-    server.scripts = [[server.created(), progress, End()]]
+    server.scripts = [[server.created(), progress, EndError()]]
     async with followed(server) as follower:
         await follower.next(Snapshot)
         server.revision = 20
@@ -135,7 +137,7 @@ async def test_compacted_history_leads_to_a_snapshot(server: FakeEtcd) -> None:
 
 async def test_an_answer_too_large_to_receive_leads_to_a_snapshot(server: FakeEtcd) -> None:
     server.scripts = [
-        [server.created(), Abort(StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max")]
+        [server.created(), AbortError(StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max")]
     ]
     async with followed(server) as follower:
         await follower.next(Snapshot)
@@ -146,7 +148,7 @@ async def test_an_answer_too_large_to_receive_leads_to_a_snapshot(server: FakeEt
 async def test_another_history_after_a_reconnection_leads_to_a_snapshot(
     server: FakeEtcd, changed: str
 ) -> None:
-    server.scripts = [[server.created(), End()]]
+    server.scripts = [[server.created(), EndError()]]
     async with followed(server) as follower:
         await follower.next(Snapshot)
         setattr(server, changed, getattr(server, changed) - 1)
@@ -163,7 +165,7 @@ async def test_another_history_behind_a_silent_watch_leads_to_a_snapshot(server:
 
 async def test_a_silent_watch_is_dropped_when_the_server_does_not_serve_reads(server: FakeEtcd) -> None:
     def no_leader(_request: pb.RangeRequest) -> None:
-        raise Abort(StatusCode.UNAVAILABLE, "etcdserver: no leader")
+        raise AbortError(StatusCode.UNAVAILABLE, "etcdserver: no leader")
 
     async with followed(server, Tuning(idle=0.02)) as follower:
         await follower.next(Snapshot)

@@ -23,7 +23,7 @@ from catflap.store import (
 from catflap.store.etcd3 import Etcd3Store
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.connection import Connection, Login
-from catflap.store.etcd3.follower import Etcd3Session, Tuning
+from catflap.store.etcd3.follower import DEFAULT_TUNING, Etcd3Session, Tuning
 from catflap.store.supervisor import ResyncNeededError
 
 if TYPE_CHECKING:
@@ -32,11 +32,16 @@ if TYPE_CHECKING:
     from catflap.store import StoreEvent
 
 MEBIBYTE = 1 << 20
+NOBODY = StoreOptions()
+
+
+def user(name: str, password: str = "secret") -> StoreOptions:  # noqa: S107 - of a server that lives for a test
+    return StoreOptions(username=name, password=password)
 
 
 @pytest.fixture
 async def store(etcd: EtcdServer) -> AsyncIterator[Etcd3Store]:
-    store = Etcd3Store([etcd.endpoint], StoreOptions())
+    store = Etcd3Store([etcd.endpoint], NOBODY)
     yield store
     await store.close()
 
@@ -44,8 +49,8 @@ async def store(etcd: EtcdServer) -> AsyncIterator[Etcd3Store]:
 @asynccontextmanager
 async def following(
     *servers: EtcdServer,
-    options: StoreOptions = StoreOptions(),
-    tuning: Tuning = Tuning(),  # noqa: B008 - frozen
+    options: StoreOptions = NOBODY,
+    tuning: Tuning = DEFAULT_TUNING,
 ) -> AsyncIterator[tuple[Etcd3Store, Following]]:
     store = Etcd3Store([server.endpoint for server in servers], options, tuning=tuning)
     try:
@@ -54,8 +59,8 @@ async def following(
         await store.close()
 
 
-def session_of(server: EtcdServer) -> Etcd3Session:
-    login = Login(StoreOptions())
+def new_session() -> Etcd3Session:
+    login = Login(NOBODY)
     return Etcd3Session(lambda endpoint: Connection(endpoint, login, None))
 
 
@@ -88,7 +93,7 @@ async def test_a_restart_loses_nothing_and_repeats_nothing(own_etcd: EtcdServer,
 
 async def test_etcd_may_come_up_after_its_followers() -> None:
     port = free_port()
-    store = Etcd3Store([f"127.0.0.1:{port}"], StoreOptions())
+    store = Etcd3Store([f"127.0.0.1:{port}"], NOBODY)
     follower = Following(store.follow())
     assert "refused" in (await follower.next(Disconnected)).reason
     with EtcdServer(port=port) as server:
@@ -112,7 +117,7 @@ async def test_a_wiped_store_leads_to_a_snapshot(own_etcd: EtcdServer) -> None:
 
 
 async def test_history_compacted_while_away_leads_to_a_snapshot(etcd: EtcdServer, store: Etcd3Store) -> None:
-    session = session_of(etcd)
+    session = new_session()
     await first_of(session, etcd)
     await store.write([("/calico/v1/a", b"1")])
     revision = await store.write([("/calico/v1/b", b"1")])
@@ -127,7 +132,7 @@ async def test_history_compacted_while_away_leads_to_a_snapshot(etcd: EtcdServer
 async def test_history_compacted_up_to_the_next_revision_is_enough(
     etcd: EtcdServer, store: Etcd3Store
 ) -> None:
-    session = session_of(etcd)
+    session = new_session()
     await first_of(session, etcd)
     etcd.etcdctl("compact", str(await store.write([("/calico/v1/a", b"1")])))
     async with aclosing(session.run(etcd.endpoint)) as events:
@@ -197,7 +202,7 @@ async def test_a_burst_of_2000_changes_arrives_whole_and_in_order(
 ) -> None:
     follower = Following(store.follow())
     await follower.next(Snapshot)
-    login = Login(StoreOptions())
+    login = Login(NOBODY)
     async with Connection(etcd.endpoint, login, None) as connection:
         for number in range(2000):
             put = pb.PutRequest(key=f"/calico/v1/{number:04}".encode(), value=b"x" * 100)
@@ -209,7 +214,7 @@ async def test_a_burst_of_2000_changes_arrives_whole_and_in_order(
 async def test_catching_up_on_many_megabytes_keeps_revisions_whole(
     etcd: EtcdServer, store: Etcd3Store
 ) -> None:
-    session = session_of(etcd)
+    session = new_session()
     await first_of(session, etcd)
     for number in range(12):
         await store.write([(f"/calico/v1/{number:02}/{part}", b"x" * (MEBIBYTE // 10)) for part in range(10)])
@@ -233,7 +238,7 @@ async def test_a_recursive_deletion_is_one_delta(etcd: EtcdServer, store: Etcd3S
 async def test_a_key_that_is_no_text_disturbs_nobody(etcd: EtcdServer, store: Etcd3Store) -> None:
     follower = Following(store.follow())
     await follower.next(Snapshot)
-    async with Connection(etcd.endpoint, Login(StoreOptions()), None) as connection:
+    async with Connection(etcd.endpoint, Login(NOBODY), None) as connection:
         put = pb.PutRequest(key=b"/calico/v1/\xff\xfe", value=b"\x00\xff")
         await connection.transact(pb.TxnRequest(success=[pb.RequestOp(request_put=put)]))
     assert (await follower.next(Delta)).changes == (("/calico/v1/\\xff\\xfe", b"\x00\xff"),)
@@ -305,7 +310,7 @@ async def test_a_write_that_was_not_done_is_an_error(
 
 
 async def test_a_dead_endpoint_does_not_hinder(etcd: EtcdServer) -> None:
-    store = Etcd3Store([f"127.0.0.1:{free_port()}", etcd.endpoint], StoreOptions())
+    store = Etcd3Store([f"127.0.0.1:{free_port()}", etcd.endpoint], NOBODY)
     for _ in range(5):  # the order is random
         await store.write([("/calico/v1/a", b"1")])
         assert await store.get("/calico/v1/a") == b"1"
@@ -315,7 +320,7 @@ async def test_a_dead_endpoint_does_not_hinder(etcd: EtcdServer) -> None:
 
 async def test_no_endpoint_at_all_names_each_with_its_reason() -> None:
     endpoints = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-    store = Etcd3Store(endpoints, StoreOptions())
+    store = Etcd3Store(endpoints, NOBODY)
     with pytest.raises(StoreUnavailableError) as caught:
         await store.get("/calico/v1/a")
     assert all(endpoint in str(caught.value) for endpoint in endpoints)
@@ -342,20 +347,13 @@ def guarded_etcd(own_etcd: EtcdServer) -> EtcdServer:
 
 
 async def test_a_user_follows_and_logs_in_anew_after_a_restart(guarded_etcd: EtcdServer) -> None:
-    root, reader = (
-        StoreOptions(username="root", password="secret"),
-        StoreOptions(username="reader", password="secret"),
-    )  # noqa: S106 - of this test
     async with (
-        following(guarded_etcd, options=root) as (writer, _),
-        following(guarded_etcd, options=reader) as (
-            readonly,
-            follower,
-        ),
+        following(guarded_etcd, options=user("root")) as (writer, _),
+        following(guarded_etcd, options=user("reader")) as (reader, follower),
     ):
         await follower.next(Snapshot)
         with pytest.raises(StoreDeniedError):
-            await readonly.write([("/calico/v1/a", b"1")])
+            await reader.write([("/calico/v1/a", b"1")])
         guarded_etcd.kill()
         guarded_etcd.start()  # it has forgotten all tokens
         await writer.write([("/calico/v1/b", b"2")])
@@ -365,8 +363,7 @@ async def test_a_user_follows_and_logs_in_anew_after_a_restart(guarded_etcd: Etc
 async def test_a_token_that_is_refused_is_renewed_without_dropping_the_watch(
     guarded_etcd: EtcdServer,
 ) -> None:
-    root = StoreOptions(username="root", password="secret")  # noqa: S106 - of this test
-    async with following(guarded_etcd, options=root, tuning=Tuning(idle=0.05)) as (store, follower):
+    async with following(guarded_etcd, options=user("root"), tuning=Tuning(idle=0.05)) as (store, follower):
         await follower.next(Snapshot)
         store._login.token = "stale.1"  # noqa: S105 - no secret
         await store.write([("/calico/v1/a", b"1")])
@@ -378,9 +375,9 @@ async def test_a_token_that_is_refused_is_renewed_without_dropping_the_watch(
 @pytest.mark.parametrize(
     ("options", "remedy"),
     [
-        (StoreOptions(), "give a user name and password"),
-        (StoreOptions(username="root", password="wrong"), "check user name and password"),  # noqa: S106 - of this test
-        (StoreOptions(username="stranger", password="secret"), "permission denied"),  # noqa: S106 - of this test
+        (NOBODY, "give a user name and password"),
+        (user("root", "wrong"), "check user name and password"),
+        (user("stranger"), "permission denied"),
     ],
 )
 async def test_who_may_not_read_is_told_why(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100  # libyaml's own recursion overflows the stack at some 100,000
 MAX_VALUES = 1_000_000  # counted with all aliases expanded
+# What PyYAML raises where a value does not fit the tag before it, such as `!!int ""` or `!!bool x`.
+_ODDITIES = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
 _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -68,12 +70,8 @@ def load_documents(data: bytes) -> list[Any]:
         mark = error.problem_mark or error.context_mark
         where = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
         raise YamlError(f"{where}{error.problem or error.context}") from error
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: text that int() or float() refuses
-        raise YamlError(" ".join(str(error).split())) from error
+    except (yaml.YAMLError, *_ODDITIES) as error:
+        raise YamlError(" ".join(str(error).split()) or "a value does not fit its tag") from error
 
 
 class _Extent:
