@@ -75,7 +75,6 @@ async def test_with_the_right_files_it_works(scheme: str, tls_etcd: EtcdServer, 
         await store.write([(PATH, b"1")])
         await follower.next(Delta)
         assert await store.get(PATH) == b"1"
-        await store.write([(PATH, None)])
 
 
 @both_apis

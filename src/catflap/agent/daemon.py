@@ -73,6 +73,7 @@ class Agent:
         self._on_configuration = on_configuration
         self._mirror = Mirror()
         self._engine = PolicyEngine(policy_settings(configuration.current))
+        self._problems: tuple[Problem, ...] = ()  # of the store, which may name them with every event
         self._configuration_logged: Configuration | None = None
         self._waiting_for: str | None = None
         self._interfaces_known = False
@@ -86,6 +87,7 @@ class Agent:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        self._configuration.resolve()  # logs what is odd in it, which may be why the store is never reached
         self._set_state(State.WAIT_FOR_READY)
         self._wait(f"waiting for the store {self._store.url}")
         async with asyncio.TaskGroup() as tasks:
@@ -107,13 +109,15 @@ class Agent:
         match event:
             case Snapshot() | Delta():
                 log.debug("Store revision %s: %s", event.revision, type(event).__name__)
-                self._report(event.problems)
+                self._report([problem for problem in event.problems if problem not in self._problems])
+                self._problems = event.problems
                 self._mirror.take(event)
                 self._advance()
             case Disconnected():
                 self._disconnected(event.reason)
             case Connected():
                 log.info("Connected to %s", event.endpoint)
+                self._advance()  # what is waited for now is not the connection any more
 
     def _disconnected(self, reason: str) -> None:
         if self.state is State.IN_SYNC:

@@ -1,12 +1,13 @@
 """Log lines in the old system's format, to file, screen and syslog.
 
-Administrators grep these lines, so one event is one line: line breaks in a message are escaped, which also keeps data
-from the store from forging lines. A log that cannot be written never stops the agent.
+Administrators grep these lines, so one event is one line: what is not printable in a message is escaped, which also
+keeps data from the store from forging lines or steering a terminal. A log that cannot be written never stops the agent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import logging.handlers
 import sys
@@ -24,13 +25,37 @@ log = logging.getLogger(__name__)
 
 
 class OneLineFormatter(logging.Formatter):
-    """The format above, with line breaks of the message escaped (tracebacks keep theirs)."""
+    """The format above, with line breaks and the like escaped in the message (tracebacks keep theirs)."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
         """Format one record, after naming the worker that wrote it."""
         record.worker = _worker()
-        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        record.message = "".join(map(_printable, record.message))
         return super().formatMessage(record)
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+class LogFile(logging.handlers.WatchedFileHandler):
+    """A file that is opened anew when a rotation has moved it away; what it cannot take goes to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; the standard library lets the errors of opening anew through to whoever logs."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the standard library's name
+        """Say it on stderr: the disk is full, or the directory was removed."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{self.format(record)} (not in {self.baseFilename}: {error.strerror})\n")
 
 
 def _worker() -> str:
@@ -73,8 +98,7 @@ class Logs:
             return None
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            # The file is opened anew when a rotation has moved it away.
-            handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8", errors="backslashreplace")
+            handler = LogFile(path, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             return f"Cannot write the log file {path}: {error.strerror}; change LogFilePath, or free the path"
         self._add(handler, severity, FORMAT)

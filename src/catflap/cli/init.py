@@ -38,11 +38,15 @@ def add_parser(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Initialise the store and say what was done."""
     from catflap.cli.stores import open_configured_store
-    from catflap.store import StoreError
+    from catflap.store import StoreError, StoreUnavailableError
 
     try:
         store = open_configured_store(options.store)
         path, was, now = asyncio.run(_initialise(store))
+    except StoreUnavailableError as error:
+        raise CommandError(
+            f"{error}; is it running there? --store names another store", Exit.UNREACHABLE
+        ) from None
     except StoreError as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     changed = was != now
@@ -83,9 +87,13 @@ async def _set_ready(store: Store) -> tuple[str, str, str]:
 
 async def _set_cluster_information(store: Store) -> tuple[str, str, str]:
     from catflap.agent.mirror import READY_PATHS
+    from catflap.store import StoreUnavailableError
 
     path = READY_PATHS[1]
-    was = await store.get(path)
+    try:
+        was = await store.get(path)
+    except StoreUnavailableError:  # no directory yet: writing makes it, or says what else is wrong
+        was = None
     if was is not None and _datastore_ready(was):
         return path, "ready", "ready"
     document = {

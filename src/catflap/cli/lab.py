@@ -8,12 +8,17 @@ from typing import Any
 
 from catflap.cli.common import CommandError, Exit, add_output_option
 
-_EPILOG = """\
-examples:
+_DEMO_EXAMPLES = """\
   catflap lab demo                   walk through the guide on a host in network namespaces
   catflap lab demo --store etcd      the same with a real etcd, started and stopped by the demo
+  catflap lab demo -o json           all measurements, for programs
+"""
+_SWEEP_EXAMPLES = """\
   catflap lab sweep                  remove what a killed demo left behind
-
+"""
+_EPILOG = f"""\
+examples:
+{_DEMO_EXAMPLES}{_SWEEP_EXAMPLES}
 Nothing touches this machine's own network or firewall.
 """
 
@@ -29,7 +34,11 @@ def add_parser(verbs: Any) -> None:
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     demo = actions.add_parser(
-        "demo", help="walk through the guide; exit 1 if a packet went another way than it says"
+        "demo",
+        help="walk through the guide; exit 1 if a packet went another way than it says",
+        description="Secure a host step by step as the guide does, and judge each step with real packets.",
+        epilog=f"examples:\n{_DEMO_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     demo.add_argument(
         "--store",
@@ -39,7 +48,13 @@ def add_parser(verbs: Any) -> None:
     )
     add_output_option(demo)
     demo.set_defaults(run=run_demo)
-    sweep = actions.add_parser("sweep", help="remove network namespaces that a killed lab left behind")
+    sweep = actions.add_parser(
+        "sweep",
+        help="remove what a killed lab left behind",
+        description="Remove the network namespaces, processes and files that killed labs left behind.",
+        epilog=f"examples:\n{_SWEEP_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     sweep.set_defaults(run=run_sweep)
 
 
@@ -50,9 +65,9 @@ def _need_root(what: str) -> None:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Run the demonstration."""
+    _need_root("catflap lab demo")
     from catflap.lab.demo import DemoError, run
 
-    _need_root("catflap lab demo")
     try:
         return Exit.SUCCESS if run(options.store, options.output) else Exit.NO
     except DemoError as error:
@@ -61,9 +76,9 @@ def run_demo(options: argparse.Namespace) -> int:
 
 def run_sweep(options: argparse.Namespace) -> int:  # noqa: ARG001  # the signature of all verbs
     """Remove what labs of dead processes left behind."""
-    from catflap.lab.namespaces import sweep
-
     _need_root("catflap lab sweep")
-    removed = sweep()
+    from catflap.lab import namespaces, scratch
+
+    removed = [*namespaces.sweep(), *scratch.sweep()]
     print("\n".join(f"removed {name}" for name in removed) or "nothing was left behind")
     return Exit.SUCCESS

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
-import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,8 @@ from catflap.lab.guide import (
 from catflap.lab.listeners import Listeners
 from catflap.lab.namespaces import Lab, LabError, Namespace
 from catflap.lab.probes import Expectation, Measurement, Probe, measure
-from catflap.lab.report import MAX_WIDTH, print_report, report_data
+from catflap.lab.report import print_report, progress, report_console, report_data
+from catflap.lab.scratch import Scratch
 from catflap.lab.stores import ETCD_PORT, LabStore, StoreName, lab_store
 from catflap.lab.topology import GuideNetwork, Switch
 
@@ -42,15 +45,21 @@ class DemoError(Exception):
 
 
 class Demo:
-    """One run. `run` prints as it goes, or collects everything for JSON."""
+    """One run.
 
-    def __init__(self, store: StoreName, *, quiet: bool) -> None:
+    Args:
+        store: where policy is kept.
+        console: told what happens as it happens.
+        stages: the steps, each with what it expects.
+    """
+
+    def __init__(self, store: StoreName, console: Console, stages: Sequence[Stage] = STAGES) -> None:
         self._store_name = store
-        self._console = Console(quiet=quiet, highlight=False)
-        if not self._console.is_terminal:
-            self._console.width = MAX_WIDTH
-        self._quiet = quiet
+        self._console = console
+        self._stages = stages
+        self._measured: list[Measurement] = []
         self.results: list[dict[str, Any]] = []
+        self.seconds = 0.0
 
     @property
     def as_expected(self) -> bool:
@@ -64,19 +73,22 @@ class Demo:
             LabError, EtcdError, AgentError: the lab, etcd or the agent failed.
         """
         started = time.monotonic()
-        with Lab() as lab, tempfile.TemporaryDirectory(prefix="catflap-demo-") as directory:
-            self._say(
-                "Building a host with two interfaces, its clients and a stranger in network namespaces…"
-            )
+        with Lab() as lab, Scratch() as scratch:
+            self._say("A host with two interfaces, its clients and a stranger, each in a network namespace:")
             network = GuideNetwork.build(lab)
             roles = {namespace.role: namespace for namespace in lab.namespaces}
-            with lab_store(self._store_name, network) as store:
+            with ExitStack() as stack:
+                store = lab_store(self._store_name, network, scratch / "policy")
+                with progress(self._console, "starting the store…"):
+                    stack.enter_context(store)
                 async with Listeners() as listeners:
                     await self._listen(listeners, roles)
-                    with self._agent(network, store, Path(directory)) as agent:
-                        self._initialise(network, store, agent)
+                    with self._agent(network, store, scratch) as agent:
+                        with progress(self._console, "waiting for the agent to be in sync with its store…"):
+                            self._initialise(network, store, agent)
                         await self._walk(lab, network, store, agent)
-        self._say(f"\nTook {time.monotonic() - started:.1f} s; everything was taken away again.")
+        self.seconds = time.monotonic() - started
+        self._say(f"\nTook {self.seconds:.1f} s; everything was taken away again.")
 
     async def _listen(self, listeners: Listeners, roles: Mapping[str, Namespace]) -> None:
         for role, (tcp, udp) in LISTENERS.items():
@@ -89,7 +101,7 @@ class Demo:
         return AgentProcess(network.host, directory / "felix.log", environment)
 
     def _initialise(self, network: GuideNetwork, store: LabStore, agent: AgentProcess) -> None:
-        if self._store_name != "dir":
+        if self._store_name != "dir":  # a directory is ready without being told
             agent.wait_for("in state wait-for-ready")
         self._command(f"catflap init --store {store.url}")
         command = (*network.host.command_prefix, *catflap_command("init", "--store", store.url))
@@ -98,29 +110,70 @@ class Demo:
 
     async def _walk(self, lab: Lab, network: GuideNetwork, store: LabStore, agent: AgentProcess) -> None:
         neighbour: Namespace | None = None
-        for number, stage in enumerate(STAGES, 1):
+        for number, stage in enumerate(self._stages, 1):
+            started = time.monotonic()
             self._say(f"\n[bold]{number}. {stage.title}[/bold]\n{stage.explanation}")
-            agent.mark()
-            for command in dict.fromkeys(store.put(change) for change in stage.changes):
-                self._command(command)
-            if stage.changes:
-                agent.wait_for(ENFORCED)
-                await asyncio.sleep(SETTLE)
             if stage.neighbour and neighbour is None:
                 neighbour = _add_neighbour(lab, network)
-            roles = {namespace.role: namespace for namespace in lab.namespaces}
-            self._report(stage, await measure(list(_expectations(stage, roles))))
+            with progress(self._console, "waiting for the agent, and for packets that nobody answers…"):
+                await self._change(stage, store, agent)
+                roles = {namespace.role: namespace for namespace in lab.namespaces}
+                measured = await measure(list(_expectations(stage, roles)))
+            self._report(stage, measured, time.monotonic() - started)
 
-    def _report(self, stage: Stage, measurements: list[Measurement]) -> None:
-        self.results.append({"stage": stage.title, "probes": report_data(measurements)})
-        if not self._quiet:
-            print_report(measurements)
+    async def _change(self, stage: Stage, store: LabStore, agent: AgentProcess) -> None:
+        """Store the stage's objects, and wait until they are enforced."""
+        agent.mark()
+        for command in dict.fromkeys(store.put(change) for change in stage.changes):
+            self._command(command)
+        if stage.changes:
+            agent.wait_for(ENFORCED)
+            await asyncio.sleep(SETTLE)
+
+    def _report(self, stage: Stage, measured: list[Measurement], seconds: float) -> None:
+        self.results.append({"stage": stage.title, "seconds": seconds, "probes": report_data(measured)})
+        print_report(self._console, measured, earlier=self._measured, seconds=seconds)
+        self._measured = measured
 
     def _say(self, text: str) -> None:
         self._console.print(text)
 
     def _command(self, command: str) -> None:
-        self._console.print(f"  $ {command}", style="cyan", markup=False)
+        first, *rest = command.splitlines()
+        shown = "\n".join([f"  $ {first}", *(f"    {line}" for line in rest)])
+        self._console.print(shown, style="cyan", markup=False, soft_wrap=True)
+
+
+def run(store: StoreName, output: str, stages: Sequence[Stage] = STAGES) -> bool:
+    """Run the demo.
+
+    Args:
+        store: where policy is kept.
+        output: ``table`` prints stage by stage, ``json`` prints all results at the end.
+        stages: the steps, each with what it expects.
+
+    Returns:
+        Whether every packet went the way that the guide says.
+
+    Raises:
+        DemoError: it could not be run.
+    """
+    console = Console(quiet=True) if output == "json" else report_console()
+    demo = Demo(store, console, stages)
+    try:
+        with _interrupted_at_once():
+            asyncio.run(demo.run())
+    except (LabError, EtcdError, AgentError, OSError, subprocess.CalledProcessError) as error:
+        raise DemoError(str(error)) from None
+    if output == "json":
+        result = {"as_expected": demo.as_expected, "seconds": demo.seconds, "stages": demo.results}
+        print(json.dumps(result, indent=2))  # noqa: T201  # the result of a verb
+    console.print(
+        "[bold green]Every packet went the way the guide says.[/]"
+        if demo.as_expected
+        else "[bold red]Some packets went another way than the guide says: see the cells marked with !.[/]"
+    )
+    return demo.as_expected
 
 
 def _expectations(stage: Stage, roles: Mapping[str, Namespace]) -> Iterator[Expectation]:
@@ -140,30 +193,18 @@ def _add_neighbour(lab: Lab, network: GuideNetwork) -> Namespace:
     return neighbour
 
 
-def run(store: StoreName, output: str) -> bool:
-    """Run the demo.
-
-    Args:
-        store: where policy is kept.
-        output: ``table`` prints stage by stage, ``json`` prints all results at the end.
-
-    Returns:
-        Whether every packet went the way that the guide says.
-
-    Raises:
-        DemoError: it could not be run.
-    """
-    demo = Demo(store, quiet=output == "json")
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end what does not await, too: asyncio alone would only cancel at the next await."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _interrupt)
     try:
-        asyncio.run(demo.run())
-    except (LabError, EtcdError, AgentError, subprocess.CalledProcessError) as error:
-        raise DemoError(str(error)) from None
-    if output == "json":
-        print(json.dumps({"as_expected": demo.as_expected, "stages": demo.results}, indent=2))  # noqa: T201  # a verb
-    else:
-        Console(highlight=False).print(
-            "[bold green]Every packet went the way the guide says.[/]"
-            if demo.as_expected
-            else "[bold red]Some packets went another way than the guide says: see the marked cells.[/]"
-        )
-    return demo.as_expected
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -224,7 +224,7 @@ STAGES: Final = (
     ),
     Stage(
         "The failsafe ports are disabled",
-        "Only policy counts now: SSH and etcd pass as the failsafe policy says, from and to its IPv4 networks.",
+        "Only policy counts now: SSH and etcd pass as the failsafe policy says, for its IPv4 networks.",
         NO_FAILSAFE,
         denied=_MANAGEMENT_DENIED | _PUBLIC_DENIED | {"etcd-peer", "stranger-ssh"},
         only_v4=frozenset({"ping", "web-ping", "ssh", "etcd"}),

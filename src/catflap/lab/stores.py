@@ -6,10 +6,9 @@ Each is a context manager, takes the objects of the guide in its own encoding, a
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self
 
 import yaml
 
@@ -19,6 +18,7 @@ from catflap.lab.topology import STORE, GuideNetwork
 
 StoreName = Literal["dir", "etcd", "etcd2"]
 ETCD_PORT: Final = 2379
+_YAML_WIDTH: Final = 92  # columns, so that an indented line of it still fits the report
 
 
 class LabStore(Protocol):
@@ -29,66 +29,73 @@ class LabStore(Protocol):
     def put(self, change: Change) -> str:
         """Store an object; returns the command that a user would type."""
 
-    def delete(self, change: Change) -> str:
-        """Delete an object; returns the command that a user would type."""
-
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
 
 class DirectoryLabStore:
-    """A directory of YAML files."""
+    """YAML files in ``directory``, which belongs to the caller."""
 
-    def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="catflap-policy-"))
-        self.url = f"dir:{self.directory}"
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.url = f"dir:{directory}"
 
     def put(self, change: Change) -> str:
         """Write the object's file, by renaming so that no half-written file is seen."""
         path = self._path(change)
+        text = yaml.safe_dump(
+            change.document, sort_keys=False, default_flow_style=None, width=_YAML_WIDTH, indent=2
+        )
         draft = path.with_suffix(".tmp")
-        draft.write_text(yaml.safe_dump(change.document, sort_keys=False), encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         draft.rename(path)
-        return f"cp {path.name} {self.directory}/"
-
-    def delete(self, change: Change) -> str:
-        """Remove the object's file."""
-        self._path(change).unlink()
-        return f"rm {self._path(change)}"
+        return f"cat >{path} <<END\n{text}END"
 
     def _path(self, change: Change) -> Path:
-        return (
-            self.directory / f"{change.document['kind'].lower()}-{change.document['metadata']['name']}.yaml"
-        )
+        name = f"{change.document['kind'].lower()}-{change.document['metadata']['name']}.yaml"
+        return self._directory / name
 
     def __enter__(self) -> Self:
+        self._directory.mkdir(exist_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Nothing to end."""
+
+
+class ScratchEtcd(EtcdServer):
+    """An etcd that keeps its data and its log in a directory of the caller's, where a later lab can find them."""
+
+    def __init__(self, directory: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self._directory.rmdir()  # the one that it has just made for itself
+        self._directory = directory
+        directory.mkdir(exist_ok=True)
 
 
 class EtcdLabStore:
     """A real etcd in the store's namespace, written with ``etcdctl``."""
 
-    def __init__(self, network: GuideNetwork, api: Literal[2, 3]) -> None:
+    def __init__(self, network: GuideNetwork, api: Literal[2, 3], directory: Path) -> None:
         self._api = api
-        self.server = EtcdServer(listen=STORE.v4, port=ETCD_PORT, command_prefix=network.store.command_prefix)
+        urls = ",".join(f"http://{host}:{ETCD_PORT}" for host in (STORE.v4, f"[{STORE.v6}]"))
+        self.server = ScratchEtcd(
+            directory,
+            listen=STORE.v4,
+            port=ETCD_PORT,
+            command_prefix=network.store.command_prefix,
+            arguments=[f"--listen-client-urls={urls}"],
+        )
         self.url = f"{'etcd2' if api == 2 else 'etcd'}://{self.server.endpoint}"  # noqa: PLR2004  # the API's name
 
     def put(self, change: Change) -> str:
         """Set the key."""
-        value = change.value if isinstance(change.value, str) else json.dumps(change.value)
+        value = change.value if isinstance(change.value, str) else _readable(change.value)
         verb = {2: "set", 3: "put"}[self._api]
         self.server.etcdctl(verb, change.path, value, api=self._api)
-        return f"ETCDCTL_API={self._api} etcdctl {verb} {change.path} '{value}'"
-
-    def delete(self, change: Change) -> str:
-        """Delete the key."""
-        verb = {2: "rm", 3: "del"}[self._api]
-        self.server.etcdctl(verb, change.path, api=self._api)
-        return f"ETCDCTL_API={self._api} etcdctl {verb} {change.path}"
+        shown = f"'{value}'" if value != change.value else value
+        return f"ETCDCTL_API={self._api} etcdctl {verb} {change.path} {shown}"
 
     def __enter__(self) -> Self:
         self.server.__enter__()
@@ -98,8 +105,20 @@ class EtcdLabStore:
         self.server.close()
 
 
-def lab_store(name: StoreName, network: GuideNetwork) -> LabStore:
-    """The store of that name, not started yet."""
+def lab_store(name: StoreName, network: GuideNetwork, directory: Path) -> LabStore:
+    """The store of that name, not started yet, with all its files in ``directory``."""
     if name == "dir":
-        return DirectoryLabStore()
-    return EtcdLabStore(network, 2 if name == "etcd2" else 3)
+        return DirectoryLabStore(directory)
+    return EtcdLabStore(network, 2 if name == "etcd2" else 3, directory)
+
+
+def _readable(value: Mapping[str, Any]) -> str:
+    """JSON with a line for each field and for each object in a list, as the guide writes it."""
+    fields = (f"  {json.dumps(name)}: {_field(field)}" for name, field in value.items())
+    return "{\n" + ",\n".join(fields) + "\n}"
+
+
+def _field(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"    {json.dumps(item)}" for item in value) + "\n  ]"
+    return json.dumps(value)

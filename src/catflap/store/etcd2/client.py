@@ -5,6 +5,7 @@ It must never use ``stream=true``: etcd drops events from such a stream without 
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
@@ -59,6 +60,7 @@ class Etcd2Client:
             connector=aiohttp.TCPConnector(ssl=tls_context(options) if tls else True),
             trust_env=False,
         )
+        self._asking: asyncio.Task[aiohttp.ClientResponse] | None = None
 
     async def read(self, path: str, *, recursive: bool = False, seconds: float = CALL_TIMEOUT) -> Reply:
         """Read a key or directory with a quorum, so that the answer is the newest state."""
@@ -81,8 +83,10 @@ class Etcd2Client:
         """
         query = {"wait": "true", "recursive": "true", "waitIndex": str(index)}
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=patience)
+        # Cancelled inside of a request, aiohttp would leave a TLS connection to a farewell that nobody waits for.
+        self._asking = asyncio.ensure_future(self._session.get(self._url(path, query), timeout=timeout))
         try:
-            response = await self._session.get(self._url(path, query), timeout=timeout)
+            response = await asyncio.shield(self._asking)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
         return Poll(self, response)
@@ -90,6 +94,9 @@ class Etcd2Client:
     async def close(self) -> None:
         """Drop all connections."""
         await self._session.close()
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
+            self._asking.exception()  # seen: nobody waits for this answer any more
 
     async def __aenter__(self) -> Self:
         return self
@@ -181,7 +188,10 @@ class Poll:
         return await self._client.receive(self._response)
 
     async def aclose(self) -> None:
-        """Drop the connection of a poll that is not answered yet."""
+        """Drop the connection of a poll that is not answered yet, without a TLS farewell that nobody may answer."""
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
         self._response.close()
 
 
