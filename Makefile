@@ -1,7 +1,7 @@
 # `make help` lists what there is to do.
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: help setup demo test lint format unit e2e bench proto golden clean
+.PHONY: help setup demo test lint format unit e2e bench proto golden picture clean
 
 STORE ?= dir
 BIN := .venv/bin
@@ -40,6 +40,9 @@ proto: setup  ## generate the etcd messages anew from their .proto
 
 golden: setup  ## write the golden rule sets of the tests anew
 	@$(BIN)/pytest -q tests/nft --write-golden
+
+picture: setup  ## draw docs/demo.svg anew from a real run of the demo
+	@$(BIN)/python scripts/draw_demo.py
 
 clean:  ## remove what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,8 +22,7 @@ import yaml
 from catflap.lab.agent import AgentProcess
 from catflap.lab.guide import HOSTNAME, document
 from catflap.lab.topology import HOST_MANAGEMENT
-from catflap.model import decode
-from catflap.store.api import V3_ROOT
+from catflap.model import V3_ROOT, decode
 
 from .guide_host import HEP, POLICY, READY, GuideHost
 

@@ -14,6 +14,7 @@ import yaml
 
 from catflap.lab.agent import AgentProcess
 from catflap.lab.guide import HOSTNAME, document
+from catflap.lab.probes import Expectation, Probe, measure
 from catflap.lab.stream import Stream
 from catflap.lab.topology import HOST_MANAGEMENT
 
@@ -58,14 +59,14 @@ class Host:
 
     async def expect_open(self, *ports: int) -> None:
         """Assert which of the ports can be reached from the management network."""
-        await asyncio.gather(
-            *(
-                self.guide.expect(
-                    self.guide.network.mgmt, HOST_MANAGEMENT, "tcp", port, v4=port in ports, v6=port in ports
-                )
-                for port in PORTS
-            )
-        )
+        mgmt = self.guide.network.mgmt
+        expectations = [
+            Expectation(Probe(mgmt, address, "tcp", port), port in ports)
+            for address in HOST_MANAGEMENT
+            for port in PORTS
+        ]
+        measured = await measure(expectations, silence=0.2)
+        assert [each for each in measured if not each.as_expected] == []
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from catflap.lab.agent import AgentProcess
 from catflap.lab.namespaces import Namespace
+from catflap.lab.probes import Expectation, Probe, measure
 from catflap.lab.stream import Stream
 from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, DualStack
 
@@ -88,10 +89,17 @@ async def test_an_interface_without_endpoint_that_appears_is_left_alone(
 
 async def both(guide: GuideHost, *, management: bool, public: bool) -> None:
     """Assert which side of the host can be reached on a port that only policy opens."""
-    await asyncio.gather(
-        guide.expect(guide.network.mgmt, HOST_MANAGEMENT, "tcp", 80, v4=management, v6=management),
-        guide.expect(guide.network.web, HOST_PUBLIC, "tcp", 80, v4=public, v6=public),
+    sides = (
+        (guide.network.mgmt, HOST_MANAGEMENT, management),
+        (guide.network.web, HOST_PUBLIC, public),
     )
+    expectations = [
+        Expectation(Probe(source, address, "tcp", 80), allowed)
+        for source, to, allowed in sides
+        for address in to
+    ]
+    measured = await measure(expectations, silence=0.2)
+    assert [each for each in measured if not each.as_expected] == []
 
 
 async def test_an_interface_is_policed_under_its_name_only(guide3: GuideHost, agent3: AgentProcess) -> None:

@@ -17,7 +17,7 @@ import yaml
 from catflap.lab.agent import catflap_command
 from catflap.lab.etcd import EtcdServer, free_port
 from catflap.lab.guide import document
-from catflap.store.api import V3_ROOT
+from catflap.model import V3_ROOT
 
 from .guide_host import READY
 

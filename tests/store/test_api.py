@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from tests.store.following import Following
 
+from catflap.model import V1_ROOT, V3_ROOT
 from catflap.store import Delta, Snapshot, Store, open_store
-from catflap.store.api import V1_ROOT, V3_ROOT
 from catflap.store.memory import MemoryStore
 
 if TYPE_CHECKING:

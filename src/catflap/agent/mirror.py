@@ -6,8 +6,8 @@ back while the Ready flag is not set.
 
 from __future__ import annotations
 
-from catflap.model import ReadyFlag, decode
-from catflap.store.api import V1_ROOT, V3_ROOT, Delta, Snapshot
+from catflap.model import V1_ROOT, V3_ROOT, ReadyFlag, decode
+from catflap.store.api import Delta, Snapshot
 
 READY_PATHS = (f"{V1_ROOT}Ready", f"{V3_ROOT}clusterinformations/default")
 

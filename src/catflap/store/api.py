@@ -13,8 +13,6 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from catflap.model import V1_ROOT as V1_ROOT
-from catflap.model import V3_ROOT as V3_ROOT
 from catflap.model.decoded import Problem
 
 
@@ -35,7 +33,10 @@ class StoreConflictError(StoreError):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything there is at ``revision``. ``problems`` are entries that could not be read at all."""
+    """Everything there is at ``revision``.
+
+    ``problems`` are all entries that cannot be read at all just now; those of the next event replace them.
+    """
 
     revision: int
     entries: Mapping[str, bytes]
@@ -43,7 +44,10 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """All changes of one revision (or of several, merged): path and new value, None for deleted."""
+    """All changes of one revision (or of several, merged): path and new value, None for deleted.
+
+    ``problems`` as in `Snapshot`; there may be problems and no changes.
+    """
 
     revision: int
     changes: tuple[tuple[str, bytes | None], ...]

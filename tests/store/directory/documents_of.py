@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from catflap.store.api import V3_ROOT
+from catflap.model import V3_ROOT
 
 
 def path(name: str) -> str:

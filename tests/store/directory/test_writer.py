@@ -7,7 +7,8 @@ import pytest
 import yaml
 from tests.store.directory.documents_of import path, tier, value
 
-from catflap.store.api import V3_ROOT, StoreConflictError, StoreError
+from catflap.model import V3_ROOT
+from catflap.store.api import StoreConflictError, StoreError
 from catflap.store.directory.writer import write_changes
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from catflap.model import V3_ROOT
 from catflap.model.decoded import Problem
 from catflap.model.v3_documents import API_VERSION
-from catflap.store.api import V3_ROOT
 from catflap.store.directory.documents import FileContent, FileError, parse_file
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
+from catflap.model import V3_ROOT
 from catflap.model.v3_documents import DocumentError, document_path
-from catflap.store.api import V3_ROOT, StoreConflictError, StoreDeniedError, StoreError
+from catflap.store.api import StoreConflictError, StoreDeniedError, StoreError
 from catflap.store.directory.scan import scan
 from catflap.store.directory.tree import Tree, View
 

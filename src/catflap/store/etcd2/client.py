@@ -5,7 +5,6 @@ It must never use ``stream=true``: etcd drops events from such a stream without 
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
@@ -60,7 +59,6 @@ class Etcd2Client:
             connector=aiohttp.TCPConnector(ssl=tls_context(options) if tls else True),
             trust_env=False,
         )
-        self._asking: asyncio.Task[aiohttp.ClientResponse] | None = None
 
     async def read(self, path: str, *, recursive: bool = False, seconds: float = CALL_TIMEOUT) -> Reply:
         """Read a key or directory with a quorum, so that the answer is the newest state."""
@@ -83,10 +81,8 @@ class Etcd2Client:
         """
         query = {"wait": "true", "recursive": "true", "waitIndex": str(index)}
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=patience)
-        # Cancelled inside of a request, aiohttp would leave a TLS connection to a farewell that nobody waits for.
-        self._asking = asyncio.ensure_future(self._session.get(self._url(path, query), timeout=timeout))
         try:
-            response = await asyncio.shield(self._asking)
+            response = await self._session.get(self._url(path, query), timeout=timeout)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
         return Poll(self, response)
@@ -94,9 +90,6 @@ class Etcd2Client:
     async def close(self) -> None:
         """Drop all connections."""
         await self._session.close()
-        if self._asking is not None:
-            await asyncio.wait({self._asking})
-            self._asking.exception()  # seen: nobody waits for this answer any more
 
     async def __aenter__(self) -> Self:
         return self
@@ -177,6 +170,8 @@ class Poll:
         self._response = response
         self.accepted = response.status == HTTPStatus.OK
         self.cluster_id = response.headers.get("X-Etcd-Cluster-Id", "")
+        # Of the answer's connection, which goes back to the others with the end of the answer.
+        self._transport = None if response.connection is None else response.connection.transport
 
     @property
     def index(self) -> int:
@@ -185,13 +180,15 @@ class Poll:
 
     async def answer(self) -> Reply | None:
         """The event or error, None after the poll's patience."""
-        return await self._client.receive(self._response)
+        reply = await self._client.receive(self._response)
+        if reply is not None:
+            self._transport = None
+        return reply
 
     async def aclose(self) -> None:
-        """Drop the connection of a poll that is not answered yet, without a TLS farewell that nobody may answer."""
-        connection = self._response.connection
-        if connection is not None and connection.transport is not None:
-            connection.transport.abort()
+        """Drop the connection of a poll that is not answered, without a TLS farewell that nobody may return."""
+        if self._transport is not None:
+            self._transport.abort()
         self._response.close()
 
 

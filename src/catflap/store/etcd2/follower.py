@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import structs
 
-from catflap.store.api import V1_ROOT, Snapshot, StoreUnavailableError
+from catflap.model import V1_ROOT
+from catflap.store.api import Snapshot, StoreUnavailableError
 from catflap.store.etcd2.client import HISTORY_CLEARED, LOAD_TIMEOUT, Etcd2Client, Reply
 from catflap.store.etcd2.mailbox import Mailbox
 from catflap.store.etcd2.tree import Answer, Tree, entries_of

@@ -6,7 +6,8 @@ import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from catflap.store.api import V1_ROOT, StoreError, StoreUnavailableError
+from catflap.model import V1_ROOT
+from catflap.store.api import StoreError, StoreUnavailableError
 from catflap.store.etcd2.client import Etcd2Client, Reply
 from catflap.store.etcd2.follower import IDLE, Etcd2Session
 from catflap.store.etcd2.tree import Answer

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from catflap.store.api import V1_ROOT
+from catflap.model import V1_ROOT
 
 Changes: TypeAlias = dict[str, bytes | None]
 

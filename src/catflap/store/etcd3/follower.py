@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import structs
 
-from catflap.store.api import V1_ROOT, Connected, Snapshot, StoreDeniedError
+from catflap.model import V1_ROOT
+from catflap.store.api import Connected, Snapshot, StoreDeniedError
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.assembler import Assembler, decode_path
 from catflap.store.etcd3.connection import LOAD_TIMEOUT, Connection, Watch

@@ -1,0 +1,266 @@
+"""Types every command of the documents, and judges what the documents say of them with real packets.
+
+A command that is new in a document makes its test fail: give it a step here, or list it with a reason.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import AsyncIterator
+
+import pytest
+
+from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, STORE, WEB
+
+from .documents import (
+    DOCUMENTS,
+    ROOT,
+    Command,
+    anchors,
+    as_documented,
+    fenced_commands,
+    log_lines,
+    mentioned_commands,
+    targets,
+)
+from .typed_host import BOTH, HOSTNAME, NONE, V4, Service, TypedHost, typed_host
+
+SSH: Service = ("tcp", 22)
+HTTP: Service = ("tcp", 80)
+HTTPS: Service = ("tcp", 443)
+BGP: Service = ("tcp", 179)
+METRICS: Service = ("tcp", 9100)
+ETCD: Service = ("tcp", 2379)
+ETCD_PEER: Service = ("tcp", 2380)
+DATABASE: Service = ("tcp", 5432)
+PING: Service = ("icmp", 0)
+READY = "/calico/v1/Ready"
+
+# Commands that cannot be typed inside of a test: why, and which test covers what they do.
+NOT_TYPED = {
+    "make setup": ("installs packages on this machine", "tests/e2e/test_setup.py"),
+    "make demo": ("runs the demo, as that test does", "tests/e2e/test_demo.py"),
+    "make demo STORE=etcd": ("runs the demo, as that test does", "tests/e2e/test_demo.py"),
+    "make demo STORE=etcd2": ("runs the demo, as that test does", "tests/e2e/test_demo.py"),
+    "make test": ("runs this very test", "tests/e2e/test_docs.py"),
+    "make lint": ("part of `make test`", "tests/e2e/test_docs.py"),
+    "make bench": ("measures for minutes, and what it measures has tests", "tests/e2e/test_guide.py"),
+    "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
+    "lint-imports": ("part of `make lint`", "tests/e2e/test_docs.py"),
+    "apt-get install make": ("installs a package on this machine", "tests/e2e/test_setup.py"),
+    ".venv/bin/catflap": ("names the command that all others start", "tests/e2e/test_docs.py"),
+    ".venv/bin/pytest -q tests/policy": ("part of `make test`", "tests/policy/test_engine.py"),
+    ".venv/bin/pytest -q tests/e2e/test_guide.py": ("part of `make test`", "tests/e2e/test_guide.py"),
+}
+
+
+class Walk:
+    """The commands of a document, to be typed in order and to the last one."""
+
+    def __init__(self, document: str) -> None:
+        self._left = [each for each in fenced_commands(document) if each.plain not in NOT_TYPED]
+
+    def next(self, begin: str) -> Command:
+        """The next command, which must begin as expected."""
+        assert self._left, f"the document has no command that begins with {begin!r} any more"
+        command = self._left.pop(0)
+        assert command.text.startswith(begin), f"{command.where}: not tested here yet: {command.text}"
+        return command
+
+    def finish(self) -> None:
+        """Nothing may be left."""
+        assert self._left == []
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[TypedHost]:
+    async with typed_host() as made:
+        yield made
+
+
+async def test_the_guide(host: TypedHost) -> None:
+    walk = Walk("docs/guide.md")
+    await begin(host, walk)
+    await keep_connected(host, walk)
+    await define_endpoints(host, walk)
+    await add_policy(host, walk)
+    await change_failsafe_ports(host, walk)
+    assert_log_lines(host, "docs/guide.md")
+    await do_without_etcd(host, walk)
+    walk.finish()
+
+
+async def begin(host: TypedHost, walk: Walk) -> None:
+    """Steps 1 to 3."""
+    await host.type_in_background(walk.next("etcd --enable-v2"))
+    await host.until("etcdctl get /")
+    await host.type(walk.next('export PATH="$PWD/.venv/bin:$PATH"'))
+    await host.start_agent(walk.next("catflap agent"))
+    host.log.wait_for(f"in state wait-for-ready: {READY} is not set")
+    assert "set to true (it was not set)" in await host.type(walk.next("catflap init"))
+    host.log.wait_for(r"(?s)status changed to resync.*status changed to in-sync")
+    await host.type(walk.next("export ETCDCTL_API=3"))
+    assert await host.type(walk.next(f"etcdctl put {READY} true")) == "OK\n"
+    assert await host.type(walk.next(f"ETCDCTL_API=2 etcdctl set {READY} true")) == "true\n"
+    await host.expect(host.network.mgmt, HOST_MANAGEMENT, HTTP)
+
+
+async def keep_connected(host: TypedHost, walk: Walk) -> None:
+    """Step 4: policies alone police nothing."""
+    await host.type(walk.next("etcdctl put /calico/v1/policy/tier/default/policy/failsafe"))
+    await host.type(walk.next("etcdctl put /calico/v1/policy/tier/default/policy/bgp"))
+    await host.expect(host.network.mgmt, HOST_MANAGEMENT, HTTP)
+
+
+async def define_endpoints(host: TypedHost, walk: Walk) -> None:
+    """Step 5."""
+    mgmt, web = host.network.mgmt, host.network.web
+    await host.until_enforced(walk.next(f"etcdctl put /calico/v1/host/{HOSTNAME}/endpoint/management"))
+    await host.expect(mgmt, HOST_MANAGEMENT, SSH)
+    await host.expect(mgmt, HOST_MANAGEMENT, HTTP, NONE)
+    await host.expect(mgmt, HOST_MANAGEMENT, PING, V4)
+    await host.expect(mgmt, HOST_MANAGEMENT, BGP)
+    await host.expect(host.network.host, STORE, ETCD)
+    await host.expect(host.network.host, STORE, DATABASE, NONE)
+    await host.expect(web, HOST_PUBLIC, HTTP)
+    await host.until_enforced(walk.next(f"etcdctl put /calico/v1/host/{HOSTNAME}/endpoint/data-1"))
+    await host.expect(web, HOST_PUBLIC, HTTP, NONE)
+    await host.expect(web, HOST_PUBLIC, SSH)  # the failsafe ports
+    host.network.set_forwarding(enabled=True)
+    await host.expect(mgmt, WEB, HTTPS)  # what is forwarded is not policed
+    host.network.set_forwarding(enabled=False)
+    host.log.mark()
+    await host.type(walk.next(f"etcdctl put /calico/v1/host/{HOSTNAME}/endpoint/eth0"))
+    host.log.wait_for("Validation failed")
+    printed = await host.type(walk.next('grep "Validation failed"'))
+    assert printed.strip() in host.log.log().splitlines()
+    await host.type(walk.next(f"etcdctl del /calico/v1/host/{HOSTNAME}/endpoint/eth0"))
+
+
+async def add_policy(host: TypedHost, walk: Walk) -> None:
+    """Steps 6 and 7."""
+    mgmt, web = host.network.mgmt, host.network.web
+    await host.until_enforced(walk.next("etcdctl put /calico/v1/policy/tier/default/policy/webserver"))
+    await host.expect(web, HOST_PUBLIC, HTTP)
+    await host.expect(web, HOST_PUBLIC, HTTPS, NONE)
+    await host.expect(host.network.host, WEB, HTTPS)
+    await host.expect(mgmt, HOST_MANAGEMENT, HTTP, NONE)
+    await host.until_enforced(walk.next("etcdctl del /calico/v1/policy/tier/default/policy/webserver"))
+    await host.expect(web, HOST_PUBLIC, HTTP, NONE)
+    await host.type(walk.next("etcdctl put /calico/v1/host/monitor-1/endpoint/eth0"))
+    await host.until_enforced(walk.next("etcdctl put /calico/v1/policy/tier/default/policy/monitoring"))
+    await host.expect(mgmt, HOST_MANAGEMENT, METRICS, V4)
+    await host.expect(host.network.store, HOST_MANAGEMENT, METRICS, NONE)
+
+
+async def change_failsafe_ports(host: TypedHost, walk: Walk) -> None:
+    """Step 8."""
+    stranger = host.network.stranger
+    await host.expect(stranger, HOST_PUBLIC, SSH)
+    await host.until_enforced(walk.next("etcdctl put /calico/v1/config/FailsafeInboundHostPorts"))
+    await host.expect(stranger, HOST_PUBLIC, SSH, NONE)
+    await host.expect(host.network.mgmt, HOST_MANAGEMENT, SSH, V4)
+    await host.expect(host.network.host, STORE, ETCD_PEER)
+    await host.until_enforced(walk.next(f"etcdctl put /calico/v1/host/{HOSTNAME}/config/FailsafeOutbound"))
+    await host.expect(host.network.host, STORE, ETCD_PEER, NONE)
+    await host.expect(host.network.host, STORE, ETCD, V4)  # as the failsafe policy says
+
+
+async def do_without_etcd(host: TypedHost, walk: Walk) -> None:
+    """The last commands: files in place of etcd."""
+    await host.type(walk.next("mkdir -p /etc/catflap/policy"))
+    await host.type(walk.next("cp examples/02-webserver/*.yaml"))
+    await host.start_agent(walk.next("FELIX_FELIXHOSTNAME=web1 catflap agent --store dir:"))
+    host.log.wait_for("Enforcing on")
+    await host.expect(host.network.web, HOST_PUBLIC, HTTPS)
+    host.log.mark()
+    await host.type("sed -i 's/443/4443/' /etc/catflap/policy/webserver.yaml")
+    host.log.wait_for("Enforcing on")
+    await host.expect(host.network.web, HOST_PUBLIC, HTTPS, NONE)
+
+
+def assert_log_lines(host: TypedHost, document: str) -> None:
+    """What a document shows of the log is there, but for times, numbers of processes and of lines."""
+    logged = [as_documented(line) for line in host.logged()]
+    assert log_lines(document)
+    for line in log_lines(document):
+        assert any(pattern.fullmatch(line) for pattern in logged), f"{document}: never logged: {line}"
+
+
+async def test_the_readme(host: TypedHost) -> None:
+    walk = Walk("README.md")
+    await host.type(walk.next("export PATH="))
+    await host.type(walk.next("etcd --data-dir"))
+    host.log.mark()
+    await host.type(walk.next("catflap agent &"))
+    await host.type(walk.next("catflap init"))
+    host.log.wait_for("status changed to in-sync")
+    await host.type(walk.next('etcdctl put "$policy/failsafe"'))
+    await host.expect(host.network.mgmt, HOST_MANAGEMENT, HTTPS)
+    await host.until_enforced(walk.next('etcdctl put "/calico/v1/host/$(hostname)/endpoint/eth0"'))
+    await host.expect(host.network.mgmt, HOST_MANAGEMENT, HTTP, NONE)
+    await host.until_enforced(walk.next('etcdctl put "$policy/webserver"'))
+    walk.finish()
+    for service, passes in ((SSH, BOTH), (PING, V4), (HTTP, BOTH), (HTTPS, NONE)):
+        await host.expect(host.network.mgmt, HOST_MANAGEMENT, service, passes)
+    await host.expect(host.network.host, STORE, DATABASE)
+
+
+async def test_the_examples_readme(host: TypedHost) -> None:
+    walk = Walk("examples/README.md")
+    await host.start_agent(walk.next("FELIX_FELIXHOSTNAME=web1 catflap agent --store"))
+    host.log.wait_for("Enforcing on")
+    walk.finish()
+    await host.expect(host.network.web, HOST_PUBLIC, HTTP)
+    await host.expect(host.network.mgmt, HOST_MANAGEMENT, HTTP, NONE)
+
+
+async def test_the_contributors_notes(host: TypedHost) -> None:
+    walk = Walk("CONTRIBUTING.md")
+    printed = await host.type(walk.next("make help"))
+    walk.finish()
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^([a-z0-9]+):", makefile, re.MULTILINE):
+        assert re.search(rf"^  make {target} +\S", printed, re.MULTILINE), (
+            f"make help does not explain {target}"
+        )
+
+
+def test_the_architecture_has_nothing_to_type() -> None:
+    Walk("docs/architecture.md").finish()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_within_sentences_are_typed_elsewhere_or_listed(document: str) -> None:
+    typed = [command.plain for each in DOCUMENTS for command in fenced_commands(each)]
+    for command in mentioned_commands(document):
+        known = command.text in NOT_TYPED or any(text.startswith(command.text) for text in typed)
+        assert known, f"{document}: neither typed by a test nor listed: {command.text}"
+
+
+@pytest.mark.parametrize("text", sorted(NOT_TYPED))
+def test_what_is_not_typed_has_a_reason_and_another_test(text: str) -> None:
+    reason, test = NOT_TYPED[text]
+    assert reason
+    assert (ROOT / test).is_file()
+    program, *arguments = text.split()
+    if program == "make":
+        subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    for path in (each for each in arguments if each.startswith("tests/")):
+        assert (ROOT / path).exists()
+
+
+def test_nothing_is_listed_that_no_document_says() -> None:
+    said = {
+        command.plain for each in DOCUMENTS for command in (*fenced_commands(each), *mentioned_commands(each))
+    }
+    assert NOT_TYPED.keys() <= said
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    for path, heading in targets(document):
+        target = (ROOT / document).parent / path if path else ROOT / document
+        assert target.exists(), f"{document}: {path}"
+        assert not heading or heading in anchors(target), f"{document}: {path}#{heading}"
