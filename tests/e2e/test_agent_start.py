@@ -63,7 +63,7 @@ def test_a_bad_value_is_refused_with_its_name_and_source(bare: Bare, name: str, 
     variable = f"FELIX_{name.upper()}"
     said = bare.refused(**{variable: value})
     assert re.search(rf"'{value}' for {name} \(.*read from Environment variable {variable}\)", said)
-    bare.file.write_text(f"[global]\n{name} = {value}\nLogFilePath = {bare.log_file}\n")
+    bare.file.write_text(f"[global]\n{name} = {value}\n")
     said = bare.refused("-c", str(bare.file))
     assert re.search(rf"'{value}' for {name} \(.*read from Configuration file {bare.file}\)", said)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import itertools
 import json
 import os
 import random
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -28,19 +26,6 @@ from .guide_host import HEP, POLICY, READY, GuideHost
 
 Objects = Mapping[str, bytes]
 
-# A client of the store, run where etcd can be reached: etcdctl takes no binary values.
-WRITER: Final = """
-import asyncio, base64, json, sys
-from catflap.store import open_store
-
-async def main(url, changes):
-    store = open_store(url)
-    for start in range(0, len(changes), 100):
-        await store.write([(path, base64.b64decode(value)) for path, value in changes[start : start + 100]])
-    await store.close()
-
-asyncio.run(main(sys.argv[1], json.load(sys.stdin)))
-"""
 GOOD_ENDPOINT: Final = {"name": "eth0", "labels": {"role": "good"}, "profile_ids": ["good"]}
 ANYTHING_OUT: Final = {"outbound_rules": [{"action": "allow"}]}
 
@@ -171,13 +156,6 @@ def written(objects: Mapping[str, Any]) -> dict[str, bytes]:
     }
 
 
-def write(guide: GuideHost, objects: Objects) -> None:
-    scheme = "etcd2" if guide.api == 2 else "etcd"
-    changes = [(path, base64.b64encode(value).decode()) for path, value in objects.items()]
-    store = guide.network.store
-    store.run(sys.executable, "-c", WRITER, f"{scheme}://{guide.server.endpoint}", stdin=json.dumps(changes))
-
-
 def subjects(objects: Objects) -> Counter[str]:
     """What the log has to name, and how often, as the objects are decoded one by one."""
     problems = [problem for path, value in objects.items() for problem in decode(path, value).problems]
@@ -241,7 +219,7 @@ async def test_input_that_crashed_the_old_system_is_reported_once_and_changes_no
     bad = written({**CRASH_INPUTS, **broken, **(CRASH_INPUTS_V3 if guide.api == 3 else {})})
     assert set(subjects(bad).values()) == {1}
     assert subjects(bad).total() == len(bad), "an input is valid"
-    write(guide, {**bad, **written(NOT_OURS)})
+    guide.write({**bad, **written(NOT_OURS)})
     wait_for_complaints(good, len(bad))
     await assert_idle(good)
     assert complaints(good) == subjects(bad)
@@ -303,7 +281,7 @@ async def test_garbage_is_reported_once_and_changes_nothing(guide: GuideHost, go
     objects = garbage(guide.api, 400)
     expected = subjects(objects)
     assert 150 < expected.total() < 390
-    write(guide, objects)
+    guide.write(objects)
     wait_for_complaints(good, expected.total())
     await assert_idle(good)
     assert complaints(good) == expected
@@ -314,7 +292,7 @@ async def test_garbage_is_reported_once_and_changes_nothing(guide: GuideHost, go
 async def test_a_ready_flag_that_is_garbage_holds_changes_back_and_loosens_nothing(
     guide: GuideHost, good: AgentProcess
 ) -> None:
-    write(guide, {READY: b"tr\x00ue\n"})
+    guide.write({READY: b"tr\x00ue\n"})
     good.wait_for("status changed to wait-for-ready")
     await guide.expect(guide.network.mgmt, HOST_MANAGEMENT, "tcp", 443, v4=False, v6=False)
     assert_single_lines(good.log())

@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -20,6 +21,8 @@ from catflap.lab.agent import catflap_command
 from catflap.lab.guide import NEIGHBOUR_QUESTIONS, QUESTIONS, STAGES
 from catflap.lab.namespaces import NAMESPACES
 from catflap.lab.scratch import SCRATCH
+
+from .documents import ROOT, transcript
 
 TIMEOUT = 60.0
 PROBES = [2 * len(QUESTIONS) + 2 * stage.neighbour * len(NEIGHBOUR_QUESTIONS) for stage in STAGES]
@@ -146,6 +149,41 @@ def test_the_table_tells_commands_expectations_and_time(results: dict[str, tuple
     assert "mgmt      host eth0  icmp      IPv4 only  allowed  denied   <- changed" in lines
     assert re.fullmatch(r"Took \d+\.\d s; everything was taken away again\.", lines[-2])
     assert lines[-1] == "Every packet went the way the guide says."
+
+
+def without_what_differs(lines: list[str]) -> list[str]:
+    """Neither durations nor the numbers of processes."""
+    return [re.sub(r"\d+\.\d ?s|(?<=-files/)\d+(\.\d+)?", "N", line.rstrip()) for line in lines]
+
+
+def is_excerpt(lines: list[str], whole: list[str]) -> bool:
+    """Whether all lines are there, in this order."""
+    rest = iter(without_what_differs(whole))
+    return all(line in rest for line in without_what_differs(lines))
+
+
+def test_the_transcript_in_the_readme_is_real(results: dict[str, tuple[int, str, str]]) -> None:
+    shown = transcript("README.md", "4. A host endpoint by expected IP: eth1")
+    assert len(shown) > 20
+    assert is_excerpt(shown, results["table"][1].splitlines())
+    assert not is_excerpt([*shown, shown[0]], results["table"][1].splitlines())
+
+
+def test_the_picture_is_real(results: dict[str, tuple[int, str, str]]) -> None:
+    rows: dict[float, dict[float, str]] = {}
+    picture = ET.parse(ROOT / "docs" / "demo.svg")  # noqa: S314  # our own file
+    for text in picture.iter("{http://www.w3.org/2000/svg}text"):
+        if "clip-path" in text.attrib:  # that is: a piece of a line, and not the title
+            rows.setdefault(float(text.attrib["y"]), {})[float(text.attrib["x"])] = text.text or ""
+    drawn = ["".join(row[x] for x in sorted(row)) for _, row in sorted(rows.items())]
+    lines = [line for line in map(without_blanks, drawn) if line]
+    assert len(lines) > 40
+    assert is_excerpt(lines, [without_blanks(line) for line in results["table"][1].splitlines()])
+
+
+def without_blanks(line: str) -> str:
+    """A picture has positions in place of some of them."""
+    return "".join(line.split())
 
 
 async def test_a_packet_that_goes_another_way_is_marked_and_makes_the_answer_no() -> None:

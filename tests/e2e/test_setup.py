@@ -15,7 +15,9 @@ SETUP = ROOT / "scripts" / "setup"
 HOST_OF_URL = re.compile(r"https?://(?:[^\s/@]*@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+)")
 NAMESPACES = {"www.w3.org"}  # of XML: an identifier that nobody fetches
 # Not these very letters: this file is searched, too.
-CHECKOUTS = re.compile("|".join(f"(?<![\\w.]){folder}/" for folder in ("/work", "/root", "/home", "/Users")))
+CHECKOUTS = re.compile(
+    "|".join(f"(?<![\\w.}}]){folder}/" for folder in ("/work", "/root", "/home", "/Users"))
+)
 
 
 def run_setup() -> tuple[str, float]:

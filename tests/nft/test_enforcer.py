@@ -61,7 +61,9 @@ def test_an_existing_table_is_taken_over_without_touching_base_chains(nft: Probe
     assert nft.rule_set == compile_policy(policy(6)).rule_set
 
 
-def test_before_the_first_attachment_chains_exist_that_make_the_kernel_track_connections(nft: ProbedNft) -> None:
+def test_before_the_first_attachment_chains_exist_that_make_the_kernel_track_connections(
+    nft: ProbedNft,
+) -> None:
     seen: list[str] = []
     enforcer = Enforcer(nft, before_attach=lambda: seen.append(nft.rule_set.text()))
     enforcer.enforce(policy(6))

@@ -70,13 +70,16 @@ def tcp(**fields: object) -> MatchRule:
             src(ip_sets=("mixed",)),
             [
                 "ip saddr @addresses4-mixed",
-                "ip saddr @networks4-mixed ip saddr != @addresses4-mixed",
+                "ip saddr @networks4-mixed-c11dbc12b3120311 ip saddr != @addresses4-mixed",
                 "ip6 saddr @addresses6-mixed",
             ],
         ),
         (
             src(not_ip_sets=("mixed",)),
-            ["ip saddr != @addresses4-mixed ip saddr != @networks4-mixed", "ip6 saddr != @addresses6-mixed"],
+            [
+                "ip saddr != @addresses4-mixed ip saddr != @networks4-mixed-c11dbc12b3120311",
+                "ip6 saddr != @addresses6-mixed",
+            ],
         ),
         (rule(ip_version=4, destination=MatchPeer(ip_sets=("web",))), ["ip daddr @addresses4-web"]),
         (tcp(ports=ports((80, 80))), ["meta l4proto 6 th dport 80"]),

@@ -22,7 +22,7 @@ def test_plain_addresses_and_networks_go_into_sets_of_their_own() -> None:
         "addresses4-s-a", "ipv4_addr", (), frozenset({"10.0.0.1", "10.0.0.2"}), about
     )
     assert families[4].networks == NftSet(
-        "networks4-s-a", "ipv4_addr", ("interval",), frozenset({"172.16.0.0/12"}), about
+        "networks4-s-a-c11dbc12b3120311", "ipv4_addr", ("interval",), frozenset({"172.16.0.0/12"}), about
     )
     assert families[6].addresses.elements == {"2001:db8::1"}
     assert families[6].networks is None
@@ -94,8 +94,19 @@ def test_needed_sets_are_those_of_the_rules_in_the_order_of_names() -> None:
     families = {"s": split_ip_set(IpSet("s", "", frozenset({"10.0.0.1", "10.1.0.0/16", "fe80::1"})))}
     table = SetTable(families)
     table.ports([PortRange(1, 1), PortRange(3, 3)])
-    assert table.ip_set("s", 4) == ["@addresses4-s", "@networks4-s"]
+    assert table.ip_set("s", 4) == ["@addresses4-s", "@networks4-s-e99dcc3f956a3526"]
     names = list(needed_sets(table.needs, families))
-    assert names[:2] == ["addresses4-s", "networks4-s"]
+    assert names[:2] == ["addresses4-s", "networks4-s-e99dcc3f956a3526"]
     assert len(names) == 3
     assert names[2].startswith("ports-")
+
+
+def test_other_networks_are_another_set_since_interval_sets_must_not_change_in_place() -> None:
+    first, second = (
+        split_ip_set(IpSet("s", "", frozenset({net, "10.0.0.1"})))[4]
+        for net in ("172.16.0.0/12", "172.16.0.0/13")
+    )
+    assert first.addresses == second.addresses
+    assert first.networks
+    assert second.networks
+    assert first.networks.name != second.networks.name

@@ -66,6 +66,6 @@ def _same(old: object, new: object) -> bool:
     return old is new or old == new
 
 
-def _shape(families: Families) -> dict[int, bool]:
-    """What the text of rules depends on: whether there are networks."""
-    return {version: sets.networks is not None for version, sets in families.items()}
+def _shape(families: Families) -> dict[int, str | None]:
+    """What the text of rules depends on: the name of the set of networks, if there is one."""
+    return {version: sets.networks.name if sets.networks else None for version, sets in families.items()}

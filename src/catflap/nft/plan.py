@@ -1,9 +1,10 @@
-"""From what the kernel holds to what it shall hold: the least transactions, in an order that loses no packet.
+"""From what the kernel holds to what it shall hold: the least transactions, in an order that no packet slips through.
 
-Within one transaction the kernel makes rules visible a few milliseconds before the content of a *new* interval set
-(measured), so sets are filled first, then chains and maps are switched to them, and only then goes what nothing refers
-to any more. Addresses leave hash sets last, too: one that moves to a network set, or to a set that only the new rules
-look at, is found all the time. After each transaction every reference is valid.
+Within one transaction the kernel makes rules visible a few milliseconds before the content of a *new* or *changed
+interval* set (measured). So an interval set never changes: another content is a new set under another name. New sets
+are filled first, then rules are switched to them, and only then goes what nothing refers to any more. Hash sets do
+change with the rules of their transaction, and must: between two transactions a packet would meet the members of one
+policy with the rules of the other (measured: packets pass that both policies deny).
 
 The table is never deleted and made anew, and base chains come last on first install: until then nothing is policed.
 ``destroy`` is not used: nft 1.0.6 lacks it.
@@ -17,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from catflap.nft.ruleset import (
-    INTERVAL,
     TABLE,
     Chain,
     Hook,
@@ -29,14 +29,12 @@ from catflap.nft.ruleset import (
     element_list,
 )
 
-_MANY = 1000  # deleting from a larger interval set costs nft more than writing it anew (60 ms an element at 50,000)
-
 
 class Phase(enum.StrEnum):
     """What a transaction is for, in the order in which they run."""
 
-    FILL = "fill"  # new sets, and additions to those that are there
-    SWITCH = "switch"  # chains and dispatch maps
+    FILL = "fill"  # new sets
+    SWITCH = "switch"  # members of sets in use, chains and dispatch maps
     ATTACH = "attach"  # base chains: from here on packets meet our rules
     SWEEP = "sweep"  # what nothing refers to any more
 
@@ -84,29 +82,10 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
 
 
 def _fill(existing: Existing, desired: RuleSet) -> Iterator[str]:
-    """Create and fill new sets, add to those that are there."""
+    """Create and fill new sets: nothing refers to them yet."""
     new = [item for name, item in desired.sets.items() if name not in existing.sets]
     if new or not existing.present:
         yield block(new, (), ())
-    for old, item in _kept(existing, desired):
-        if INTERVAL in item.flags:
-            yield from _rewrite(old, item)
-        else:
-            yield from _elements("add", item, item.elements - old.elements)
-
-
-def _kept(existing: Existing, desired: RuleSet) -> Iterator[tuple[NftSet, NftSet]]:
-    return ((existing.sets[name], item) for name, item in desired.sets.items() if name in existing.sets)
-
-
-def _rewrite(old: NftSet, new: NftSet) -> Iterator[str]:
-    """Change an interval set at once: its elements must not overlap, so old ones make room for new ones."""
-    deleted, added = old.elements - new.elements, new.elements - old.elements
-    if deleted and len(old.elements) > _MANY:
-        yield f"flush set {TABLE} {new.name}\n"
-        deleted, added = frozenset(), new.elements
-    yield from _elements("delete", old, deleted)
-    yield from _elements("add", new, added)
 
 
 def _elements(verb: str, item: SetOrMap, keys: Iterable[str]) -> Iterator[str]:
@@ -115,12 +94,20 @@ def _elements(verb: str, item: SetOrMap, keys: Iterable[str]) -> Iterator[str]:
 
 
 def _switch(existing: Existing, desired: RuleSet) -> Iterator[str]:
-    """Write new and changed chains and point the maps to them; base chains only where they exist already."""
+    """Change sets in use, write new and changed chains and point the maps to them, all at once.
+
+    A packet must not meet the new members with the old rules, nor the old members with the new rules: in either mix it
+    may pass although both policies deny it. Base chains are written only where they exist already.
+    """
+    kept = [(existing.sets[name], item) for name, item in desired.sets.items() if name in existing.sets]
     chains = [chain for chain in desired.chains.values() if _to_write(chain, existing)]
     new_maps = [item for name, item in desired.maps.items() if name not in existing.maps]
     changes = [
         _map_change(existing.maps[name], item) for name, item in desired.maps.items() if name in existing.maps
     ]
+    for old, item in kept:
+        yield from _elements("delete", old, old.elements - item.elements)
+        yield from _elements("add", item, item.elements - old.elements)
     yield from (f"flush chain {TABLE} {chain.name}\n" for chain in chains if chain.name in existing.hooks)
     yield from (deletes for deletes, _ in changes)
     if chains or new_maps:
@@ -150,9 +137,6 @@ def _attach(existing: Existing, desired: RuleSet) -> Iterator[str]:
 
 def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:
     """Delete what nothing refers to any more; chains may refer to each other, so they are emptied first."""
-    for old, item in _kept(existing, desired):
-        if INTERVAL not in item.flags:
-            yield from _elements("delete", old, old.elements - item.elements)
     chains = [name for name in existing.hooks if name not in desired.chains]
     yield from (f"flush chain {TABLE} {name}\n" for name in chains)
     yield from (f"delete map {TABLE} {name}\n" for name in existing.maps if name not in desired.maps)

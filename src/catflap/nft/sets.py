@@ -1,9 +1,9 @@
 """Named sets for what rules match: lists of networks, lists of ports, and the IP sets of selectors and tags.
 
 Plain addresses go into hash sets and networks into separate interval sets, collapsed here and never by the kernel
-(auto-merge would make the kernel's content differ from what we put in). A list that stands in a rule is named by its
-content, so a changed list is a new set and a set in use never changes its meaning; the sets of a selector are named by
-its id and change in place. Nothing here may know the order or the actions of rules.
+(auto-merge would make the kernel's content differ from what we put in). Lists that stand in rules and all networks are
+named by their content, so that an interval set never changes while rules use it (see `catflap.nft.plan`); the plain
+addresses of a selector are named by its id and change in place. Nothing here may know the order or actions of rules.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def _family(ip_set: IpSet, members: frozenset[str], version: IpVersion) -> Famil
     addresses = members.difference(with_length).union(map(_shorten, singles))
     type_, name, about = _TYPE[version], plain_name(ip_set.id), comment(ip_set.description)
     hashed = NftSet(f"addresses{version}-{name}", type_, (), addresses, about)
-    interval = NftSet(f"networks{version}-{name}", type_, (INTERVAL,), frozenset(networks), about)
+    content = digest(" ".join(networks))
+    interval = NftSet(f"networks{version}-{name}-{content}", type_, (INTERVAL,), frozenset(networks), about)
     return FamilySets(hashed, interval if networks else None)
 
 
