@@ -22,8 +22,6 @@ ELSEWHERE = {
     "nft/port.py": "types only",
     "policy/host_policy.py": "types only",
     "store/directory/follower.py": "seen through store/directory/test_store.py",
-    "store/directory/watches.py": "seen through store/directory/test_store.py",
-    "store/etcd3/connection.py": "seen through store/etcd3/test_store.py and store/test_tls.py",
 }
 
 

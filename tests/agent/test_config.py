@@ -118,6 +118,20 @@ def test_a_bad_value_in_the_store_keeps_the_previous_one() -> None:
     assert GLOBAL_SOURCE in warning
 
 
+def test_a_bad_value_does_not_hide_a_good_one_of_a_weaker_source_at_first() -> None:
+    sources = [
+        in_store(HOST_SOURCE, FailsafeInboundHostPorts="bogus"),
+        in_store(GLOBAL_SOURCE, FailsafeInboundHostPorts="443"),
+    ]
+    defaults, _ = resolve([])
+    configuration, warnings = resolve(sources, defaults)
+    assert configuration.settings["failsafeinboundhostports"].source == GLOBAL_SOURCE
+    assert len(warnings) == 1
+    again, warnings = resolve(sources, configuration)
+    assert again.settings == configuration.settings
+    assert len(warnings) == 1
+
+
 def test_a_bad_value_at_first_is_ignored() -> None:
     configuration, warnings = resolve([in_store(FailsafeInboundHostPorts="ssh")])
     assert configuration.settings["failsafeinboundhostports"].source is None
@@ -154,6 +168,17 @@ def test_parameters_of_the_old_system_without_effect_say_why() -> None:
     assert warnings == [
         f"Parameter Ipv6Support, read from {GLOBAL_SOURCE}, has no effect: IPv6 is always policed"
     ]
+
+
+def test_long_values_are_shortened() -> None:
+    _, warnings = resolve([in_store(Unknown="x" * 100_000)])
+    assert len(warnings[0]) < 500
+
+
+def test_where_to_log_cannot_come_from_the_store() -> None:
+    configuration, warnings = resolve([in_store(LogFilePath="/etc/ld.so.preload")])
+    assert configuration.settings["logfilepath"].source is None
+    assert "set it in the environment or the file" in warnings[0]
 
 
 def test_no_warning_shows_a_secret() -> None:

@@ -10,7 +10,7 @@ import pytest
 from catflap.agent import enforcement as module
 from catflap.agent.enforcement import Enforcement
 from catflap.model import HostEndpoint, Kind, ResourceChange, ResourceKey
-from catflap.nft import Enforced, EnforceError
+from catflap.nft import Enforced, EnforceError, Enforcer, MemoryNft
 from catflap.policy import HostPolicy, PolicyEngine, Settings
 
 
@@ -116,3 +116,18 @@ async def test_a_notice_is_logged_when_it_appears_and_not_again(
                 await asyncio.sleep(0.001)
     assert sum("Interface eth0 matched with multiple" in text for text in caplog.messages) == 1
     assert "Enforcing on eth0: 0 policies, 0 IP sets; 1 transactions in 1.0 ms" in caplog.messages
+
+
+async def test_an_interface_that_cannot_be_policed_is_named_and_not_counted(
+    engine: PolicyEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    engine.apply((endpoint("a", "eth0"), endpoint("b", "x*y")))
+    enforcement = Enforcement(Enforcer(MemoryNft()))
+    task = asyncio.create_task(enforcement.run(engine))
+    enforcement.request()
+    await asyncio.wait_for(enforcement.first_done.wait(), 5)
+    task.cancel()
+    await asyncio.wait([task])
+    assert sum("Interface 'x*y' IS NOT POLICED: its name" in text for text in caplog.messages) == 1
+    assert any(text.startswith("Enforcing on eth0: ") for text in caplog.messages)

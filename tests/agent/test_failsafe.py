@@ -59,6 +59,8 @@ def test_text(text: str, expected: list[FailsafePort]) -> None:
         ("²²", "invalid port"),
         ("icmp:22", "unknown protocol 'icmp'"),
         ("tcp:10.0.0.0/33:22", "invalid network"),
+        ("tcp:fe80::1%eth0:22", "invalid network"),
+        ("tcp:fe80::1%a\nadd table x:22", "invalid network"),
         ("22,none", "invalid port in 'none'"),
         ("", "the list is empty"),
         (" , ", "the list is empty"),

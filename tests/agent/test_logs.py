@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,10 +92,13 @@ def test_a_rotated_file_is_opened_anew(logs: Logs, tmp_path: Path) -> None:
     assert last_line(path)["message"] == "new"
 
 
+@pytest.mark.parametrize("name", ["file/felix.log", "pipe", "directory", "nul\0"])
 def test_a_log_file_that_cannot_be_written_is_reported_and_stops_nothing(
-    logs: Logs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    logs: Logs, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     (tmp_path / "file").write_text("")
-    logs.configure(configuration(tmp_path / "file" / "felix.log"))
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    logs.configure(configuration(tmp_path / name))
     assert "Cannot write the log file" in caplog.text
     assert "change LogFilePath" in caplog.text

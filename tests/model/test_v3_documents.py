@@ -127,8 +127,9 @@ def test_labels_come_from_the_metadata() -> None:
 @pytest.mark.parametrize(
     ("annotation", "name"),
     [
-        ('{"name": "real"}', "real"),
-        ('{"name": "real", "labels": {"x": 1}}', "real"),
+        ('{"name": "x"}', "x"),
+        ('{"name": "x", "labels": {"x": 1}}', "x"),
+        ('{"name": "other"}', "default.x"),
         ('{"name": "a b"}', "default.x"),
         ('{"name": 1}', "default.x"),
         ("{}", "default.x"),

@@ -106,3 +106,7 @@ def test_text() -> None:
     assert read_text("grün".encode()) == "grün"
     with pytest.raises(InvalidObjectError, match=r"Not UTF-8 text: invalid start byte \(byte 1\)\."):
         read_text(b"x\xff")
+
+
+def test_a_number_that_python_refuses_to_write_out_is_quoted_all_the_same() -> None:
+    assert show({"n": [16**9000]}) == "{'n': [<a huge number>]}"

@@ -25,6 +25,7 @@ class World:
 
     def __init__(self) -> None:
         self.engine = PolicyEngine(Settings("web1"))
+        self.engine.set_interfaces({"eth0": set(), "eth1": set()})
 
     def set(self, key: ResourceKey, resource: Resource | None) -> None:
         self.engine.apply((ResourceChange(key, resource),))

@@ -31,7 +31,10 @@ def expecting(name: str, *ips: str) -> HostEndpoint:
 
 
 def test_a_name_counts_whether_or_not_the_interface_exists() -> None:
-    assert winners(resolve(named("data", "eth7"))) == {"eth7": "data"}
+    resolution = resolve(named("data", "eth7"))
+    assert winners(resolution) == {"eth7": "data"}
+    assert resolution.notices == ["Host endpoint data names the interface eth7, which does not exist (yet)"]
+    assert resolve(named("data", "eth0")).notices == []
 
 
 def test_a_name_is_exact() -> None:

@@ -86,3 +86,9 @@ def test_a_tier_of_the_newer_encoding_hides_the_older_one() -> None:
     assert table.get("security") == Tier("security", 2, Action.PASS)
     table.set_tier(tier_key("security", Encoding.V3), None)
     assert table.get("security") == Tier("security", 1)
+
+
+def test_the_key_says_which_tier_it_is_whatever_name_the_resource_has() -> None:
+    table = TierTable()
+    table.set_tier(tier_key("security"), Tier("other", 1))
+    assert steps(table, Policy("p", "security", ALL)) == [("security", ["p"])]

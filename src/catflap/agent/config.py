@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from catflap.agent.parameters import PARAMETERS, WITHOUT_EFFECT, Parameter
+from catflap.model.validation import show
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +136,7 @@ class _Resolution:
         self.settings: dict[str, Setting] = {}
         self.warnings: list[str] = []
         self.errors: list[str] = []
+        self.kept: set[str] = set()
 
     def take(self, value: Value, *, in_store: bool) -> None:
         key = value.name.lower()
@@ -143,6 +145,8 @@ class _Resolution:
             self.warnings.append(_unexpected(value, parameter))
         elif isinstance(value.raw, str) and not value.raw.strip():
             self.warnings.append(f"Ignoring empty value for {_title(parameter)}, read from {value.source}")
+        elif key in self.kept:
+            return
         elif key in self.settings:
             self.warnings.append(
                 f"Ignore '{value.source}' value for {_title(parameter)} - already set from"
@@ -159,10 +163,15 @@ class _Resolution:
             if not in_store:
                 self.errors.append(f"Bad configuration value: {message}")
                 return
-            if self.previous is not None:
-                self.settings[key] = self.previous.settings[key]
-            kept = "the previous value is kept" if self.previous is not None else "it is ignored"
-            self.warnings.append(f"Bad configuration value, {kept}: {message}")
+            self.warnings.append(f"Bad configuration value, {self._keep_previous(key)}: {message}")
+
+    def _keep_previous(self, key: str) -> str:
+        """Let the value stay that some source gave before, if any; says what becomes of the bad one."""
+        if self.previous is None or self.previous.settings[key].source is None:
+            return "it is ignored"
+        self.settings[key] = self.previous.settings[key]
+        self.kept.add(key)
+        return "the previous value is kept"
 
 
 def resolve(
@@ -213,4 +222,4 @@ def _unexpected(value: Value, parameter: Parameter | None) -> str:
 def _shown(value: Value) -> str:
     """The raw value for a message, unless the name looks like a secret's, mistyped ones included."""
     secret = any(word in value.name.lower() for word in ("pass", "word", "secret", "token"))
-    return "(hidden)" if secret else repr(value.raw)
+    return "(hidden)" if secret else show(value.raw)

@@ -13,7 +13,8 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-COMMAND: Final = (sys.executable, "-m", "catflap.host.connections")
+# -I: nothing may be imported from the working directory, which others may write to.
+COMMAND: Final = (sys.executable, "-I", "-m", "catflap.host.connections")
 TIMEOUT: Final = 20.0  # seconds; 5,000 connections take 2.5
 
 

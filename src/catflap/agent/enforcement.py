@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from catflap.nft import Enforced, EnforceError
+from catflap.nft import Enforced, EnforceError, UnsupportedInterface
 from catflap.policy import HostPolicy, PolicyEngine
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Enforcement:
         self._enforcer = enforcer
         self._requested = asyncio.Event()
         self._retry = FIRST_RETRY
-        self._notices: tuple[str, ...] = ()
+        self._notices: dict[str, None] = {}
         self.first_done = asyncio.Event()
 
     def request(self) -> None:
@@ -52,7 +53,7 @@ class Enforcement:
     async def _pass(self, engine: PolicyEngine, thread: ThreadPoolExecutor) -> None:
         try:
             policy = engine.host_policy()
-            self._report(engine.notices)
+            notices = engine.notices
             enforced = await asyncio.get_running_loop().run_in_executor(
                 thread, self._enforcer.enforce, policy
             )
@@ -63,14 +64,17 @@ class Enforcement:
             self._failed(repr(error))
         else:
             self._retry = FIRST_RETRY
+            self._report((*notices, *map(_not_policed, enforced.unsupported)))
             self._log_result(policy, enforced)
             self.first_done.set()
 
-    def _report(self, notices: tuple[str, ...]) -> None:
-        for notice in notices:
+    def _report(self, notices: Iterable[str]) -> None:
+        """Log what was not said after the last pass already."""
+        current = dict.fromkeys(notices)
+        for notice in current:
             if notice not in self._notices:
-                log.warning(notice)
-        self._notices = notices
+                log.warning("%s", notice)
+        self._notices = current
 
     def _failed(self, reason: str) -> None:
         log.error(
@@ -82,14 +86,18 @@ class Enforcement:
         self._retry = min(self._retry * 2, LAST_RETRY)
 
     def _log_result(self, policy: HostPolicy, enforced: Enforced) -> None:
-        for unsupported in enforced.unsupported:
-            log.error("%s", unsupported)
+        unsupported = {item.name for item in enforced.unsupported}
+        policed = [item.interface for item in policy.interfaces if item.interface not in unsupported]
         if enforced.transactions:
             log.info(
                 "Enforcing on %s: %d policies, %d IP sets; %d transactions in %.1f ms",
-                ", ".join(interface.interface for interface in policy.interfaces) or "no interface",
+                ", ".join(policed) or "no interface",
                 len(policy.policies),
                 len(policy.ip_sets),
                 enforced.transactions,
                 enforced.seconds * 1000,
             )
+
+
+def _not_policed(interface: UnsupportedInterface) -> str:
+    return f"Interface {interface.name!r} IS NOT POLICED: {interface.reason}"

@@ -6,9 +6,9 @@ whole list invalid, and only the word ``none`` (or an explicit empty JSON list) 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 
+from catflap.model.addresses import canonical_network
 from catflap.model.resources import SCTP, TCP, UDP, PortRange
 from catflap.policy.host_policy import FailsafePort
 
@@ -103,6 +103,6 @@ def _net(text: str, item: object) -> str | None:
     if not text:
         return None
     try:
-        return str(ipaddress.ip_network(text, strict=False))
+        return canonical_network(text)
     except ValueError as error:
         raise ValueError(f"invalid network in {item!r}: {error}") from None

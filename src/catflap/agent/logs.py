@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import logging
 import logging.handlers
+import os
 import sys
 import threading
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 
 from catflap.agent.config import Configuration
@@ -40,6 +42,19 @@ def _printable(character: str) -> str:
 
 class LogFile(logging.handlers.WatchedFileHandler):
     """A file that is opened anew when a rotation has moved it away; what it cannot take goes to stderr."""
+
+    def _open(self) -> TextIOWrapper:
+        """Open without waiting: a pipe without a reader must not hold up the agent."""
+
+        def opener(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NONBLOCK, 0o640)
+
+        return TextIOWrapper(
+            FileIO(self.baseFilename, self.mode, opener=opener),
+            encoding=self.encoding,
+            errors=self.errors,
+            write_through=True,
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; the standard library lets the errors of opening anew through to whoever logs."""
@@ -99,8 +114,9 @@ class Logs:
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             handler = LogFile(path, encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            return f"Cannot write the log file {path}: {error.strerror}; change LogFilePath, or free the path"
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            return f"Cannot write the log file {path}: {reason}; change LogFilePath, or free the path"
         self._add(handler, severity, FORMAT)
         return None
 

@@ -183,7 +183,13 @@ PARAMETERS: Mapping[str, Parameter] = {
             parse_failsafe,
             format_failsafe,
         ),
-        Parameter("LogFilePath", "Path to log file", _always("/var/log/calico/felix.log"), _path_or_none),
+        Parameter(
+            "LogFilePath",
+            "Path to log file",
+            _always("/var/log/calico/felix.log"),
+            _path_or_none,
+            in_store=False,  # else whoever may write to the store could let root append to any file
+        ),
         Parameter("LogSeverityFile", "Log severity for logging to file", _always("info"), _log_level),
         Parameter("LogSeveritySys", "Log severity for logging to syslog", _always("error"), _log_level),
         Parameter("LogSeverityScreen", "Log severity for logging to screen", _always("error"), _log_level),

@@ -57,7 +57,7 @@ def add_parser(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the agent until it is told to stop."""
     from catflap.agent.config import ConfigurationError
-    from catflap.agent.lock import AlreadyRunningError, acquire_lock
+    from catflap.agent.lock import LockError, acquire_lock
     from catflap.agent.store_configuration import StoreConfiguration
 
     try:
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         lock = acquire_lock()
     except ConfigurationError as error:
         raise CommandError(str(error), Exit.USAGE) from None
-    except AlreadyRunningError as error:
+    except LockError as error:
         raise CommandError(str(error)) from None
     with lock:
         return asyncio.run(_run(options, configuration))

@@ -9,7 +9,6 @@ A comparison with a label that is missing is false, except for ``!=`` and ``not 
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
@@ -225,10 +224,9 @@ class Or(msgspec.Struct, frozen=True):
 
 
 def _united(requirements: Iterable[Required]) -> Required:
-    return functools.reduce(
-        lambda one, other: {label: one[label] | other[label] for label in one.keys() & other.keys()},
-        requirements,
-    )
+    first, *others = requirements
+    labels = set(first).intersection(*others)
+    return {label: first[label].union(*(other[label] for other in others)) for label in labels}
 
 
 Node: TypeAlias = Always | Has | Equal | Member | Substring | Not | And | Or

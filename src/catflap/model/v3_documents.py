@@ -190,9 +190,9 @@ def _authors_name(metadata: Fields, key_name: str) -> str:
     if name is not None and key_name != name and not key_name.endswith(f".{name}"):
         metadata.refuse("name", f"is {show(name)}, but the key says {show(key_name)}.")
     annotation = metadata.strings("annotations").get(NAME_ANNOTATION)
-    if isinstance(annotation, str):
-        return _annotated_name(annotation) or key_name
-    return key_name
+    annotated = _annotated_name(annotation) if isinstance(annotation, str) else ""
+    # An annotation that contradicts the key would give two objects one name.
+    return annotated if annotated and key_name.endswith(f".{annotated}") else key_name
 
 
 class _AnnotatedMetadata(msgspec.Struct):

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 MAX_REASONS = 50
+_MOST_BITS = 4096  # of a number that is quoted
 
 
 class InvalidObjectError(Exception):
@@ -59,6 +60,10 @@ class _Quoter(reprlib.Repr):
         self.maxdict = self.maxlist = 24
         self.maxstring = 160
         self.maxlong = 40
+
+    def repr_int(self, x: int, level: int) -> str:
+        """A number; one with thousands of digits is not written out, which Python refuses."""
+        return super().repr_int(x, level) if x.bit_length() < _MOST_BITS else "<a huge number>"
 
 
 show = _Quoter().repr  # quotes a value from the store in a reason

@@ -46,6 +46,10 @@ def resolve_interfaces(
                     " it: rename the interface, or change InterfacePrefix"
                 )
                 continue
+            if interface not in addresses:
+                resolution.notices.append(
+                    f"Host endpoint {endpoint.name} names the interface {interface}, which does not exist (yet)"
+                )
             candidates.setdefault(interface, []).append((rank, endpoint.name, key))
     for interface, claims in sorted(candidates.items()):
         claims.sort()

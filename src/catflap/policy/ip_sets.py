@@ -23,7 +23,7 @@ SetCriterion: TypeAlias = Selector | TagCriterion
 def ip_set_id(criterion: SetCriterion) -> str:
     """A short stable name: the same selector has the same set in every policy, after every restart."""
     kind = "tag" if isinstance(criterion, TagCriterion) else "sel"
-    digest = hashlib.blake2b(str(criterion).encode(errors="surrogatepass"), digest_size=6)
+    digest = hashlib.blake2b(str(criterion).encode(errors="surrogatepass"), digest_size=12)
     return f"{kind}-{digest.hexdigest()}"
 
 

@@ -1,7 +1,8 @@
 """Which of two objects counts when both encodings name the same thing.
 
-One etcd may hold the guide's tree and the newer one side by side: they are one world, in which an object of the newer
-encoding hides the older one of the same name.
+One etcd may hold the guide's tree and the newer one side by side: they are one world. What other objects refer to by
+name (tiers, profiles) exists once: the newer encoding hides the older one. Endpoints and policies of both encodings
+stand side by side, since nothing refers to them.
 """
 
 from __future__ import annotations

@@ -48,9 +48,9 @@ class TierTable:
             policy = policies[key]
             if direction in policy.types:
                 grouped.setdefault(policy.tier, []).append((policy.order, policy.name, key))
-        tiers = [tier for name in grouped if (tier := self.get(name)) is not None]
-        tiers.sort(key=lambda tier: (tier.order, tier.name))
+        tiers = [(tier.order, name, tier) for name in grouped if (tier := self.get(name)) is not None]
+        tiers.sort(key=lambda entry: entry[:2])
         return tuple(
-            TierStep(tier.name, tuple(key for _, _, key in sorted(grouped[tier.name])), tier.default_action)
-            for tier in tiers
+            TierStep(name, tuple(key for _, _, key in sorted(grouped[name])), tier.default_action)
+            for _, name, tier in tiers
         )
