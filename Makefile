@@ -1,6 +1,7 @@
 # `make help` lists what there is to do.
 .DEFAULT_GOAL := help
 SHELL := bash
+.NOTPARALLEL:
 .PHONY: help setup demo test lint format unit e2e bench proto golden picture clean
 
 STORE ?= dir
@@ -27,10 +28,10 @@ format:  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 unit:  ## tests without root or kernel
-	@$(BIN)/pytest -q --ignore tests/e2e
+	@$(BIN)/pytest -q -n 2 --ignore tests/e2e
 
 e2e:  ## tests with a real kernel, a real etcd and real packets, in network namespaces
-	@$(BIN)/pytest -q tests/e2e
+	@$(BIN)/pytest -q -n 3 tests/e2e
 
 bench: setup  ## measure, and print a table with this machine's facts
 	@$(BIN)/python -m bench

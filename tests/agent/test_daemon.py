@@ -122,6 +122,9 @@ async def test_an_outage_later_changes_nothing(rig: Rig, caplog: pytest.LogCaptu
     assert rig.agent.state is State.IN_SYNC
     assert "what is enforced stays" in caplog.text
     assert rig.policed() == {"eth0"}
+    rig.store.reconnect()
+    await rig.settle()
+    assert caplog.messages[-1] == "Connection to memory: is back"
 
 
 async def test_a_resync_without_differences_changes_nothing(rig: Rig) -> None:

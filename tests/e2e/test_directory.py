@@ -186,7 +186,7 @@ async def test_a_directory_that_is_missing_at_the_start_is_waited_for(
     host.agent.wait_for(rf"in state wait-for-ready: .*cannot read the directory {host.directory}: No such")
     host.agent.mark()
     host.directory.mkdir(parents=True)
-    host.agent.wait_for("status changed to in-sync")
+    host.agent.wait_for("in state wait-for-ready: .*is not set")
     host.enforced(lambda: save(host.directory / "all.yaml", ENDPOINT, allow(80)))
     await host.expect_open(80)
 
@@ -202,9 +202,23 @@ async def test_a_directory_that_is_lost_loosens_nothing_and_may_come_back(host: 
     await host.expect_open(443)
 
 
-async def test_an_emptied_directory_means_no_policy_and_no_endpoints(host: Host) -> None:
-    for path in host.directory.iterdir():
+async def test_an_emptied_directory_loosens_nothing(host: Host) -> None:
+    files = list(host.directory.iterdir())
+    host.agent.mark()
+    for path in files:
         path.rename(path.with_suffix(".off"))
+    host.agent.wait_for("status changed to wait-for-ready")
+    await host.expect_open(80)
+    for path in files:
+        path.with_suffix(".off").rename(path)
+    host.agent.wait_for("status changed to in-sync")
+    await host.expect_open(80)
+
+
+async def test_a_directory_of_cluster_information_only_means_no_policy_and_no_endpoints(host: Host) -> None:
+    save(host.directory / "cluster.yaml", document("ClusterInformation", "default", datastoreReady=True))
+    for name in ("endpoint.yaml", "services.yaml"):
+        _rename(host.directory / name, f"{name}.off")
     host.agent.wait_for("Enforcing on no interface")
     await host.expect_open(80, 443)
 

@@ -10,6 +10,7 @@ from catflap.store.api import Delta, Snapshot
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from catflap.model.decoded import Problem
     from catflap.store.api import StoreEvent
 
 LONGEST_WAIT = 20.0  # seconds
@@ -23,6 +24,7 @@ class Following:
     def __init__(self, source: AsyncIterator[StoreEvent]) -> None:
         self._source = source
         self.entries: dict[str, bytes] = {}
+        self.problems: tuple[Problem, ...] = ()
         self.events: list[StoreEvent] = []
 
     async def next(self, kind: type[Kind]) -> Kind:
@@ -38,6 +40,8 @@ class Following:
                     del self.entries[path]  # what is not there must not be deleted
                 else:
                     self.entries[path] = value
+        if isinstance(event, Snapshot | Delta):
+            self.problems = event.problems
         assert isinstance(event, kind), event
         return event
 

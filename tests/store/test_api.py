@@ -44,7 +44,7 @@ class Case(msgspec.Struct, frozen=True):
         return json.dumps(document).encode()
 
     def ours(self, entries: dict[str, bytes]) -> dict[str, bytes]:
-        """Without the Ready entry that the directory store adds."""
+        """Without the Ready entry of the directory, which would come and go with the others."""
         return {path: value for path, value in entries.items() if "clusterinformation" not in path}
 
 
@@ -54,6 +54,12 @@ async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if name == "memory":
         case = Case(MemoryStore())
     elif name == "dir":
+        ready = {
+            "apiVersion": "projectcalico.org/v3",
+            "kind": "ClusterInformation",
+            "metadata": {"name": "default"},
+        }
+        (tmp_path / "ready.json").write_text(json.dumps(ready))
         case = Case(open_store(f"dir:{tmp_path}"), v3_objects=True)
     else:
         server: EtcdServer = request.getfixturevalue("etcd")

@@ -108,6 +108,15 @@ async def test_the_pause_between_attempts_grows_up_to_a_limit(monkeypatch: pytes
     assert max(pauses) <= 12.0
 
 
+async def test_each_session_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    script = Script([SNAPSHOT, CONNECTED, StoreError("down")], [CONNECTED, DELTA])
+    with caplog.at_level("INFO", "catflap.store.supervisor"):
+        await events_of(script, ["a"], 4)
+    assert [message for message in caplog.messages if "Following" in message] == [
+        "Following the store through a"
+    ] * 2
+
+
 async def test_bugs_are_not_hidden() -> None:
     class Broken:
         async def run(self, _endpoint: str) -> AsyncGenerator[StoreEvent, None]:

@@ -76,6 +76,7 @@ class Agent:
         self._problems: tuple[Problem, ...] = ()  # of the store, which may name them with every event
         self._configuration_logged: Configuration | None = None
         self._waiting_for: str | None = None
+        self._lost = False  # the connection to the store
         self._interfaces_known = False
         self._resources_known = False
         self.state: State | None = None
@@ -112,14 +113,21 @@ class Agent:
                 self._report([problem for problem in event.problems if problem not in self._problems])
                 self._problems = event.problems
                 self._mirror.take(event)
+                self._back()
                 self._advance()
             case Disconnected():
                 self._disconnected(event.reason)
             case Connected():
-                log.info("Connected to %s", event.endpoint)
+                self._back()
                 self._advance()  # what is waited for now is not the connection any more
 
+    def _back(self) -> None:
+        if self._lost:
+            self._lost = False
+            log.info("Connection to %s is back", self._store.url)
+
     def _disconnected(self, reason: str) -> None:
+        self._lost = True
         if self.state is State.IN_SYNC:
             log.warning("Connection to %s lost: %s; what is enforced stays", self._store.url, reason)
         else:
@@ -129,6 +137,8 @@ class Agent:
         """Act on what has changed, if the data may be acted upon."""
         waiting_for = self._mirror.not_ready_reason()
         if waiting_for is not None:
+            if self._store.driver == "directory" and self._mirror.empty:
+                waiting_for = f"{self._store.url} holds no document: is it mounted? If so, run 'catflap init'"
             if self.state is State.IN_SYNC:
                 log.warning("Ready key no longer set to true; what is enforced stays")
                 self._set_state(State.WAIT_FOR_READY)

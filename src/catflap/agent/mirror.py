@@ -52,6 +52,11 @@ class Mirror:
         """Whether anything has changed since the last `drain`."""
         return bool(self._undecoded)
 
+    @property
+    def empty(self) -> bool:
+        """Whether the store holds nothing at all."""
+        return not self._entries
+
     def not_ready_reason(self) -> str | None:
         """Why the data may not be acted upon yet; None when they may.
 

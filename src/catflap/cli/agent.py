@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from catflap.agent.lock import LockError, acquire_lock
     from catflap.agent.store_configuration import StoreConfiguration
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be served: it must not end the agent
     try:
         configuration = StoreConfiguration(lambda: _local_sources(options.config_file))
         lock = acquire_lock()
@@ -94,7 +95,9 @@ async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -
     except StoreError as error:
         raise CommandError(str(error), Exit.USAGE) from None
     try:
-        enforcement = Enforcement(Enforcer(LibNftables(), before_attach=keep_existing_connections))
+        nft = LibNftables()
+        nft.list_table()  # fails now, with the reason, where the kernel or our capabilities do not allow it
+        enforcement = Enforcement(Enforcer(nft, before_attach=keep_existing_connections))
     except NftError as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     logs = Logs()

@@ -22,19 +22,21 @@ class Problem(msgspec.Struct, frozen=True):
     """Every reason why one stored object is invalid.
 
     ``subject`` names it as the log does (``host endpoint HostEndpointId<eth0>``); ``path`` is its key, or the file it
-    stands in; ``raw`` is what was read.
+    stands in; ``raw`` is what was read; ``consequence`` says what becomes of the object.
     """
 
     path: str
     subject: str
     reasons: tuple[str, ...]
     raw: str = ""
+    consequence: str = "treating as missing"
 
     @property
     def message(self) -> str:
         """The log line: one line, with every reason and what was read."""
         raw = self.raw if len(self.raw) <= MAX_RAW else f"{self.raw[:MAX_RAW]}… ({len(self.raw)} characters)"
-        return f"Validation failed for {self.subject}, treating as missing: {' '.join(self.reasons)}; {raw!r}"
+        quoted = f"; {raw!r}" if raw else ""
+        return f"Validation failed for {self.subject}, {self.consequence}: {' '.join(self.reasons)}{quoted}"
 
 
 class ResourceChange(msgspec.Struct, frozen=True):

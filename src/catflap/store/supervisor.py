@@ -103,6 +103,7 @@ async def supervise(
     while True:
         endpoint = order[position % len(order)]
         started = time.monotonic()
+        serving = False
         try:
             async with aclosing(session.run(endpoint)) as events:
                 async for event in events:
@@ -110,7 +111,9 @@ async def supervise(
                         yield event
                     if isinstance(event, Connected | Snapshot):
                         retries.reported = None
-                        log.info("Following the store through %s", endpoint)
+                        if not serving:
+                            serving = True
+                            log.info("Following the store through %s", endpoint)
         except ResyncNeededError as error:
             log.info("Reading everything anew from %s: %s", endpoint, error)
             await asyncio.sleep(retries.resync_delay())

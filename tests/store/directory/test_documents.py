@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from tests.store.directory.documents_of import path, tier, value
 
 from catflap.store.directory.documents import MAX_FILE, Document, FileError, is_policy_file, parse_file
+from catflap.store.directory.safe_yaml import MAX_DIGITS
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,22 @@ def test_values_that_json_has_not_are_problems(order: str) -> None:
     assert content.documents == ()
     (problem,) = content.problems
     assert "cannot be written as JSON" in problem.message
+
+
+def test_the_longest_numbers_can_be_written_as_json() -> None:
+    digits = "f" * (MAX_DIGITS - 2)
+    content = parse_file("/d/a.yaml", tier("a").replace("order: 1", f"order: 0x{digits}").encode())
+    assert json.loads(content.documents[0].value)["spec"]["order"] == int(digits, 16)
+    (problem,) = parse_file("/d/a.yaml", f"kind: 0x{digits}".encode()).problems
+    assert str(int(digits, 16)) in problem.raw
+
+
+def test_a_member_that_stands_twice_is_found_in_reasonable_time() -> None:
+    members = ",".join(f'"{number}":1' for number in range(200_000))
+    started = time.monotonic()
+    with pytest.raises(FileError, match="member 'x' stands twice"):
+        parse_file("/d/a.json", f'{{{members},"x":1,"x":2}}'.encode())
+    assert time.monotonic() - started < 5
 
 
 def test_large_files_are_parsed_in_reasonable_time() -> None:

@@ -27,6 +27,13 @@ def test_aliases_and_merged_mappings_are_understood() -> None:
     assert value["again"] == {"x": 1, "y": 2}
 
 
+def test_a_merged_mapping_may_be_merged_again() -> None:
+    text = b"base: &base {x: 1}\nlist: [{inner: &a {<<: *base, x: 2}}]\nb: {<<: *a}\n"
+    (value,) = load_documents(text)
+    assert value["list"] == [{"inner": {"x": 2}}]
+    assert value["b"] == {"x": 2}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -45,6 +52,10 @@ def test_aliases_and_merged_mappings_are_understood() -> None:
         ("a: \x00", "control characters are not allowed"),
         ("? [a]\n: b", "found unhashable key"),
         ("a: !!int x", "invalid literal"),
+        (f"kind: 0x{'f' * 9000}", "line 1, column 7: a number of more than 1000 digits"),
+        (f"a: [{'1' * 5000}]", "line 1, column 5: a number of more than 1000 digits"),
+        (f"a: 0b{'1' * 100_000}", "more than 1000 digits"),
+        (f"a: 1{':1' * 1_000_000}", "more than 1000 digits"),  # to the base 60
         ("a: !!int ''", "a"),
         ("a: !!bool x", "x"),
         ("a: !!float x", "x"),

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from catflap.store.directory.documents import MAX_FILE
-from catflap.store.directory.scan import read, scan
+from catflap.store.directory.scan import MAX_DEPTH, read, scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,17 +31,91 @@ def test_hidden_directories_are_left_out(tmp_path: Path) -> None:
 
 def test_links_are_followed_and_never_in_circles(tmp_path: Path) -> None:
     root, other = tmp_path / "root", tmp_path / "other"
-    root.mkdir()
+    hidden = root / "..data"
+    hidden.mkdir(parents=True)
     other.mkdir()
-    (other / "a.yaml").write_text("x")
+    for directory in (hidden, other):
+        (directory / "a.yaml").write_text("x")
     (root / "file.yaml").symlink_to(other / "a.yaml")
-    (root / "directory").symlink_to(other)
+    (root / "directory").symlink_to("..data")
     (root / "circle").symlink_to(root)
     visited: list[str] = []
     found = scan(str(root), visited.append)
-    assert set(found) == {str(root / "file.yaml"), str(root / "directory/a.yaml")}
-    assert {reading.real_path for reading in found.values()} == {str(other / "a.yaml")}
-    assert set(visited) == {str(root), str(other)}
+    assert {file: reading.real_path for file, reading in found.items()} == {
+        str(root / "file.yaml"): str(other / "a.yaml"),
+        str(root / "directory/a.yaml"): str(hidden / "a.yaml"),
+    }
+    assert set(visited) == {str(root), str(hidden), str(other)}
+
+
+@pytest.mark.parametrize("target", ["/proc", "/", "..", "../root-2"])
+def test_directories_elsewhere_are_not_walked(tmp_path: Path, target: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "root-2").mkdir()
+    (root / "a.yaml").write_text("x")
+    (root / "elsewhere").symlink_to(target)
+    found = scan(str(root))
+    assert set(found) == {str(root / "a.yaml"), str(root / "elsewhere")}
+    assert f"outside of {root}" in (found[str(root / "elsewhere")].reason or "")
+
+
+@pytest.mark.parametrize("name", ["link", "link.yaml"])
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [("{name}", "symbolic links"), ("/etc/passwd/x", "Not a directory"), ("y" * 255 + "z", "too long")],
+    ids=["loop", "below a file", "long"],
+)
+def test_a_link_that_leads_nowhere_hides_nothing_else(
+    tmp_path: Path, name: str, target: str, reason: str
+) -> None:
+    (tmp_path / name).symlink_to(target.format(name=name))
+    (tmp_path / "m.yaml").write_text("x")
+    found = scan(str(tmp_path))
+    assert found[str(tmp_path / "m.yaml")].data == b"x"
+    assert reason in (found[str(tmp_path / name)].reason or "")
+
+
+def test_a_directory_that_cannot_be_visited_hides_nothing_else(tmp_path: Path) -> None:
+    def visit(directory: str) -> None:
+        if directory == str(tmp_path / "sub"):
+            raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.yaml").write_text("x")
+    found = scan(str(tmp_path), visit)
+    assert "Input/output error" in (found[str(tmp_path / "sub")].reason or "")
+    assert found[str(tmp_path / "a.yaml")].data == b"x"
+
+
+def test_a_shortage_is_no_fault_of_one_entry(tmp_path: Path) -> None:
+    def visit(directory: str) -> None:
+        if directory == str(tmp_path / "sub"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(OSError, match="No space"):
+        scan(str(tmp_path), visit)
+
+
+def test_directories_are_read_so_deep_only(tmp_path: Path) -> None:
+    deepest = tmp_path / "/".join("d" * MAX_DEPTH)
+    (deepest / "d").mkdir(parents=True)
+    for directory in (deepest, deepest / "d"):
+        (directory / "a.yaml").write_text("x")
+    found = scan(str(tmp_path))
+    assert set(found) == {str(deepest / "a.yaml"), str(deepest / "d")}
+    assert f"{MAX_DEPTH} levels" in (found[str(deepest / "d")].reason or "")
+
+
+def test_only_so_many_directories_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catflap.store.directory.scan.MAX_DIRECTORIES", 3)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.yaml").write_text("x")
+    found = scan(str(tmp_path))
+    assert set(found) == {str(tmp_path / "a/a.yaml"), str(tmp_path / "b/a.yaml"), str(tmp_path / "c")}
+    assert "only 3 directories" in (found[str(tmp_path / "c")].reason or "")
 
 
 def test_a_file_that_is_to_be_left_alone_is_not_read(tmp_path: Path) -> None:
@@ -60,7 +135,7 @@ def test_a_root_that_is_missing_or_no_directory_is_an_error(tmp_path: Path) -> N
 
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
-    (tmp_path / "dangling.yaml").symlink_to(tmp_path / "missing")
+    (tmp_path / "dangling.yaml").symlink_to(tmp_path / "missing/deep")
     reasons = {file: reading.reason or "" for file, reading in scan(str(tmp_path)).items()}
     assert "no regular file" in reasons[str(tmp_path / "pipe.yaml")]
     assert "No such file" in reasons[str(tmp_path / "dangling.yaml")]

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import shutil
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from tests.store.following import Following
 
 from catflap.store import Delta, Disconnected, Snapshot, StoreDeniedError, StoreUnavailableError
 from catflap.store.directory import DirectoryStore
+from catflap.store.directory.documents import FileContent, parse_file
 from catflap.store.directory.tree import READY_PATH
 
 if TYPE_CHECKING:
@@ -24,8 +28,10 @@ QUIET = 0.15  # seconds in which nothing is expected to happen: more than the lo
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """A directory that says itself that it is ready, so that this does not change with other documents."""
     root = tmp_path / "etc/policy"
     root.mkdir(parents=True)
+    put(root / "ready.yaml", ready(flag=True))
     return root
 
 
@@ -49,6 +55,11 @@ def put(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.tmp")
     draft.write_text(text)
     draft.rename(file)
+
+
+def ready(*, flag: bool) -> str:
+    text = "apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\n"
+    return f"{text}spec: {{datastoreReady: {json.dumps(flag)}}}\n"
 
 
 def open_descriptors() -> int:
@@ -288,15 +299,53 @@ async def test_lost_events_do_no_harm(root: Path, store: DirectoryStore) -> None
 async def test_cluster_information_of_the_user_replaces_that_of_the_store(
     root: Path, follower: Following
 ) -> None:
-    text = "apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\n"
-    put(root / "ready.yaml", f"{text}spec: {{datastoreReady: false}}\n")
-    ((changed, document),) = (await follower.next(Delta)).changes
-    assert changed == READY_PATH
-    assert document is not None
-    assert b'"datastoreReady": false' in document
+    put(root / "a.yaml", tier("a"))
+    put(root / "ready.yaml", ready(flag=False))
+    await follower.next(Delta)
+    assert b'"datastoreReady": false' in follower.entries[READY_PATH]
     (root / "ready.yaml").unlink()
     await follower.next(Delta)
     assert b'"datastoreReady":true' in follower.entries[READY_PATH]
+
+
+async def test_a_directory_that_is_emptied_is_not_ready_any_more(root: Path, follower: Following) -> None:
+    put(root / "ready.yaml", tier("a"))
+    await follower.next(Delta)
+    assert set(follower.entries) == {READY_PATH, path("a")}
+    (root / "ready.yaml").unlink()
+    assert dict((await follower.next(Delta)).changes) == {READY_PATH: None, path("a"): None}
+
+
+async def test_no_entry_of_the_directory_can_stop_the_others(root: Path, follower: Following) -> None:
+    (root / "loop").symlink_to("loop")
+    (root / "below.yaml").symlink_to("/etc/passwd/x")
+    (root / "long.yaml").symlink_to("x" * 300)
+    (root / "dangling.yaml").symlink_to("/missing/directory/x")
+    (root / "proc").symlink_to("/proc")
+    put(root / "huge.yaml", f"kind: 0x{'f' * 9000}")
+    (root / os.fsdecode(b"\xff.yaml")).write_text("a: [")
+    put(root / "z.yaml", tier("z"))
+    await follower.until(lambda seen: path("z") in seen.entries)
+    assert len(follower.problems) == 7
+    assert follower.count(Disconnected) == 0
+    put(root / "z.yaml", tier("z", 2))
+    assert (await follower.next(Delta)).changes == ((path("z"), value("z", 2)),)
+
+
+async def test_files_are_not_parsed_in_the_event_loop(
+    root: Path, follower: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+
+    def parse(file: str, data: bytes) -> FileContent:
+        threads.append(threading.get_ident())
+        return parse_file(file, data)
+
+    monkeypatch.setattr("catflap.store.directory.tree.parse_file", parse)
+    put(root / "a.yaml", tier("a"))
+    await follower.next(Delta)
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_following_leaves_no_descriptors_open(root: Path) -> None:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from tests.store.directory.documents_of import path, tier, value
 
+from catflap.store.directory.documents import FileContent, parse_file
 from catflap.store.directory.tree import READY_PATH, Reading, Tree, View
 
 
@@ -26,10 +28,36 @@ def test_files_become_entries() -> None:
     assert view.problems == ()
 
 
-def test_a_directory_without_cluster_information_counts_as_ready() -> None:
-    information = json.loads(Tree().update({}).entries[READY_PATH])
+def test_without_cluster_information_any_document_makes_the_directory_ready() -> None:
+    information = json.loads(Tree().update({"/d/a.yaml": read(tier("a"))}).entries[READY_PATH])
     assert information["spec"] == {"datastoreReady": True}
     assert information["metadata"] == {"name": "default"}
+
+
+@pytest.mark.parametrize("text", ["", "kind: Strange", "a: [", None])
+def test_a_directory_without_a_document_is_not_ready(text: str | None) -> None:
+    readings = {} if text is None else {"/d/b.yaml": read(text)}
+    tree = Tree()
+    assert tree.update(readings).entries == {}
+    tree.update({"/d/a.yaml": read(tier("a"))})
+    assert tree.update(readings).entries == {}
+
+
+def test_any_fault_with_a_file_is_a_problem_of_that_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree()
+    tree.update({"/d/b.yaml": read(tier("b"))})
+
+    def parse(file: str, data: bytes) -> FileContent:
+        if file == "/d/b.yaml":
+            raise ZeroDivisionError("a bug")
+        return parse_file(file, data)
+
+    monkeypatch.setattr("catflap.store.directory.tree.parse_file", parse)
+    view = tree.update({name: read(tier(name[3], 2)) for name in ("/d/a.yaml", "/d/b.yaml", "/d/c.yaml")})
+    assert ours(view) == {path("a"): value("a", 2), path("b"): value("b", 1), path("c"): value("c", 2)}
+    (problem,) = view.problems
+    assert problem.path == "/d/b.yaml"
+    assert "ZeroDivisionError('a bug')" in problem.message
 
 
 def test_cluster_information_in_a_file_wins() -> None:

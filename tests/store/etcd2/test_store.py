@@ -60,6 +60,31 @@ async def test_other_trees_are_left_out(etcd: EtcdServer) -> None:
         assert (await follower.next(Delta)).changes == (("/calico/v1/a", b"a"),)
 
 
+async def test_a_key_of_very_many_levels_hides_no_other(etcd: EtcdServer) -> None:
+    deep = f"/calico/v1{'/a' * 600}/x"
+    async with following(etcd) as (store, follower):
+        await store.write([("/calico/v1/Ready", b"true"), (deep, b"1")])
+        (problem,) = (await follower.next(Snapshot)).problems
+        assert follower.entries == {"/calico/v1/Ready": b"true"}
+        assert deep.startswith(problem.path)
+        await store.write([("/calico/v1/b", b"1")])
+        await follower.next(Delta)
+        assert follower.problems == (problem,)
+        etcd.etcdctl("rm", "--recursive", "/calico/v1/a", api=2)
+        await store.write([("/calico/v1/b", b"2")])
+        await follower.until(lambda seen: seen.entries["/calico/v1/b"] == b"2")
+    assert not follower.problems
+
+
+async def test_a_key_of_very_many_levels_may_come_while_it_is_followed(etcd: EtcdServer) -> None:
+    deep = f"/calico/v1{'/a' * 2000}/x"
+    async with following(etcd) as (store, follower):
+        await follower.next(Snapshot)
+        for value in (b"1", None):
+            await store.write([(deep, value)])
+            assert (await follower.next(Delta)).changes == ((deep, value),)
+
+
 @pytest.mark.parametrize("directory", ["/calico/v1/host", "/calico"])
 async def test_a_recursive_deletion_is_one_delta(etcd: EtcdServer, directory: str) -> None:
     async with following(etcd) as (store, follower):

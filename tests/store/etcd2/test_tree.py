@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from catflap.store.etcd2.tree import Answer, Node, Tree, entries_of
+from catflap.model.decoded import Problem
+from catflap.store.etcd2.tree import Answer, Content, Node, Tree, content_of
 
 
 def directory(key: str, *nodes: Node) -> Node:
@@ -9,7 +10,7 @@ def directory(key: str, *nodes: Node) -> Node:
 
 def tree_of(*paths: str) -> Tree:
     tree = Tree()
-    tree.reset(dict.fromkeys(paths, b"v"))
+    tree.reset(Content(dict.fromkeys(paths, b"v")))
     return tree
 
 
@@ -20,11 +21,32 @@ def event(action: str, key: str, value: str = "", *, is_directory: bool = False)
 def test_a_recursive_read_is_flattened() -> None:
     leaf, empty = Node(key="/calico/v1/a/b", value="ü"), Node(key="/calico/v1/c", value="")
     root = directory("/calico/v1", directory("/calico/v1/a", leaf), empty, directory("/calico/v1/none"))
-    assert entries_of(root) == {"/calico/v1/a/b": "ü".encode(), "/calico/v1/c": b""}
+    assert content_of(root) == Content({"/calico/v1/a/b": "ü".encode(), "/calico/v1/c": b""})
 
 
 def test_a_value_in_the_place_of_the_root_is_no_entry() -> None:
-    assert entries_of(Node(key="/calico/v1", value="x")) == {}
+    assert content_of(Node(key="/calico/v1", value="x")) == Content()
+
+
+def test_a_directory_that_was_left_out_is_a_problem() -> None:
+    deep = Node(key="/calico/v1/a", dir=True, nodes=None)
+    content = content_of(directory("/calico/v1", deep, Node(key="/calico/v1/b", value="1")))
+    assert content.entries == {"/calico/v1/b": b"1"}
+    (problem,) = content.problems
+    assert problem.path == "/calico/v1/a"
+    assert "nested too deeply" in problem.message
+
+
+def test_a_problem_goes_with_its_directory() -> None:
+    tree = Tree()
+    problems = [Problem(path, "", ()) for path in ("/calico/v1/a/b", "/calico/v1/ab")]
+    tree.reset(Content(problems=tuple(problems)))
+    tree.apply(event("delete", "/calico/v1/a/b/c", is_directory=True))
+    assert tree.problems == tuple(problems)
+    tree.apply(event("delete", "/calico/v1/a", is_directory=True))
+    assert tree.problems == (problems[1],)
+    tree.apply(event("delete", "/calico/v1/ab", is_directory=True))
+    assert not tree.problems
 
 
 def test_writes_are_changes() -> None:

@@ -76,11 +76,11 @@ def _load(file: str, data: bytes) -> list[Any]:
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"member {double!r} stands twice in one object")
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise ValueError(f"member {name!r} stands twice in one object")
+        members[name] = value
     return members
 
 
@@ -104,7 +104,7 @@ def _document(value: Any) -> Document:
     path = document_path(value)
     try:
         return Document(path, json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise DocumentError((f"the document cannot be written as JSON: {error}.",)) from error
 
 

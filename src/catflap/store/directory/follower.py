@@ -61,7 +61,8 @@ class Follower:
             return self._outage(f"cannot read the directory {self._root}: {error.strerror}")
         watches.drain()
         # What changed while it was read may be half of something. Its events make the next round.
-        return self._compare(self._tree.update(_without(readings, watches.touched)))
+        reliable = _without(readings, watches.touched)
+        return self._compare(await asyncio.to_thread(self._tree.update, reliable))
 
     def _compare(self, view: View) -> Snapshot | Delta | None:
         old, self._view, self._reported = self._view, view, ""

@@ -1,7 +1,7 @@
 """YAML from strangers: nothing in it may run code, exhaust memory or stack, or mean something else than it says.
 
-Stricter than YAML itself: a key twice in one mapping, a key that is no text, deep nesting and aliases that expand to
-very much are errors. Text that looks like a date stays text, as in JSON.
+Stricter than YAML itself: a key twice in one mapping, a key that is no text, endless numbers, deep nesting and aliases
+that expand to very much are errors. Text that looks like a date stays text, as in JSON.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MAX_DEPTH = 100  # libyaml's own recursion overflows the stack at some 100,000
 MAX_VALUES = 1_000_000  # counted with all aliases expanded
 # What PyYAML raises where a value does not fit the tag before it, such as `!!int ""` or `!!bool x`.
 _ODDITIES = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
+MAX_DIGITS = 1000  # of an integer: Python neither reads nor writes some 4,300, and long ones cost much time
 _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -35,15 +36,17 @@ class _Loader(_SafeLoader):
         for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def construct_document(self, node: yaml.Node) -> Any:
+        self._flattened: set[yaml.MappingNode] = set()
+        return super().construct_document(node)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if node not in self._flattened:  # else its keys may stand twice: its own, and those merged into it
+            self._flattened.add(node)
+            _check_keys(node)
+        super().flatten_mapping(node)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag != _MERGE and isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise ConstructorError(
-                        None, None, f"key {key.value!r} stands twice in one mapping", key.start_mark
-                    )
-                seen.add(key.value)
         mapping = super().construct_mapping(node, deep)
         for name in mapping:
             if not isinstance(name, str):
@@ -51,6 +54,25 @@ class _Loader(_SafeLoader):
                     None, None, f"key {name!r} is no text: write it in quotes", node.start_mark
                 )
         return mapping
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > MAX_DIGITS:
+            raise ConstructorError(None, None, f"a number of more than {MAX_DIGITS} digits", node.start_mark)
+        return super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.tag != _MERGE and isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                raise ConstructorError(
+                    None, None, f"key {key.value!r} stands twice in one mapping", key.start_mark
+                )
+            seen.add(key.value)
 
 
 class YamlError(ValueError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from catflap.store.api import StoreUnavailableError
 from catflap.store.directory.follower import Follower
 from catflap.store.directory.scan import scan
-from catflap.store.directory.tree import Tree
+from catflap.store.directory.tree import Tree, View
 from catflap.store.directory.writer import write_changes
 from catflap.store.lifetime import Lifetime
 
@@ -25,7 +25,8 @@ class DirectoryStore:
     """Implements `catflap.store.api.Store` for the files ``*.yaml *.yml *.json`` below ``path``.
 
     Files hold ``projectcalico.org/v3`` documents. Every delta names all problems that there are at the time.
-    Without a ClusterInformation the data counts as ready. Revisions are times in nanoseconds.
+    Without a ClusterInformation the data counts as ready as soon as there is any document: an empty directory is not,
+    since it may be the place of one that is not mounted. Revisions are times in nanoseconds.
     """
 
     def __init__(self, path: str) -> None:
@@ -50,12 +51,12 @@ class DirectoryStore:
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
         try:
-            readings = await asyncio.to_thread(scan, self._path)
+            view = await asyncio.to_thread(_read, self._path)
         except OSError as error:
             raise StoreUnavailableError(
                 f"cannot read the directory {self._path}: {error.strerror}"
             ) from error
-        return Tree().update(readings).entries.get(path)
+        return view.entries.get(path)
 
     async def write(self, changes: Sequence[tuple[str, bytes | None]]) -> int:
         """Write each object into a file of its own, ``<kind's plural>-<name>.yaml`` if it has none yet.
@@ -72,3 +73,7 @@ class DirectoryStore:
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
         await self._lifetime.end()
+
+
+def _read(root: str) -> View:
+    return Tree().update(scan(root))

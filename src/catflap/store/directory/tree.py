@@ -91,7 +91,8 @@ class Tree:
                     problems.append(_double(document.path, others[0], file))
                 sources[document.path] = (*others, file)
                 entries.setdefault(document.path, document.value)
-        entries.setdefault(READY_PATH, READY)
+        if entries:  # an empty directory is rather one that is not mounted than the wish for no policy at all
+            entries.setdefault(READY_PATH, READY)
         return View(entries, tuple(problems), sources)
 
 
@@ -104,7 +105,10 @@ def _revise(path: str, old: _File, reading: Reading) -> _File:
     try:
         return _File(reading.data, parse_file(path, reading.data))
     except FileError as error:
-        return _File(reading.data, old.content, _problem(path, str(error)))
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - one file must not stop the store, whatever is in it
+        reason = f"internal error while reading it: {error!r}."
+    return _File(reading.data, old.content, _problem(path, reason))
 
 
 def _problem(path: str, reason: str) -> Problem:

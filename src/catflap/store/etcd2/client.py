@@ -15,6 +15,7 @@ import msgspec
 from yarl import URL
 
 from catflap.store.api import StoreDeniedError, StoreError, StoreUnavailableError
+from catflap.store.etcd2.nesting import without_deep_parts
 from catflap.store.etcd2.tree import Answer, Failure
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Etcd2Client:
         )
         try:
             index = int(response.headers.get("X-Etcd-Index", "0"))
-            content = msgspec.json.decode(body, type=kind)
+            content = _decode(body, kind)
         except (ValueError, RecursionError) as error:
             raise self._strange(response.status, body) from error
         return Reply(index, response.headers.get("X-Etcd-Cluster-Id", ""), content)
@@ -190,6 +191,13 @@ class Poll:
         if self._transport is not None:
             self._transport.abort()
         self._response.close()
+
+
+def _decode(body: bytes, kind: type[Answer | Failure]) -> Answer | Failure:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except RecursionError:
+        return msgspec.json.decode(without_deep_parts(body), type=kind)
 
 
 def _authorization(options: StoreOptions) -> dict[str, str]:

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import structs
 
 from catflap.model import V1_ROOT
-from catflap.store.api import Snapshot, StoreUnavailableError
+from catflap.store.api import Delta, Snapshot, StoreUnavailableError
 from catflap.store.etcd2.client import HISTORY_CLEARED, LOAD_TIMEOUT, Etcd2Client, Reply
 from catflap.store.etcd2.mailbox import Mailbox
-from catflap.store.etcd2.tree import Answer, Tree, entries_of
+from catflap.store.etcd2.tree import Answer, Content, Tree, content_of
 from catflap.store.supervisor import ResyncNeededError
 
 if TYPE_CHECKING:
@@ -64,17 +64,20 @@ class Etcd2Session:
         reply = await client.read(ROOT, recursive=True, seconds=LOAD_TIMEOUT)
         if not isinstance(reply.body, Answer) and not reply.missing:
             raise StoreUnavailableError(f"etcd {client.endpoint}: {reply.body.message} {reply.body.cause}")
-        entries = entries_of(reply.body.node) if isinstance(reply.body, Answer) else {}
-        self._tree.reset(entries)
+        content = content_of(reply.body.node) if isinstance(reply.body, Answer) else Content()
+        self._tree.reset(content)
         self._position = Position(reply.index, reply.cluster_id)
-        return Snapshot(reply.index, entries), self._position
+        return Snapshot(reply.index, content.entries, content.problems), self._position
 
     async def _watch(self, client: Etcd2Client, position: Position) -> AsyncGenerator[StoreEvent, None]:
         mailbox = Mailbox()
         reader = asyncio.create_task(self._read_into(mailbox, client, position))
         try:
             while True:
-                yield await mailbox.take()
+                event = await mailbox.take()
+                if isinstance(event, Delta):
+                    event = structs.replace(event, problems=self._tree.problems)
+                yield event
         finally:
             reader.cancel()
             await asyncio.wait({reader})

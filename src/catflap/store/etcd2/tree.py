@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from catflap.model import V1_ROOT
+from catflap.model.decoded import Problem
 
 Changes: TypeAlias = dict[str, bytes | None]
 
@@ -19,7 +20,7 @@ class Node(msgspec.Struct, frozen=True, rename="camel"):
     key: str = "/"  # the root directory has none
     value: str = ""
     dir: bool = False
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[Node, ...] | None = ()  # None: left out, because they are nested beyond reason
     modified_index: int = 0
 
 
@@ -38,17 +39,32 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
     cause: str = ""
 
 
-def entries_of(node: Node) -> dict[str, bytes]:
-    """All values below a directory that was read recursively."""
+class Content(msgspec.Struct, frozen=True):
+    """All values below a directory, and a problem for each directory in it that was left out."""
+
     entries: dict[str, bytes] = {}
+    problems: tuple[Problem, ...] = ()
+
+
+def content_of(node: Node) -> Content:
+    """The content of a directory that was read recursively."""
+    entries: dict[str, bytes] = {}
+    problems: list[Problem] = []
     rest = [node]
     while rest:
         current = rest.pop()
-        if current.dir:
+        if current.nodes is None:
+            problems.append(_too_deep(current.key))
+        elif current.dir:
             rest.extend(current.nodes)
         elif current.key.startswith(V1_ROOT):
             entries[current.key] = current.value.encode()
-    return entries
+    return Content(entries, tuple(problems))
+
+
+def _too_deep(key: str) -> Problem:
+    reason = "it is nested too deeply to hold any of Catflap's keys; what is below it is not read. Remove it."
+    return Problem(key, f"directory {key}", (reason,))
 
 
 class Tree:
@@ -56,10 +72,12 @@ class Tree:
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
+        self.problems: tuple[Problem, ...] = ()  # of directories that still exist
 
-    def reset(self, entries: dict[str, bytes]) -> None:
-        """Begin with these entries."""
-        self._paths = set(entries)
+    def reset(self, content: Content) -> None:
+        """Begin with this content."""
+        self._paths = set(content.entries)
+        self.problems = content.problems
 
     def apply(self, event: Answer) -> Changes:
         """The changes that one event of a poll means."""
@@ -77,4 +95,7 @@ class Tree:
         below = f"{key.rstrip('/')}/"
         gone = sorted(path for path in self._paths if path == key or path.startswith(below))
         self._paths.difference_update(gone)
+        self.problems = tuple(
+            problem for problem in self.problems if not f"{problem.path}/".startswith(below)
+        )
         return dict.fromkeys(gone)
