@@ -84,7 +84,7 @@ async def test_a_failure_is_logged_and_tried_again(
         enforcement.request()
         await asyncio.wait_for(enforcement.first_done.wait(), 5)
     assert len(kernel.policies) == 1
-    errors = [text for text in caplog.messages if "what was enforced before stays" in text]
+    errors = [text for text in caplog.messages if "what it enforces stays" in text]
     assert len(errors) == 2
     assert "trying again in 0.0 s" in errors[0]
 

@@ -103,7 +103,10 @@ def test_what_says_who_the_agent_is_cannot_change_while_it_runs(caplog: pytest.L
     local = Local()
     configuration = StoreConfiguration(local)
     local.environment["FelixHostname"] = "other"
+    local.environment["LogFilePath"] = "/tmp/other.log"
     configuration.reload()
     configuration.resolve()
+    configuration.resolve()
     assert configuration.current["FelixHostname"] == "web1"
-    assert "A new value for FelixHostname takes effect when the agent is restarted" in caplog.text
+    assert configuration.current["LogFilePath"] == "/tmp/other.log"
+    assert caplog.messages == ["A new value for FelixHostname takes effect when the agent is restarted"]

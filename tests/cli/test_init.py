@@ -73,6 +73,7 @@ def test_the_result_as_json(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
 
 def test_a_directory_gets_a_document_once(tmp_path: Path, run: Run) -> None:
     url = f"dir:{tmp_path}"
+    assert run("init", "--store", url) == (0, f"{url}: {CLUSTER} set to ready (it was not set)\n", "")
     assert run("init", "--store", url) == (0, f"{url}: {CLUSTER} is already ready\n", "")
     document = {
         "apiVersion": "projectcalico.org/v3",
@@ -84,6 +85,17 @@ def test_a_directory_gets_a_document_once(tmp_path: Path, run: Run) -> None:
     file.write_text(yaml.safe_dump(document))
     assert run("init", "--store", url) == (0, f"{url}: {CLUSTER} set to ready (it was not ready)\n", "")
     assert yaml.safe_load(file.read_text())["spec"] == {"datastoreReady": True}
+
+
+def test_the_named_file_says_which_store_it_is(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "felix.cfg"
+    file.write_text(f"[global]\nDatastoreType = directory\nDatastorePath = {tmp_path}/policy\n")
+    status, stdout, _ = run("init", "-c", str(file))
+    assert status == 0
+    assert stdout.startswith(f"dir:{tmp_path}/policy: ")
+    status, _, stderr = run("init", "-c", str(tmp_path / "none.cfg"))
+    assert status == 2
+    assert "none.cfg does not exist" in stderr
 
 
 def test_a_store_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:

@@ -151,7 +151,9 @@ async def test_a_broken_edit_is_reported_once_and_the_last_good_content_stays(ho
     services = host.directory / "services.yaml"
     host.agent.mark()
     services.write_text("apiVersion: projectcalico.org/v3\nkind: [\n")
-    host.agent.wait_for(rf"\[WARNING\].*{services}.*not valid YAML: line 3, column 1: .*stays in force")
+    host.agent.wait_for(
+        rf"\[WARNING\].*{services}, keeping its last good content: .*not valid YAML: line 3, column 1: "
+    )
     save(host.directory / "endpoint-1.yaml", ETH1)
     host.agent.wait_for("Enforcing on eth0, eth1")
     await host.expect_open(80)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VISIBLE_WITHIN = 0.1  # seconds
 
 Watcher: TypeAlias = LinkWatcher | MemoryInterfaces
-Shown: TypeAlias = dict[str, tuple[bool, set[str]]]
+Shown: TypeAlias = dict[str, set[str]]
 Until: TypeAlias = "Callable[[Shown], Awaitable[Interfaces]]"
 
 
@@ -34,7 +34,6 @@ class Host(Protocol):
     def rename(self, old: str, new: str) -> None: ...
     def delete(self, name: str) -> None: ...
     def move(self, address: str, old: str, new: str) -> None: ...
-    def set_up(self, name: str, *, up: bool) -> None: ...
 
 
 class KernelHost:
@@ -57,9 +56,6 @@ class KernelHost:
     def move(self, address: str, old: str, new: str) -> None:
         self.namespace.move_address(with_prefix(address), old, new)
 
-    def set_up(self, name: str, *, up: bool) -> None:
-        self.namespace.set_link(name, up=up)
-
 
 class MemoryHost:
     """In memory, with the index of each interface counted up."""
@@ -69,8 +65,8 @@ class MemoryHost:
         self._interfaces: dict[str, Interface] = {}
         self._index = 1
 
-    def _put(self, name: str, index: int, addresses: Iterable[str], *, up: bool = True) -> None:
-        self._interfaces[name] = Interface(index, name, up, frozenset(addresses))
+    def _put(self, name: str, index: int, addresses: Iterable[str]) -> None:
+        self._interfaces[name] = Interface(index, name, frozenset(addresses))
         self.watcher.set(self._interfaces.values())
 
     def add(self, name: str, *addresses: str) -> None:
@@ -91,10 +87,6 @@ class MemoryHost:
             (new, self._interfaces[new].addresses | {address}),
         ):
             self._put(name, self._interfaces[name].index, addresses)
-
-    def set_up(self, name: str, *, up: bool) -> None:
-        interface = self._interfaces[name]
-        self._put(name, interface.index, interface.addresses, up=up)
 
 
 @pytest.fixture(params=["kernel", "memory"])
@@ -121,9 +113,9 @@ def with_prefix(address: str) -> str:
 
 
 def shown(interfaces: Interfaces) -> Shown:
-    """State and addresses by name, without loopback and link-local addresses, which memory does not make up."""
+    """Addresses by name, without loopback and link-local addresses, which memory does not make up."""
     return {
-        name: (interface.up, {text for text in interface.addresses if not text.startswith("fe80:")})
+        name: {text for text in interface.addresses if not text.startswith("fe80:")}
         for name, interface in interfaces.items()
         if name != "lo"
     }
@@ -153,22 +145,22 @@ async def test_interfaces_that_are_there_are_shown_at_once(host: Host) -> None:
     host.add("eth0", "192.0.2.1", "2001:db8::1")
     host.add("eth1")
     async with following(host.watcher) as until:
-        await until({"eth0": (True, {"192.0.2.1", "2001:db8::1"}), "eth1": (True, set())})
+        await until({"eth0": {"192.0.2.1", "2001:db8::1"}, "eth1": set()})
 
 
 async def test_an_interface_that_appears_later_is_shown(host: Host) -> None:
     async with following(host.watcher) as until:
         await until({})
         host.add("eth0", "192.0.2.1")
-        await until({"eth0": (True, {"192.0.2.1"})})
+        await until({"eth0": {"192.0.2.1"}})
 
 
 async def test_a_renamed_interface_keeps_index_and_addresses(host: Host) -> None:
     host.add("eth0", "192.0.2.1")
     async with following(host.watcher) as until:
-        before = await until({"eth0": (True, {"192.0.2.1"})})
+        before = await until({"eth0": {"192.0.2.1"}})
         host.rename("eth0", "lan0")
-        after = await until({"lan0": (True, {"192.0.2.1"})})
+        after = await until({"lan0": {"192.0.2.1"}})
     assert after["lan0"].index == before["eth0"].index
 
 
@@ -176,21 +168,21 @@ async def test_names_that_are_swapped_are_not_mixed_up(host: Host) -> None:
     host.add("eth0", "192.0.2.1")
     host.add("eth1", "192.0.2.2")
     async with following(host.watcher) as until:
-        await until({"eth0": (True, {"192.0.2.1"}), "eth1": (True, {"192.0.2.2"})})
+        await until({"eth0": {"192.0.2.1"}, "eth1": {"192.0.2.2"}})
         host.rename("eth0", "swap")
         host.rename("eth1", "eth0")
         host.rename("swap", "eth1")
-        await until({"eth0": (True, {"192.0.2.2"}), "eth1": (True, {"192.0.2.1"})})
+        await until({"eth0": {"192.0.2.2"}, "eth1": {"192.0.2.1"}})
 
 
 async def test_a_removed_interface_goes_and_a_new_one_of_that_name_is_another(host: Host) -> None:
     host.add("eth0", "192.0.2.1")
     async with following(host.watcher) as until:
-        before = await until({"eth0": (True, {"192.0.2.1"})})
+        before = await until({"eth0": {"192.0.2.1"}})
         host.delete("eth0")
         await until({})
         host.add("eth0")
-        after = await until({"eth0": (True, set())})
+        after = await until({"eth0": set()})
     assert after["eth0"].index != before["eth0"].index
 
 
@@ -199,18 +191,9 @@ async def test_an_address_that_moves_is_followed(host: Host, address: str) -> No
     host.add("eth0", address)
     host.add("eth1")
     async with following(host.watcher) as until:
-        await until({"eth0": (True, {address}), "eth1": (True, set())})
+        await until({"eth0": {address}, "eth1": set()})
         host.move(address, "eth0", "eth1")
-        await until({"eth0": (True, set()), "eth1": (True, {address})})
-
-
-async def test_an_interface_that_goes_down_is_still_shown(host: Host) -> None:
-    host.add("eth0", "192.0.2.1")
-    async with following(host.watcher) as until:
-        host.set_up("eth0", up=False)
-        await until({"eth0": (False, {"192.0.2.1"})})
-        host.set_up("eth0", up=True)
-        await until({"eth0": (True, {"192.0.2.1"})})
+        await until({"eth0": set(), "eth1": {address}})
 
 
 async def test_close_ends_a_follower_that_waits(host: Host) -> None:
@@ -225,21 +208,47 @@ async def test_close_ends_a_follower_that_waits(host: Host) -> None:
 
 async def test_the_loopback_and_link_local_addresses_are_shown_as_well(kernel_host: KernelHost) -> None:
     kernel_host.add("eth0")
-    async with following(kernel_host.watcher) as until:
-        interfaces = await until({"eth0": (True, set())})
-    assert interfaces["lo"] == Interface(1, "lo", addresses=frozenset({"127.0.0.1", "::1"}))
+    async with asyncio.timeout(5), aclosing(kernel_host.watcher.follow()) as follower:
+        interfaces = await anext(follower)
+        while not interfaces["eth0"].addresses:  # the kernel adds its own when it has seen the other end
+            interfaces = await anext(follower)
+    assert interfaces["lo"] == Interface(1, "lo", frozenset({"127.0.0.1", "::1"}))
     (link_local,) = interfaces["eth0"].addresses
     assert link_local.startswith("fe80::")
 
 
-async def test_a_cable_that_is_pulled_takes_the_interface_down(kernel_host: KernelHost) -> None:
-    kernel_host.add("eth0")
+async def test_an_interface_that_goes_down_is_shown_with_the_addresses_that_it_keeps(
+    kernel_host: KernelHost,
+) -> None:
+    kernel_host.add("eth0", "192.0.2.1", "2001:db8::1")
     async with following(kernel_host.watcher) as until:
-        await until({"eth0": (True, set())})
-        kernel_host.namespace.ip("link add eth1 type veth peer name far", "link set eth1 up")
-        await until({"eth0": (True, set()), "eth1": (False, set()), "far": (False, set())})
-        kernel_host.namespace.set_link("far", up=True)
-        await until({"eth0": (True, set()), "eth1": (True, set()), "far": (True, set())})
+        await until({"eth0": {"192.0.2.1", "2001:db8::1"}})
+        kernel_host.namespace.set_link("eth0", up=False)
+        await until({"eth0": {"192.0.2.1"}})
+
+
+async def test_a_link_that_flaps_and_keeps_its_addresses_is_no_change(
+    kernel_host: KernelHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel_host.namespace.ip(
+        "link add eth0 type veth peer name far",
+        "link set eth0 addrgenmode none up",
+        "link set far addrgenmode none up",
+        "address add 192.0.2.1/24 dev eth0",
+    )
+    reading = Mock(side_effect=kernel_host.watcher._kernel.interfaces)
+    monkeypatch.setattr(kernel_host.watcher._kernel, "interfaces", reading)
+    async with aclosing(kernel_host.watcher.follow()) as follower:
+        await anext(follower)
+        waiting = asyncio.ensure_future(anext(follower))
+        for name, up in (("far", False), ("far", True), ("eth0", False), ("eth0", True)):
+            before = reading.call_count
+            kernel_host.namespace.set_link(name, up=up)
+            await asyncio.wait([waiting], timeout=0.1)
+            assert reading.call_count > before
+            assert not waiting.done()
+        kernel_host.rename("eth0", "lan0")
+        assert "lan0" in await waiting
 
 
 async def test_it_reads_only_after_a_change(kernel_host: KernelHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,10 +267,10 @@ async def test_it_reads_only_after_a_change(kernel_host: KernelHost, monkeypatch
 async def test_changes_are_visible_in_time(kernel_host: KernelHost) -> None:
     kernel_host.add("eth0")
     async with following(kernel_host.watcher) as until:
-        await until({"eth0": (True, set())})
+        await until({"eth0": set()})
         kernel_host.rename("eth0", "lan0")
         changed = time.monotonic()
-        await until({"lan0": (True, set())})
+        await until({"lan0": set()})
         assert time.monotonic() - changed < VISIBLE_WITHIN
 
 
@@ -278,12 +287,12 @@ async def test_lost_events_are_made_good(kernel_host: KernelHost) -> None:
     kernel_host.add("eth0")
     addresses = [f"10.0.{number // 250}.{number % 250}/32" for number in range(2000)]
     async with following(kernel_host.watcher) as until:
-        await until({"eth0": (True, set())})
+        await until({"eth0": set()})
         kernel_host.namespace.add_addresses("eth0", addresses)
         kernel_host.namespace.ip("address flush dev eth0 scope global", "link set eth0 name lan0")
-        await until({"lan0": (True, set())})
+        await until({"lan0": set()})
         kernel_host.rename("lan0", "eth0")
-        await until({"eth0": (True, set())})
+        await until({"eth0": set()})
 
 
 async def test_ten_thousand_addresses_do_not_take_seconds(kernel_host: KernelHost) -> None:

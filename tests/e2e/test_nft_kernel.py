@@ -27,7 +27,6 @@ from catflap.nft.port import Nft, NftError
 from catflap.nft.read import existing
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, ProfileStep, TierStep
 
-pytestmark = pytest.mark.root
 # One namespace serves all examples of a test: each leaves it empty.
 _SETTINGS = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -12,8 +12,6 @@ from tests.nft.namespace import Namespace, NamespaceNft
 from catflap.nft.libnftables import LibNftables
 from catflap.nft.port import NftError
 
-pytestmark = pytest.mark.root
-
 
 @pytest.fixture
 def namespace() -> Iterator[Namespace]:

@@ -14,12 +14,10 @@ from catflap.host.rtnetlink import (
     IFA_ADDRESS,
     IFA_LOCAL,
     IFLA_IFNAME,
-    IFLA_OPERSTATE,
     LINK,
 )
 
 NESTED_FLAG = 0x8000
-PROMISCUOUS_AND_RUNNING = 0x140
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -32,11 +30,9 @@ def message(kind: int, payload: bytes, flags: int = 0) -> bytes:
     return HEADER.pack(HEADER.size + len(payload), kind, flags, 7, 0) + payload + padding
 
 
-def link_payload(name: bytes, flags: int, operstate: int | None) -> bytes:
-    payload = LINK.pack(0, 1, 4, flags, 0) + attribute(99 | NESTED_FLAG, b"abcde")
-    if operstate is not None:
-        payload += attribute(IFLA_OPERSTATE, bytes([operstate]))
-    return payload + attribute(IFLA_IFNAME, name + b"\0")
+def link_payload(name: bytes) -> bytes:
+    other = attribute(99 | NESTED_FLAG, b"abcde")
+    return LINK.pack(0, 1, 4, 0, 0) + other + attribute(IFLA_IFNAME, name + b"\0")
 
 
 def address_payload(family: int, *attributes: bytes) -> bytes:
@@ -52,27 +48,12 @@ def test_one_receive_call_gives_several_messages() -> None:
     assert list(rtnetlink.messages(data)) == [(16, 2, b"abc"), (20, 0, b""), (3, 0, b"0123")]
 
 
-@pytest.mark.parametrize(
-    ("flags", "operstate", "up"),
-    [
-        (rtnetlink.IFF_UP, 6, True),
-        (rtnetlink.IFF_UP | PROMISCUOUS_AND_RUNNING, 0, True),
-        (rtnetlink.IFF_UP, None, True),
-        (rtnetlink.IFF_UP, 2, False),
-        (rtnetlink.IFF_UP, 3, False),
-        (rtnetlink.IFF_UP, 5, False),
-        (0, 6, False),
-        (PROMISCUOUS_AND_RUNNING, 0, False),
-    ],
-)
-def test_an_interface_is_up_when_it_is_set_up_and_works_or_does_not_tell(
-    flags: int, operstate: int | None, *, up: bool
-) -> None:
-    assert rtnetlink.link(link_payload(b"eth0", flags, operstate)) == Interface(4, "eth0", up)
+def test_an_interface_is_told_by_index_and_name() -> None:
+    assert rtnetlink.link(link_payload(b"eth0")) == Interface(4, "eth0")
 
 
 def test_a_name_need_not_be_utf8() -> None:
-    name = rtnetlink.link(link_payload(b"eth\xff", 0, None)).name
+    name = rtnetlink.link(link_payload(b"eth\xff")).name
     assert name.encode(errors="surrogateescape") == b"eth\xff"
 
 
@@ -115,7 +96,7 @@ class Kernel:
 
 
 DONE = message(rtnetlink.NLMSG_DONE, bytes(4))
-LINKS = [message(rtnetlink.RTM_NEWLINK, link_payload(b"eth0", 1, 6)), DONE]
+LINKS = [message(rtnetlink.RTM_NEWLINK, link_payload(b"eth0")), DONE]
 
 
 def kernel(monkeypatch: pytest.MonkeyPatch, *answers: list[bytes]) -> rtnetlink.Rtnetlink:
@@ -134,7 +115,7 @@ def test_addresses_of_an_interface_that_is_not_listed_are_left_out(monkeypatch: 
 def test_a_list_that_changed_meanwhile_is_read_to_its_end_and_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    interrupted = message(16, link_payload(b"eth1", 1, 6), rtnetlink.NLM_F_DUMP_INTR)
+    interrupted = message(16, link_payload(b"eth1"), rtnetlink.NLM_F_DUMP_INTR)
     reader = kernel(monkeypatch, [interrupted, DONE], LINKS, [DONE])
     with pytest.raises(rtnetlink.InterruptedDumpError):
         reader.interfaces()

@@ -94,29 +94,6 @@ def test_has_is_about_the_name_only() -> None:
     assert not parse_selector("has(a)").matches({"b": "a"})
 
 
-@pytest.mark.parametrize(
-    ("text", "required"),
-    [
-        ("all()", {}),
-        ("has(a)", {}),
-        ('a != "x"', {}),
-        ('a not in {"x"}', {}),
-        ('!a == "x"', {}),
-        ('a contains "x"', {}),
-        ('a == "x"', {"a": {"x"}}),
-        ('a in {"x", "y"}', {"a": {"x", "y"}}),
-        ("a in {}", {"a": set()}),
-        ('a == "x" && has(b) && c in {"y"}', {"a": {"x"}, "c": {"y"}}),
-        ('a in {"x", "y"} && a in {"y", "z"}', {"a": {"y"}}),
-        ('a == "x" || a == "y"', {"a": {"x", "y"}}),
-        ('a == "x" || b == "y"', {}),
-        ('(a == "x" && b == "y") || (a == "z" && c == "y")', {"a": {"x", "z"}}),
-    ],
-)
-def test_required_equalities(text: str, required: Mapping[str, set[str]]) -> None:
-    assert parse_selector(text).required_equalities() == required
-
-
 def test_equal_selectors_are_written_differently() -> None:
     one, other = parse_selector('a=="x"'), parse_selector("( a == 'x' )")
 
@@ -229,12 +206,3 @@ def test_matches_like_a_naive_evaluation_and_survives_a_round_trip(sample: Sampl
     assert selector.matches(labels) is evaluate(labels)
     assert again == selector
     assert again.matches(labels) is selector.matches(labels)
-
-
-@settings(max_examples=300, deadline=None)
-@given(sample=_samples, labels=_endpoints)
-def test_what_matches_meets_the_required_equalities(sample: Sample, labels: Labels) -> None:
-    selector = parse_selector(sample[0])
-
-    if selector.matches(labels):
-        assert all(labels.get(label) in values for label, values in selector.required_equalities().items())

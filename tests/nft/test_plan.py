@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from msgspec.structs import replace
 from tests.nft.host_policies import (
     ADDRESSES,
@@ -179,8 +179,8 @@ def test_any_table_can_be_taken_over(first: HostPolicy, second: HostPolicy) -> N
 @given(host_policies(), host_policies())
 def test_base_chains_stay_while_there_is_policy(first: HostPolicy, second: HostPolicy) -> None:
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
-    if old and new:
-        assert not any("hook" in text or "delete table" in text for text in changes(old, new))
+    assume(old and new)
+    assert not any("hook" in text or "delete table" in text for text in changes(old, new))
 
 
 @settings(max_examples=100, deadline=None)

@@ -15,21 +15,26 @@ SNAPSHOT, DELTA, CONNECTED = Snapshot(1, {}), Delta(2, ()), Connected("x")
 HASTE = Pace(first_delay=0.001, longest_delay=0.002, between_resyncs=0.0, stable_after=60.0)
 
 
-DOWN: list[StoreEvent | StoreError] = [StoreError("down")]
-RESYNC: list[StoreEvent | StoreError] = [ResyncNeededError("again")]
+DOWN: list[StoreEvent | Exception] = [StoreError("down")]
+RESYNC: list[StoreEvent | Exception] = [ResyncNeededError("again")]
+BUG: list[StoreEvent | Exception] = [TypeError("a bug")]
 
 
 class Script:
     """A session that does in each run what the next line of the script says, and at its end waits for ever."""
 
-    def __init__(self, *runs: list[StoreEvent | StoreError]) -> None:
+    def __init__(self, *runs: list[StoreEvent | Exception]) -> None:
         self._runs = list(runs)
         self.endpoints: list[str] = []
+        self.forgotten = 0
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
         self.endpoints.append(endpoint)
         for step in self._runs.pop(0) if self._runs else []:
-            if isinstance(step, StoreError):
+            if isinstance(step, Exception):
                 raise step
             yield step
         await asyncio.Event().wait()
@@ -86,6 +91,17 @@ async def test_a_resync_stays_with_the_endpoint_and_is_no_outage() -> None:
     assert len(set(script.endpoints)) == 1
 
 
+@pytest.mark.parametrize(
+    ("step", "forgotten"), [(DOWN, 0), (RESYNC, 1), (BUG, 1)], ids=["down", "resync", "bug"]
+)
+async def test_only_a_session_that_may_have_missed_something_begins_anew(
+    step: list[StoreEvent | Exception], forgotten: int
+) -> None:
+    script = Script(step, [SNAPSHOT])
+    await events_of(script, ["a", "b"], 1)
+    assert script.forgotten == forgotten
+
+
 async def test_resyncs_keep_their_distance() -> None:
     script = Script(*[RESYNC] * 3, [SNAPSHOT])
     started = asyncio.get_running_loop().time()
@@ -93,14 +109,17 @@ async def test_resyncs_keep_their_distance() -> None:
     assert 0.1 <= asyncio.get_running_loop().time() - started < 1.0
 
 
-async def test_the_pause_between_attempts_grows_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [DOWN, BUG], ids=["down", "bug"])
+async def test_the_pause_between_attempts_grows_up_to_a_limit(
+    monkeypatch: pytest.MonkeyPatch, fault: list[StoreEvent | Exception]
+) -> None:
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
     monkeypatch.setattr("catflap.store.supervisor.asyncio.sleep", sleep)
-    script = Script(*[DOWN] * 200, [SNAPSHOT])
+    script = Script(*[fault] * 200, [SNAPSHOT])
     await events_of(script, ["a", "b"], 2, Pace(first_delay=1.0, longest_delay=8.0))
     assert all(
         0.5 * wanted <= pause <= 1.5 * wanted for pause, wanted in zip(pauses, [1, 1, 2, 2, 4], strict=False)
@@ -117,11 +136,26 @@ async def test_each_session_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
     ] * 2
 
 
-async def test_bugs_are_not_hidden() -> None:
-    class Broken:
-        async def run(self, _endpoint: str) -> AsyncGenerator[StoreEvent, None]:
-            raise TypeError("a bug")
-            yield SNAPSHOT
+async def test_a_bug_is_logged_with_its_trace_and_taken_for_a_lost_endpoint(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    script = Script([SNAPSHOT, *BUG], BUG, [SNAPSHOT, DELTA])
+    events = await events_of(script, ["a", "b"], 4)
+    outage = Disconnected(f"internal error while following {script.endpoints[1]}: TypeError('a bug')")
+    assert events == [SNAPSHOT, outage, SNAPSHOT, DELTA]
+    assert script.endpoints[0] == script.endpoints[2] != script.endpoints[1]
+    (first, _) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert first.exc_info is not None
+    assert first.exc_info[1] is BUG[0]
 
-    with pytest.raises(TypeError, match="a bug"):
-        await anext(supervise(["a"], Broken(), HASTE))
+
+async def test_a_cancellation_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    script = Script([SNAPSHOT])
+    events = supervise(["a"], script, HASTE)
+    await anext(events)
+    waiting = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import configparser
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,8 @@ class Configuration:
         """The value of a parameter, whatever the case of its name."""
         return self.settings[name.lower()].value
 
-    def lines(self) -> Iterator[str]:
-        """One line for each parameter, in the format of the guide."""
-        for name in self.settings:
-            yield self.line(name)
-
     def line(self, name: str) -> str:
-        """The line of one parameter."""
+        """The line of one parameter, in the format of the guide."""
         parameter, setting = PARAMETERS[name], self.settings[name]
         shown = parameter.show(setting.value)
         return f"Parameter {parameter.name} ({parameter.description}) has value {shown!r} read from {setting.source}"

@@ -25,7 +25,7 @@ class PolicyEnforcer(Protocol):
     """What programs the kernel: `nft.Enforcer`, or a fake."""
 
     def enforce(self, policy: HostPolicy) -> Enforced:
-        """Bring the kernel to this policy; raises EnforceError and leaves the kernel as it was confirmed."""
+        """Bring the kernel to this policy; raises EnforceError where it enforces the one before, or sweeping failed."""
 
 
 class Enforcement:
@@ -78,7 +78,7 @@ class Enforcement:
 
     def _failed(self, reason: str) -> None:
         log.error(
-            "Programming the kernel failed, what was enforced before stays; trying again in %.1f s: %s",
+            "Programming the kernel failed, what it enforces stays; trying again in %.1f s: %s",
             self._retry,
             reason,
         )

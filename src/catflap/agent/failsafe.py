@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from catflap.model.addresses import canonical_network
-from catflap.model.resources import SCTP, TCP, UDP, PortRange
+from catflap.model.resources import MAX_PORT, SCTP, TCP, UDP, PortRange
 from catflap.policy.host_policy import FailsafePort
 
 DEFAULT_INBOUND = (FailsafePort(TCP, PortRange(22, 22)),)
@@ -17,7 +17,6 @@ DEFAULT_OUTBOUND = tuple(FailsafePort(TCP, PortRange(port, port)) for port in (2
 
 _PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP}
 _NAMES = {number: name for name, number in _PROTOCOLS.items()}
-_MAX_PORT = 65535
 _FORMS = "use PORT, PORT-PORT, PROTOCOL:PORT or PROTOCOL:CIDR:PORT with tcp, udp or sctp, or none"
 
 
@@ -89,13 +88,13 @@ def _ports(text: str, item: object) -> PortRange:
     if not _is_number(first) or (dash and not _is_number(last)):
         raise ValueError(f"invalid port in {item!r}: {_FORMS}")
     ports = PortRange(int(first), int(last or first))
-    if not 1 <= ports.first <= ports.last <= _MAX_PORT:
-        raise ValueError(f"out-of-range port {text} in {item!r}: ports are 1 to {_MAX_PORT}")
+    if not 1 <= ports.first <= ports.last <= MAX_PORT:
+        raise ValueError(f"out-of-range port {text} in {item!r}: ports are 1 to {MAX_PORT}")
     return ports
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_PORT))
+    return text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PORT))
 
 
 def _net(text: str, item: object) -> str | None:

@@ -18,11 +18,9 @@ class Mirror:
     def __init__(self) -> None:
         self._entries: dict[str, bytes] = {}
         self._undecoded: set[str] = set()
-        self.revision: int | None = None
 
     def take(self, event: Snapshot | Delta) -> None:
         """Take over a snapshot or the changes of a revision. Values that are the same as before change nothing."""
-        self.revision = event.revision
         if isinstance(event, Delta):
             for path, value in event.changes:
                 self._set(path, value)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from catflap.agent.failsafe import DEFAULT_INBOUND, DEFAULT_OUTBOUND, format_failsafe, parse_failsafe
+from catflap.model.resources import MAX_PORT
 
 DATASTORE_TYPES = ("etcdv3", "etcdv2", "directory")
 LOG_LEVELS: Mapping[str, int | None] = {
@@ -27,7 +28,6 @@ LOG_LEVELS: Mapping[str, int | None] = {
     "crit": logging.CRITICAL,
     "critical": logging.CRITICAL,
 }
-_MAX_PORT = 65535
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -91,8 +91,8 @@ def _address(raw: object) -> str:
     host, colon, port = _text(raw).rpartition(":")
     if not colon or not host or not port.isdigit():
         raise ValueError("must be hostname:port")
-    if not 1 <= int(port) <= _MAX_PORT:
-        raise ValueError(f"the port must be 1 to {_MAX_PORT}")
+    if not 1 <= int(port) <= MAX_PORT:
+        raise ValueError(f"the port must be 1 to {MAX_PORT}")
     return f"{host}:{port}"
 
 

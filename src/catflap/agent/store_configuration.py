@@ -10,7 +10,6 @@ from catflap.agent.config import (
     HOST_SOURCE,
     Configuration,
     ConfigurationError,
-    Setting,
     Source,
     resolve,
     store_source,
@@ -19,6 +18,8 @@ from catflap.agent.parameters import PARAMETERS
 from catflap.model import ConfigurationValues, Kind, ResourceKey
 
 log = logging.getLogger(__name__)
+
+_FIXED = tuple(name for name in PARAMETERS if name.startswith(("felixhostname", "datastore", "etcd")))
 
 
 class StoreConfiguration:
@@ -57,7 +58,8 @@ class StoreConfiguration:
     def resolve(self) -> None:
         """Compute the configuration anew, and log warnings that were not logged before."""
         current, warnings = resolve((*self._local, *self._store_sources()), self.current)
-        self.current = self._keep_fixed(current)
+        self.current, fixed = self._keep_fixed(current)
+        warnings += fixed
         for warning in warnings:
             if warning not in self._warned:
                 log.warning(warning)
@@ -75,12 +77,15 @@ class StoreConfiguration:
                     named[name.lower()] = name, raw
         return store_source(dict(named.values()), title)
 
-    def _keep_fixed(self, new: Configuration) -> Configuration:
-        """What says who and where the agent is cannot change while it runs."""
-        fixed: dict[str, Setting] = {}
-        for name, parameter in PARAMETERS.items():
-            held, wanted = self.current.settings[name], new.settings[name]
-            if not parameter.in_store and held.value != wanted.value:
-                fixed[name] = held
-                log.warning("A new value for %s takes effect when the agent is restarted", parameter.name)
-        return Configuration({**new.settings, **fixed})
+    def _keep_fixed(self, new: Configuration) -> tuple[Configuration, list[str]]:
+        """What says who the agent is and where its store is cannot change while it runs."""
+        held = {
+            name: self.current.settings[name]
+            for name in _FIXED
+            if self.current.settings[name].value != new.settings[name].value
+        }
+        warnings = [
+            f"A new value for {PARAMETERS[name].name} takes effect when the agent is restarted"
+            for name in held
+        ]
+        return Configuration({**new.settings, **held}), warnings

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catflap.cli.common import CommandError, Exit, add_store_option
+from catflap.cli.common import CommandError, Exit, add_config_option, add_store_option
 
 if TYPE_CHECKING:
-    from catflap.agent.config import Source
     from catflap.agent.daemon import Agent
     from catflap.agent.enforcement import Enforcement
     from catflap.agent.store_configuration import StoreConfiguration
@@ -39,9 +36,7 @@ def add_parser(verbs: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "-c", "--config-file", metavar="FILE", type=Path, help="INI file (default: /etc/calico/felix.cfg)"
-    )
+    add_config_option(parser)
     add_store_option(parser)
     parser.add_argument("--once", action="store_true", help="enforce what the store holds now, and exit")
     parser.add_argument(
@@ -59,10 +54,11 @@ def run(options: argparse.Namespace) -> int:
     from catflap.agent.config import ConfigurationError
     from catflap.agent.lock import LockError, acquire_lock
     from catflap.agent.store_configuration import StoreConfiguration
+    from catflap.cli.stores import local_sources
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be served: it must not end the agent
     try:
-        configuration = StoreConfiguration(lambda: _local_sources(options.config_file))
+        configuration = StoreConfiguration(lambda: local_sources(options.config_file))
         lock = acquire_lock()
     except ConfigurationError as error:
         raise CommandError(str(error), Exit.USAGE) from None
@@ -70,12 +66,6 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(str(error)) from None
     with lock:
         return asyncio.run(_run(options, configuration))
-
-
-def _local_sources(path: Path | None) -> tuple[Source, ...]:
-    from catflap.agent.config import DEFAULT_FILE, environment_source, file_source
-
-    return environment_source(os.environ), file_source(path or DEFAULT_FILE, required=path is not None)
 
 
 async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -> int:

@@ -6,11 +6,12 @@ import argparse
 import enum
 import json
 import os
+from pathlib import Path
 
 STORE_VARIABLE = "CATFLAP_STORE"
 STORE_HELP = (
     "etcd://HOST:PORT[,HOST:PORT…], etcds:// (TLS), etcd2:// (v2 API), etcd2s:// or dir:/PATH; default: "
-    f"${STORE_VARIABLE}, else what the agent's configuration says"
+    f"${STORE_VARIABLE}, else what FELIX_ variables and the INI file say"
 )
 
 
@@ -29,6 +30,13 @@ class CommandError(Exception):
     def __init__(self, message: str, code: Exit = Exit.NO) -> None:
         super().__init__(message)
         self.code = code
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``-c``: where else than in the usual file the agent is configured."""
+    parser.add_argument(
+        "-c", "--config-file", metavar="FILE", type=Path, help="INI file (default: /etc/calico/felix.cfg)"
+    )
 
 
 def add_store_option(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,14 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from catflap.cli.common import CommandError, Exit, add_output_option, add_store_option, print_result
+from catflap.cli.common import (
+    CommandError,
+    Exit,
+    add_config_option,
+    add_output_option,
+    add_store_option,
+    print_result,
+)
 
 if TYPE_CHECKING:
     from catflap.store import Store
@@ -30,6 +37,7 @@ def add_parser(verbs: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_config_option(parser)
     add_store_option(parser)
     add_output_option(parser)
     parser.set_defaults(run=run)
@@ -41,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     from catflap.store import StoreError, StoreUnavailableError
 
     try:
-        store = open_configured_store(options.store)
+        store = open_configured_store(options.store, options.config_file)
         path, was, now = asyncio.run(_initialise(store))
     except StoreUnavailableError as error:
         raise CommandError(

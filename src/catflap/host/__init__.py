@@ -1,7 +1,7 @@
-"""The host's own network interfaces: which there are, whether they are up, which addresses they have.
+"""The host's own network interfaces: which there are, and which addresses they have.
 
-`LinkWatcher` follows the kernel, `MemoryInterfaces` whatever it is told. Nothing here changes the host
-or knows of policy.
+`LinkWatcher` follows the kernel, `MemoryInterfaces` whatever it is told. Nothing here knows of policy, or changes the
+host's links and addresses; `connections` adds entries to conntrack.
 """
 
 from catflap.host.api import Interface, Interfaces, InterfaceWatcher

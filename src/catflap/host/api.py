@@ -13,7 +13,6 @@ class Interface(msgspec.Struct, frozen=True):
 
     index: int
     name: str
-    up: bool = True
     addresses: frozenset[str] = frozenset()
 
 

@@ -29,7 +29,7 @@ class AgentProcess:
     Args:
         namespace: where it runs.
         log_file: where it logs, and what `wait_for` reads.
-        environment: ``FELIX_…`` and other variables; nothing of this process's own environment is passed on but PATH.
+        environment: ``FELIX_…`` and other variables; nothing of this process's own environment is passed on.
         arguments: more of the command line, such as ``--once``.
     """
 

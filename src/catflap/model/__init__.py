@@ -1,12 +1,13 @@
 """The model: what can be stored, in one vocabulary, and how both wire encodings are read into it.
 
-Pure: nothing here opens a file or a connection, and nothing here knows what a kernel is.
+The *guide* is "Using Calico to Secure Host Interfaces", and the *old system* the one that it belongs to, with its agent
+Felix 1.4. Pure: nothing here opens a file or a connection, and nothing here knows what a kernel is.
 """
 
 from __future__ import annotations
 
 from catflap.model.decode import decode
-from catflap.model.decoded import Decoded, Problem, ResourceChange, Severity
+from catflap.model.decoded import Decoded, Problem, ResourceChange
 from catflap.model.resources import (
     Action,
     ConfigurationValues,
@@ -57,7 +58,6 @@ __all__ = [
     "Rule",
     "Selector",
     "SelectorError",
-    "Severity",
     "Tier",
     "decode",
     "document_path",

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import enum
-
 import msgspec
 
 from catflap.model.resources import Resource, ResourceKey
 
 MAX_RAW = 2000  # characters of raw input quoted in a message
-
-
-class Severity(enum.StrEnum):
-    """How bad a finding is: an error makes the object count as missing, a warning does not."""
-
-    ERROR = "error"
-    WARNING = "warning"
 
 
 class Problem(msgspec.Struct, frozen=True):

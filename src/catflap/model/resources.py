@@ -21,7 +21,7 @@ from catflap.model.selector import Selector
 IpVersion: TypeAlias = Literal[4, 6]
 
 DEFAULT_TIER = "default"
-LAST = math.inf  # the order of a policy or tier that names none
+LAST = math.inf  # the order of a policy or v1 tier that names none
 
 TCP, UDP, ICMP, ICMPV6, DCCP, SCTP, UDPLITE = 6, 17, 1, 58, 33, 132, 136
 PROTOCOL_NUMBERS: Mapping[str, int] = {
@@ -33,6 +33,9 @@ PROTOCOL_NUMBERS: Mapping[str, int] = {
     "udplite": UDPLITE,
 }
 PORT_PROTOCOLS = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
+ICMP_VERSIONS: Mapping[int | None, IpVersion] = {ICMP: 4, ICMPV6: 6}  # the protocols of one IP version only
+
+MAX_PORT = 65535
 
 
 def ip_version_of(address: str) -> IpVersion:

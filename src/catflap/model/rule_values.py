@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
-from catflap.model.resources import ICMP, ICMPV6, PROTOCOL_NUMBERS, IpVersion
+from catflap.model.resources import PROTOCOL_NUMBERS, IpVersion
 from catflap.model.validation import is_integer
 
-MAX_PORT: Final = 65535
 MAX_OCTET: Final = 255  # protocol numbers, ICMP types and ICMP codes take one octet
-
-ICMP_VERSIONS: Mapping[int | None, IpVersion] = {ICMP: 4, ICMPV6: 6}  # the protocols of one IP version only
 
 _PROTOCOL_NUMBER = re.compile(r"[1-9][0-9]{0,2}")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from catflap.model.selector_nodes import Node, Predicate, Required
+from catflap.model.selector_nodes import Node, Predicate
 from catflap.model.selector_parser import SelectorError, parse
 
 __all__ = ["Selector", "SelectorError", "parse_selector"]
@@ -28,19 +28,10 @@ class Selector(msgspec.Struct, frozen=True, eq=False):
 
     _text: str
     _predicate: Predicate
-    _required: Required
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an endpoint with these labels is selected."""
         return self._predicate(labels)
-
-    def required_equalities(self) -> Mapping[str, frozenset[str]]:
-        """Labels whose value must be one of a few, for an index over labels.
-
-        No endpoint matches unless, for every label here, it has that label with one of the given values. The reverse
-        does not hold: meeting them all is no match yet. Empty if no label is bound to values.
-        """
-        return self._required
 
     def __str__(self) -> str:
         return self._text
@@ -71,4 +62,4 @@ def parse_selector(text: str) -> Selector:
 
 
 def _compiled(root: Node) -> Selector:
-    return Selector(root.text, root.predicate(), root.required())
+    return Selector(root.text, root.predicate())

@@ -1,4 +1,4 @@
-"""The parts that a parsed selector consists of: each knows its canonical text, its predicate and what it requires.
+"""The parts that a parsed selector consists of: each knows its canonical text and its predicate.
 
 Predicates are closures, built once per selector: matching is what happens a million times, so it must not walk
 the tree. Nodes are immutable values and never do anything but describe; `catflap.model.selector_parser` builds them.
@@ -10,16 +10,13 @@ A comparison with a label that is missing is false, except for ``!=`` and ``not 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
 
 Labels: TypeAlias = Mapping[str, str]
 Predicate: TypeAlias = Callable[[Labels], bool]
-Required: TypeAlias = Mapping[str, frozenset[str]]
-
-NOTHING_REQUIRED: Required = {}
 
 
 def quote(value: str) -> str:
@@ -36,10 +33,6 @@ class Always(msgspec.Struct, frozen=True):
         """Matches everything."""
         return lambda _labels: True
 
-    def required(self) -> Required:
-        """Nothing."""
-        return NOTHING_REQUIRED
-
 
 class Has(msgspec.Struct, frozen=True):
     """``has(label)``."""
@@ -55,10 +48,6 @@ class Has(msgspec.Struct, frozen=True):
         """Whether the label is there."""
         label = self.label
         return lambda labels: label in labels
-
-    def required(self) -> Required:
-        """Any value will do, so no value is required."""
-        return NOTHING_REQUIRED
 
 
 class Equal(msgspec.Struct, frozen=True):
@@ -80,10 +69,6 @@ class Equal(msgspec.Struct, frozen=True):
             return lambda labels: labels.get(label) != value
         return lambda labels: labels.get(label) == value
 
-    def required(self) -> Required:
-        """The value, unless negated."""
-        return NOTHING_REQUIRED if self.negated else {self.label: frozenset((self.value,))}
-
 
 class Member(msgspec.Struct, frozen=True):
     """``label in {"a", "b"}``, or with ``negated`` ``label not in {…}``."""
@@ -104,10 +89,6 @@ class Member(msgspec.Struct, frozen=True):
         if self.negated:
             return lambda labels: labels.get(label) not in values
         return lambda labels: labels.get(label) in values
-
-    def required(self) -> Required:
-        """One of the members, unless negated."""
-        return NOTHING_REQUIRED if self.negated else {self.label: self.values}
 
 
 _SUBSTRING_TESTS: Mapping[str, Callable[[str, str], bool]] = {
@@ -134,10 +115,6 @@ class Substring(msgspec.Struct, frozen=True):
         label, value, test = self.label, self.value, _SUBSTRING_TESTS[self.operation]
         return lambda labels: label in labels and test(labels[label], value)
 
-    def required(self) -> Required:
-        """No single value."""
-        return NOTHING_REQUIRED
-
 
 class Not(msgspec.Struct, frozen=True):
     """``!operand``."""
@@ -153,10 +130,6 @@ class Not(msgspec.Struct, frozen=True):
         """The opposite."""
         inner = self.operand.predicate()
         return lambda labels: not inner(labels)
-
-    def required(self) -> Required:
-        """Nothing: a missing label matches as well."""
-        return NOTHING_REQUIRED
 
 
 class And(msgspec.Struct, frozen=True):
@@ -184,14 +157,6 @@ class And(msgspec.Struct, frozen=True):
 
         return every
 
-    def required(self) -> Required:
-        """What any operand requires; where several name one label, what they agree on."""
-        merged: dict[str, frozenset[str]] = {}
-        for operand in self.operands:
-            for label, values in operand.required().items():
-                merged[label] = merged[label] & values if label in merged else values
-        return merged
-
 
 class Or(msgspec.Struct, frozen=True):
     """Two or more operands joined by ``||``."""
@@ -217,16 +182,6 @@ class Or(msgspec.Struct, frozen=True):
             return False
 
         return some
-
-    def required(self) -> Required:
-        """Only labels that every operand requires, with the values of all operands."""
-        return _united(operand.required() for operand in self.operands)
-
-
-def _united(requirements: Iterable[Required]) -> Required:
-    first, *others = requirements
-    labels = set(first).intersection(*others)
-    return {label: first[label].union(*(other[label] for other in others)) for label in labels}
 
 
 Node: TypeAlias = Always | Has | Equal | Member | Substring | Not | And | Or

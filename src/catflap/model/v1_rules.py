@@ -14,6 +14,8 @@ from typing import Any, Final
 from catflap.model.addresses import canonical_network
 from catflap.model.names import is_identifier, suggestion
 from catflap.model.resources import (
+    ICMP_VERSIONS,
+    MAX_PORT,
     PORT_PROTOCOLS,
     PROTOCOL_NUMBERS,
     Action,
@@ -24,13 +26,7 @@ from catflap.model.resources import (
     Rule,
     ip_version_of,
 )
-from catflap.model.rule_values import (
-    ICMP_VERSIONS,
-    MAX_OCTET,
-    MAX_PORT,
-    parse_ip_version,
-    parse_protocol,
-)
+from catflap.model.rule_values import MAX_OCTET, parse_ip_version, parse_protocol
 from catflap.model.selector import Selector, SelectorError, parse_selector
 from catflap.model.validation import Reasons, is_integer, show
 

@@ -47,15 +47,17 @@ _IRREGULAR_PLURALS = {
     "BlockAffinity": "blockaffinities",
 }
 _OTHER_KINDS = (
-    *(
-        "GlobalNetworkSet",
-        "Node",
-        "KubeControllersConfiguration",
-        "IPPool",
-        "IPReservation",
-        "IPAMConfiguration",
-    ),
-    *("BGPConfiguration", "BGPPeer", "BGPFilter", "NetworkSet", "WorkloadEndpoint"),
+    "GlobalNetworkSet",
+    "Node",
+    "KubeControllersConfiguration",
+    "IPPool",
+    "IPReservation",
+    "IPAMConfiguration",
+    "BGPConfiguration",
+    "BGPPeer",
+    "BGPFilter",
+    "NetworkSet",
+    "WorkloadEndpoint",
 )
 NAMESPACED_KINDS: Final = frozenset(
     {
@@ -74,15 +76,18 @@ KINDS: Mapping[str, str] = {plural: kind for kind, plural in PLURALS.items()}
 
 # Fields of Kubernetes' object metadata that say nothing about policy.
 _BOOKKEEPING = (
-    *(
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "generation",
-        "generateName",
-    ),
-    *("finalizers", "managedFields", "ownerReferences", "resourceVersion", "selfLink", "namespace"),
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "generateName",
+    "finalizers",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "namespace",
 )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from catflap.model.addresses import canonical_network
 from catflap.model.names import suggestion
 from catflap.model.resources import (
+    ICMP_VERSIONS,
+    MAX_PORT,
     PORT_PROTOCOLS,
     Action,
     IcmpMatch,
@@ -17,13 +19,7 @@ from catflap.model.resources import (
     Rule,
     ip_version_of,
 )
-from catflap.model.rule_values import (
-    ICMP_VERSIONS,
-    MAX_OCTET,
-    MAX_PORT,
-    parse_ip_version,
-    parse_protocol,
-)
+from catflap.model.rule_values import MAX_OCTET, parse_ip_version, parse_protocol
 from catflap.model.v3_fields import Fields
 from catflap.model.validation import is_integer, show
 

@@ -23,7 +23,7 @@ from catflap.nft.ruleset import Chain, Hook, RuleSet, VerdictMap
 from catflap.nft.sets import Needs, needed_sets
 from catflap.policy.host_policy import HostPolicy, InterfacePolicy, ProfileStep, RuleLists, TierStep
 
-# Just before the usual filter priority 0: our counters and reasons see a packet before others drop it.
+# Just before the usual filter priority 0: our log rules see a packet before others drop it.
 _PRIORITY = -5
 
 

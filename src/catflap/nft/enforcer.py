@@ -20,7 +20,7 @@ from catflap.policy.host_policy import HostPolicy
 
 
 class EnforceError(Exception):
-    """The kernel refused a part; it goes on with what it enforced, or with old and new policy side by side."""
+    """The kernel refused a part. It enforces the old policy or the new one, never a mixture."""
 
 
 class Enforced(msgspec.Struct, frozen=True):

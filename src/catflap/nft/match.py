@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from itertools import product
 
-from catflap.model.resources import ICMP, ICMPV6, IcmpMatch, IpVersion, PortRange
+from catflap.model.resources import ICMP, ICMP_VERSIONS, IcmpMatch, IpVersion, PortRange
 from catflap.nft.sets import ALL_PORTS, EVERYTHING, IP_VERSIONS, SetTable, merge_ports, nets_of
 from catflap.policy.host_policy import MatchPeer, MatchRule
 
 _IP: dict[IpVersion, str] = {4: "ip", 6: "ip6"}
 _FAMILY: dict[IpVersion, str] = {4: "meta nfproto ipv4", 6: "meta nfproto ipv6"}
-_ICMP_VERSION: dict[int | None, IpVersion] = {ICMP: 4, ICMPV6: 6}
 
 
 def conditions(rule: MatchRule, sets: SetTable) -> list[str]:
@@ -61,7 +60,7 @@ def _possible(rule: MatchRule, version: IpVersion) -> bool:
     """Whether packets of an IP version can match."""
     if rule.ip_version not in (None, version):
         return False
-    if (rule.icmp or rule.not_icmp) and _ICMP_VERSION.get(rule.protocol) != version:
+    if (rule.icmp or rule.not_icmp) and ICMP_VERSIONS.get(rule.protocol) != version:
         return False
     return _peer_possible(rule.source, version) and _peer_possible(rule.destination, version)
 

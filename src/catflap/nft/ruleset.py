@@ -103,7 +103,10 @@ def element_list(item: SetOrMap, keys: Iterable[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A string of nft. It knows no escapes: whoever builds ``text`` has kept quotes and asterisks out of it."""
+    """A string of nft. It knows no escapes: whoever builds ``text`` has kept quotes out of it.
+
+    So it is with asterisks, where they would be wildcards.
+    """
     return f'"{text}"'
 
 

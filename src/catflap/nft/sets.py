@@ -14,14 +14,14 @@ from typing import TypeAlias
 
 import msgspec
 
-from catflap.model.resources import IpVersion, PortRange, ip_version_of
+from catflap.model.resources import MAX_PORT, IpVersion, PortRange, ip_version_of
 from catflap.nft.names import comment, digest, plain_name
 from catflap.nft.ruleset import INTERVAL, NftSet
 from catflap.policy.host_policy import IpSet
 
 IP_VERSIONS: tuple[IpVersion, ...] = (4, 6)
 EVERYTHING: Mapping[IpVersion, str] = {4: "0.0.0.0/0", 6: "::/0"}
-ALL_PORTS = PortRange(0, 65535)
+ALL_PORTS = PortRange(0, MAX_PORT)
 
 _TYPE: Mapping[IpVersion, str] = {4: "ipv4_addr", 6: "ipv6_addr"}
 _FULL_LENGTH: Mapping[IpVersion, str] = {4: "/32", 6: "/128"}

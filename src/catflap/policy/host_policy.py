@@ -12,7 +12,7 @@ import msgspec
 from catflap.model.resources import Action, Direction, IcmpMatch, IpVersion, PortRange, ResourceKey
 
 
-class FailsafePort(msgspec.Struct, frozen=True, order=True):
+class FailsafePort(msgspec.Struct, frozen=True):
     """Ports that stay open whatever policy says: the local port inbound, the remote port outbound.
 
     ``net`` limits the other end: the source inbound, the destination outbound. None is any address.

@@ -1,7 +1,7 @@
 """The order of tiers and of the policies in them.
 
-Tiers and policies sort by (order, name); one without an order comes last. The tier ``default`` exists without
-metadata, last and with default action Deny, since the guide relies on it; a policy in any other tier that has no
+Tiers and policies sort by (order, name). One without an order comes last, except that a v3 tier without one has order
+1,000,000, as ever. The tier ``default`` exists without metadata, among the last and with default action Deny, since the guide relies on it; a policy in any other tier that has no
 metadata is not enforced.
 """
 

@@ -1,7 +1,7 @@
 """Keeps a follower going over the members of an etcd cluster: failover, back-off, and telling of outages.
 
-What both etcd APIs have in common stands here. It must never give up, never let a short-lived success turn into a
-busy loop, and never report an outage while another member still serves.
+What both etcd APIs have in common stands here. It must never give up, not even after a bug in a session, never let a
+short-lived success turn into a busy loop, and never report an outage while another member still serves.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ class Session(Protocol):
             ResyncNeededError: everything must be read anew; the endpoint itself is fine.
             StoreError: this endpoint does not serve (any more).
         """
+
+    def forget(self) -> None:
+        """Begin the next run with a snapshot."""
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,12 +119,23 @@ async def supervise(
                             log.info("Following the store through %s", endpoint)
         except ResyncNeededError as error:
             log.info("Reading everything anew from %s: %s", endpoint, error)
+            session.forget()
             await asyncio.sleep(retries.resync_delay())
-        except StoreError as error:
-            log.info("Lost the store at %s: %s", endpoint, error)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the agent; it is logged
+            reason = _reason_of_loss(error, endpoint, session)
             position += 1
             if retries.failed(time.monotonic() - started):
-                if retries.reported != str(error):
-                    retries.reported = str(error)
-                    yield Disconnected(str(error))
+                if retries.reported != reason:
+                    retries.reported = reason
+                    yield Disconnected(reason)
                 await asyncio.sleep(retries.delay())
+
+
+def _reason_of_loss(error: Exception, endpoint: str, session: Session) -> str:
+    """Log why a session ended. After a bug nothing that the session remembers can be relied upon."""
+    if isinstance(error, StoreError):
+        log.info("Lost the store at %s: %s", endpoint, error)
+        return str(error)
+    log.error("Internal error while following the store at %s", endpoint, exc_info=error)
+    session.forget()
+    return f"internal error while following {endpoint}: {error!r}"

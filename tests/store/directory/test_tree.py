@@ -80,7 +80,7 @@ def test_a_broken_file_keeps_its_last_good_content() -> None:
         assert ours(view) == {path("a"): value("a")}
         (problem,) = view.problems
         assert problem.path == "/d/a.yaml"
-        assert "last good content" in problem.message
+        assert problem.consequence == "keeping its last good content"
     assert tree.update({"/d/a.yaml": read(tier("a", 2))}).problems == ()
 
 
@@ -88,6 +88,7 @@ def test_a_file_that_was_broken_from_the_start_holds_nothing() -> None:
     view = Tree().update({"/d/a.yaml": read("a: [")})
     assert ours(view) == {}
     assert "line 2, column 1" in view.problems[0].message
+    assert view.problems[0].consequence == "treating as missing"
 
 
 def test_a_file_that_is_left_alone_stays_as_it_was() -> None:
@@ -102,14 +103,23 @@ def test_a_directory_that_cannot_be_listed_keeps_its_files() -> None:
     tree.update({"/d/sub/a.yaml": read(tier("a")), "/d/subway.yaml": read(tier("b"))})
     view = tree.update({"/d/sub": failed("cannot list the directory: Permission denied.")})
     assert ours(view) == {path("a"): value("a")}
-    assert "Permission denied" in view.problems[0].message
+    (problem,) = view.problems
+    assert problem.message == (
+        "Validation failed for file /d/sub, keeping its last good content: "
+        "cannot list the directory: Permission denied."
+    )
+    (problem,) = Tree().update({"/d/sub": failed("cannot list the directory: Permission denied.")}).problems
+    assert problem.consequence == "treating as missing"
 
 
 def test_of_two_files_with_one_object_the_first_counts_and_both_are_named() -> None:
     view = Tree().update({"/d/b.yaml": read(tier("a", 2)), "/d/a.yaml": read(tier("a", 1))})
     assert ours(view) == {path("a"): value("a", 1)}
     (problem,) = view.problems
-    assert "both in /d/a.yaml and in /d/b.yaml" in problem.message
+    assert problem.message == (
+        "Validation failed for object projectcalico.org/tiers/a, using the first one: "
+        "it stands both in /d/a.yaml and in /d/b.yaml. Remove one of them."
+    )
 
 
 def test_an_object_twice_in_one_file_is_a_problem() -> None:

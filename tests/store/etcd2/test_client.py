@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ANSWER = '{"action":"get","node":{"key":"/calico/v1/a","value":"1"}}'
+
+
 @asynccontextmanager
 async def served(
     handle: Callable[[web.Request], Awaitable[web.Response]], options: StoreOptions
@@ -116,13 +119,28 @@ async def test_a_refusal_names_the_remedy(status: int) -> None:
         web.Response(status=500, text=""),
         web.Response(status=503, text="no leader"),
         web.Response(text="[" * 100_000),
-        web.Response(text="{}", headers={"X-Etcd-Index": "many"}),
+        web.Response(text=ANSWER, headers={"X-Etcd-Index": "many"}),
     ],
     ids=["html", "empty", "plain", "deep", "index"],
 )
 async def test_answers_that_make_no_sense_are_unavailability(response: web.Response) -> None:
     async with answering(response) as client:
         with pytest.raises(StoreUnavailableError, match="strange answer"):
+            await client.read("/calico/v1")
+
+
+async def test_a_poll_with_an_index_that_makes_no_sense_is_unavailability() -> None:
+    async with answering(web.Response(text=ANSWER, headers={"X-Etcd-Index": "many"})) as client:
+        with pytest.raises(StoreUnavailableError, match="strange answer with X-Etcd-Index 'many'"):
+            await client.poll("/calico/v1", 1, 1)
+
+
+async def test_a_read_that_fails_says_nothing_about_the_state() -> None:
+    failure = (
+        '{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: request timed out","index":0}'
+    )
+    async with answering(web.Response(status=500, text=failure)) as client:
+        with pytest.raises(StoreUnavailableError, match="Raft Internal Error etcdserver: request timed out"):
             await client.read("/calico/v1")
 
 

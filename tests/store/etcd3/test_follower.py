@@ -156,6 +156,33 @@ async def test_another_history_after_a_reconnection_leads_to_a_snapshot(
     assert follower.count(Connected) == 0
 
 
+async def test_a_fall_from_a_term_that_was_seen_at_a_reconnection_leads_to_a_snapshot(
+    server: FakeEtcd,
+) -> None:
+    server.scripts = [[server.created(), EndError()], [server.created(), answer(put(11, "a")), EndError()]]
+    async with followed(server) as follower:
+        await follower.next(Snapshot)
+        server.raft_term = 9
+        await follower.until(lambda seen: "/calico/v1/a" in seen.entries)
+        server.revision, server.raft_term = 11, 8
+        await follower.until(lambda seen: seen.count(Snapshot) == 2)
+    assert follower.count(Connected) == 1
+
+
+async def test_a_fall_from_a_term_that_was_seen_in_silence_leads_to_a_snapshot(server: FakeEtcd) -> None:
+    reads_of_later_term = 0
+
+    def change_term(_request: pb.RangeRequest) -> None:
+        nonlocal reads_of_later_term
+        server.raft_term = 9 if reads_of_later_term < 2 else 8
+        reads_of_later_term += 1
+
+    async with followed(server, Tuning(idle=0.02)) as follower:
+        await follower.next(Snapshot)
+        server.on_range = change_term
+        await follower.next(Snapshot)
+
+
 async def test_another_history_behind_a_silent_watch_leads_to_a_snapshot(server: FakeEtcd) -> None:
     async with followed(server, Tuning(idle=0.02)) as follower:
         await follower.next(Snapshot)

@@ -5,9 +5,11 @@ A file that cannot be read or understood keeps its last good content: a slip of 
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import structs
 
 from catflap.model import V3_ROOT
 from catflap.model.decoded import Problem
@@ -68,8 +70,11 @@ class Tree:
         """Take what was read; a file that is not among it is gone, unless its directory could not be listed."""
         closed = tuple(f"{path}/" for path, reading in readings.items() if reading.reason is not None)
         files = {path: state for path, state in self._files.items() if path.startswith(closed)}
+        good = [path for path, state in files.items() if state.content != FileContent()]
+        keeping = {str(directory) for path in good for directory in PurePath(path).parents}
         for path, reading in readings.items():
-            files[path] = _revise(path, self._files.get(path, _File()), reading)
+            old = self._files.get(path, _File())
+            files[path] = _revise(path, old, reading, keeping=path in keeping)
         self._files = files
         return self._view()
 
@@ -96,10 +101,11 @@ class Tree:
         return View(entries, tuple(problems), sources)
 
 
-def _revise(path: str, old: _File, reading: Reading) -> _File:
-    """What is known of a file after a reading."""
+def _revise(path: str, old: _File, reading: Reading, *, keeping: bool) -> _File:
+    """What is known of a file after a reading; ``keeping``: it is a directory of which files stay as they were."""
+    keeping = keeping or old.content != FileContent()
     if reading.reason is not None:
-        return _File(None, old.content, _problem(path, reading.reason))
+        return _File(None, old.content, _problem(path, reading.reason, keeping=keeping))
     if reading.data is None or reading.data == old.data:
         return old
     try:
@@ -108,15 +114,16 @@ def _revise(path: str, old: _File, reading: Reading) -> _File:
         reason = str(error)
     except Exception as error:  # noqa: BLE001 - one file must not stop the store, whatever is in it
         reason = f"internal error while reading it: {error!r}."
-    return _File(reading.data, old.content, _problem(path, reason))
+    return _File(reading.data, old.content, _problem(path, reason, keeping=keeping))
 
 
-def _problem(path: str, reason: str) -> Problem:
-    return Problem(path, f"file {path}", (f"{reason} Its last good content, if any, stays in force.",))
+def _problem(path: str, reason: str, *, keeping: bool) -> Problem:
+    problem = Problem(path, f"file {path}", (reason,))
+    return structs.replace(problem, consequence="keeping its last good content") if keeping else problem
 
 
 def _double(path: str, first: str, second: str) -> Problem:
     name = path.removeprefix(V3_ROOT)
     where = f"twice in {first}" if first == second else f"both in {first} and in {second}"
-    reason = f"stands {where}; the first counts. Remove one of them."
-    return Problem(second, f"object {name}", (reason,))
+    reason = f"it stands {where}. Remove one of them."
+    return Problem(second, f"object {name}", (reason,), consequence="using the first one")

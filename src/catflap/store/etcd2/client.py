@@ -62,9 +62,16 @@ class Etcd2Client:
         )
 
     async def read(self, path: str, *, recursive: bool = False, seconds: float = CALL_TIMEOUT) -> Reply:
-        """Read a key or directory with a quorum, so that the answer is the newest state."""
+        """Read a key or directory with a quorum, so that the answer is the newest state, or that there is none.
+
+        Raises:
+            StoreUnavailableError: the member does not serve; such an answer says nothing about the state.
+        """
         query = {"quorum": "true", "recursive": "true"} if recursive else {"quorum": "true"}
-        return await self._call("GET", path, query, seconds=seconds)
+        reply = await self._call("GET", path, query, seconds=seconds)
+        if isinstance(reply.body, Failure) and not reply.missing:
+            raise StoreUnavailableError(f"etcd {self.endpoint}: {reply.body.message} {reply.body.cause}")
+        return reply
 
     async def write(self, path: str, value: str) -> Reply:
         """Set a key."""
@@ -78,7 +85,7 @@ class Etcd2Client:
         """Ask for the first event below ``path`` from ``index`` on; the answer's headers come at once.
 
         Raises:
-            StoreError: the member does not answer.
+            StoreUnavailableError: the member does not answer, or its answer's headers make no sense.
         """
         query = {"wait": "true", "recursive": "true", "waitIndex": str(index)}
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=patience)
@@ -86,7 +93,11 @@ class Etcd2Client:
             response = await self._session.get(self._url(path, query), timeout=timeout)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
-        return Poll(self, response)
+        try:
+            return Poll(self, response, self._index_of(response))
+        except StoreUnavailableError:
+            response.close()
+            raise
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -147,11 +158,19 @@ class Etcd2Client:
             Answer if response.status in (HTTPStatus.OK, HTTPStatus.CREATED) else Failure
         )
         try:
-            index = int(response.headers.get("X-Etcd-Index", "0"))
             content = _decode(body, kind)
         except (ValueError, RecursionError) as error:
             raise self._strange(response.status, body) from error
-        return Reply(index, response.headers.get("X-Etcd-Cluster-Id", ""), content)
+        return Reply(self._index_of(response), response.headers.get("X-Etcd-Cluster-Id", ""), content)
+
+    def _index_of(self, response: aiohttp.ClientResponse) -> int:
+        text = response.headers.get("X-Etcd-Index", "0")
+        try:
+            return int(text)
+        except ValueError as error:
+            raise StoreUnavailableError(
+                f"etcd {self.endpoint}: strange answer with X-Etcd-Index {text[:200]!r}"
+            ) from error
 
     def _strange(self, status: int, body: bytes) -> StoreError:
         if status == HTTPStatus.NOT_FOUND:
@@ -164,20 +183,19 @@ class Etcd2Client:
 
 
 class Poll:
-    """A poll that the member has accepted or refused, and whose event may be yet to come."""
+    """A poll that the member has accepted or refused, and whose event may be yet to come.
 
-    def __init__(self, client: Etcd2Client, response: aiohttp.ClientResponse) -> None:
+    ``index`` is the member's when the poll began: up to it there is no event to come but the one answered.
+    """
+
+    def __init__(self, client: Etcd2Client, response: aiohttp.ClientResponse, index: int) -> None:
         self._client = client
         self._response = response
+        self.index = index
         self.accepted = response.status == HTTPStatus.OK
         self.cluster_id = response.headers.get("X-Etcd-Cluster-Id", "")
         # Of the answer's connection, which goes back to the others with the end of the answer.
         self._transport = None if response.connection is None else response.connection.transport
-
-    @property
-    def index(self) -> int:
-        """The member's index when the poll began: up to it there is no event to come but the one answered."""
-        return int(self._response.headers.get("X-Etcd-Index", "0"))
 
     async def answer(self) -> Reply | None:
         """The event or error, None after the poll's patience."""

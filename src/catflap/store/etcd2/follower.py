@@ -48,22 +48,20 @@ class Etcd2Session:
     async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
         """Follow through ``endpoint``; see `catflap.store.supervisor.Session`."""
         async with self._connect(endpoint) as client:
-            try:
-                position = self._position
-                if position is None:
-                    snapshot, position = await self._load(client)
-                    yield snapshot
-                async with aclosing(self._watch(client, position)) as events:
-                    async for event in events:
-                        yield event
-            except ResyncNeededError:
-                self._position = None
-                raise
+            position = self._position
+            if position is None:
+                snapshot, position = await self._load(client)
+                yield snapshot
+            async with aclosing(self._watch(client, position)) as events:
+                async for event in events:
+                    yield event
+
+    def forget(self) -> None:
+        """See `catflap.store.supervisor.Session`."""
+        self._position = None
 
     async def _load(self, client: Etcd2Client) -> tuple[Snapshot, Position]:
         reply = await client.read(ROOT, recursive=True, seconds=LOAD_TIMEOUT)
-        if not isinstance(reply.body, Answer) and not reply.missing:
-            raise StoreUnavailableError(f"etcd {client.endpoint}: {reply.body.message} {reply.body.cause}")
         content = content_of(reply.body.node) if isinstance(reply.body, Answer) else Content()
         self._tree.reset(content)
         self._position = Position(reply.index, reply.cluster_id)

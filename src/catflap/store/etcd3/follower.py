@@ -63,20 +63,20 @@ class Etcd3Session:
     async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
         """Follow through ``endpoint``; see `catflap.store.supervisor.Session`."""
         async with self._connect(endpoint) as connection:
-            try:
-                position = self._position
-                if position is None:
-                    snapshot, position = await self._load(connection)
-                    self._position = position
-                    yield snapshot
-                else:
-                    await _check_history(connection, position)
-                async with aclosing(self._watch(connection, position)) as events:
-                    async for event in events:
-                        yield event
-            except ResyncNeededError:
-                self._position = None
-                raise
+            position = self._position
+            if position is None:
+                snapshot, position = await self._load(connection)
+                self._position = position
+                yield snapshot
+            else:
+                self._position = position = await _check_history(connection, position)
+            async with aclosing(self._watch(connection, position)) as events:
+                async for event in events:
+                    yield event
+
+    def forget(self) -> None:
+        """See `catflap.store.supervisor.Session`."""
+        self._position = None
 
     async def _load(self, connection: Connection) -> tuple[Snapshot, Position]:
         """Everything at one revision, in pages."""
@@ -106,11 +106,15 @@ class Etcd3Session:
     async def _watch(
         self, connection: Connection, position: Position
     ) -> AsyncGenerator[Connected | Delta, None]:
-        """Every change after ``position``."""
+        """Every change after ``position``. In silence the member has to prove that it serves the same history."""
         assembler = Assembler()
         async with aclosing(await connection.watch(watch_request(position.revision + 1))) as watch:
             while True:
-                answer = await self._read(connection, watch, position)
+                answer = await self._read(watch)
+                if answer is None:
+                    header = await connection.ready(RANGE_START)
+                    self._position = position = in_same_history(position, header)
+                    continue
                 if answer.canceled:
                     raise refusal(answer, connection.endpoint)
                 if answer.created:
@@ -122,31 +126,29 @@ class Etcd3Session:
                 elif is_progress(answer) and not assembler.waiting:
                     self._position = position = structs.replace(position, revision=answer.header.revision)
 
-    async def _read(self, connection: Connection, watch: Watch, position: Position) -> pb.WatchResponse:
-        """The next answer. In silence, prove now and then that the member serves and is not in another history."""
-        while time.monotonic() < self._reload_at:
-            try:
-                answer = await watch.read(self._tuning.idle)
-            except MessageTooLargeError as error:  # the same watch would fail in the same way for ever
-                raise ResyncNeededError(str(error)) from error
-            if answer is not None:
-                return answer
-            check_same_history(position, await connection.ready(RANGE_START))
-        raise ResyncNeededError("time for the regular full read")
+    async def _read(self, watch: Watch) -> pb.WatchResponse | None:
+        """The next answer, None after a silence."""
+        if time.monotonic() >= self._reload_at:
+            raise ResyncNeededError("time for the regular full read")
+        try:
+            return await watch.read(self._tuning.idle)
+        except MessageTooLargeError as error:  # the same watch would fail in the same way for ever
+            raise ResyncNeededError(str(error)) from error
 
 
-async def _check_history(connection: Connection, position: Position) -> None:
-    """Check that the history after ``position`` can still be had from this member."""
+async def _check_history(connection: Connection, position: Position) -> Position:
+    """Check that the history after ``position`` can still be had from this member; as `in_same_history`."""
     header = await connection.ready(RANGE_START)
-    check_same_history(position, header)
+    checked = in_same_history(position, header)
     if header.revision > position.revision:
         # A read at the first missing revision fails exactly if a watch from there would.
         request = pb.RangeRequest(key=RANGE_START, count_only=True, revision=position.revision + 1)
         await connection.range(request)
+    return checked
 
 
-def check_same_history(position: Position, header: pb.ResponseHeader) -> None:
-    """Check that an answer comes from the history that ``position`` is in.
+def in_same_history(position: Position, header: pb.ResponseHeader) -> Position:
+    """Check that an answer comes from the history that ``position`` is in; the position with the answer's term.
 
     A watch from a revision that is yet to come is accepted and stays silent, and a wiped member keeps its cluster
     id: so all three numbers are compared.
@@ -162,6 +164,7 @@ def check_same_history(position: Position, header: pb.ResponseHeader) -> None:
         raise ResyncNeededError(f"the store went back to revision {header.revision} from {position.revision}")
     if header.raft_term < position.raft_term:
         raise ResyncNeededError(f"the store went back to term {header.raft_term} from {position.raft_term}")
+    return structs.replace(position, raft_term=header.raft_term)
 
 
 def watch_request(start: int) -> pb.WatchCreateRequest:
