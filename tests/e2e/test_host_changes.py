@@ -145,7 +145,8 @@ def seconds_until_policed(host: Namespace, interface: str, since: float) -> floa
 async def test_an_address_that_moves_takes_policing_with_it(guide3: GuideHost, agent3: AgentProcess) -> None:
     moving = "198.51.100.99/24"
     guide3.host.add_addresses("eth1", [moving])
-    guide3.put(f"{HEP}/other", {"name": "eth9"})  # without any endpoint there would be no map to look at
+    # Without any other endpoint there would be no map to look at.
+    guide3.enforced(agent3, lambda: guide3.put(f"{HEP}/other", {"name": "eth9"}))
     endpoint = {"expected_ipv4_addrs": [moving.partition("/")[0]]}
     guide3.enforced(agent3, lambda: guide3.put(f"{HEP}/moving", endpoint))
     await both(guide3, management=True, public=False)

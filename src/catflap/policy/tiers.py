@@ -1,8 +1,8 @@
 """The order of tiers and of the policies in them.
 
 Tiers and policies sort by (order, name). One without an order comes last, except that a v3 tier without one has order
-1,000,000, as ever. The tier ``default`` exists without metadata, among the last and with default action Deny, since the guide relies on it; a policy in any other tier that has no
-metadata is not enforced.
+1,000,000, as ever. The tier ``default`` exists without metadata, among the last and with default action Deny, since the
+guide relies on it; a policy in any other tier that has no metadata is not enforced.
 """
 
 from __future__ import annotations

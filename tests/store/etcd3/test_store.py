@@ -124,6 +124,7 @@ async def test_history_compacted_while_away_leads_to_a_snapshot(etcd: EtcdServer
     etcd.etcdctl("compact", str(revision))
     with pytest.raises(ResyncNeededError, match="compacted"):
         await first_of(session, etcd)
+    session.forget()
     snapshot = await first_of(session, etcd)
     assert isinstance(snapshot, Snapshot)
     assert set(snapshot.entries) == {"/calico/v1/a", "/calico/v1/b"}
