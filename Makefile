@@ -28,7 +28,7 @@ format:  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 unit:  ## tests without root or kernel
-	@$(BIN)/pytest -q -n 2 --ignore tests/e2e
+	@$(BIN)/pytest -q --ignore tests/e2e
 
 e2e:  ## tests with a real kernel, a real etcd and real packets, in network namespaces
 	@$(BIN)/pytest -q -n 3 tests/e2e

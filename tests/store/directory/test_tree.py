@@ -117,7 +117,7 @@ def test_of_two_files_with_one_object_the_first_counts_and_both_are_named() -> N
     assert ours(view) == {path("a"): value("a", 1)}
     (problem,) = view.problems
     assert problem.message == (
-        "Validation failed for object projectcalico.org/tiers/a, using the first one: "
+        "Validation failed for object tiers/a, using the first one: "
         "it stands both in /d/a.yaml and in /d/b.yaml. Remove one of them."
     )
 
