@@ -172,3 +172,16 @@ def test_the_option_wins_over_the_variable_and_that_over_the_configuration(guide
     ]
     for environment, arguments in cases:
         assert guide3.start_agent(environment, (*arguments, "--once")).wait() == (0, "")
+
+
+async def test_after_somebody_elses_flush_a_new_start_or_a_change_enforces_again(
+    guide3: GuideHost, agent3: AgentProcess
+) -> None:
+    guide3.enforced(agent3, lambda: guide3.put(f"{HEP}/eth0", {"name": "eth0"}))
+    guide3.host.run("nft", "flush", "ruleset")
+    guide3.enforced(agent3, lambda: guide3.put("/calico/v1/config/FailsafeInboundHostPorts", "23"))
+    await guide3.expect(guide3.network.mgmt, HOST_MANAGEMENT, "tcp", 80, v4=False, v6=False)
+    guide3.host.run("nft", "flush", "ruleset")
+    agent3.stop()
+    guide3.start_agent().wait_for("Enforcing on eth0")
+    await guide3.expect(guide3.network.mgmt, HOST_MANAGEMENT, "tcp", 80, v4=False, v6=False)

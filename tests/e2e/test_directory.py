@@ -188,7 +188,7 @@ async def test_a_directory_that_is_missing_at_the_start_is_waited_for(
     host.agent.wait_for(rf"in state wait-for-ready: .*cannot read the directory {host.directory}: No such")
     host.agent.mark()
     host.directory.mkdir(parents=True)
-    host.agent.wait_for("in state wait-for-ready: .*is not set")
+    host.agent.wait_for("in state wait-for-ready: .* holds no document")
     host.enforced(lambda: save(host.directory / "all.yaml", ENDPOINT, allow(80)))
     await host.expect_open(80)
 

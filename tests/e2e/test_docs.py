@@ -47,6 +47,7 @@ NOT_TYPED = {
     "make lint": ("part of `make test`", "tests/e2e/test_docs.py"),
     "make bench": ("measures for minutes, and what it measures has tests", "tests/e2e/test_guide.py"),
     "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
+    "nft flush ruleset": ("names what somebody else may do", "tests/e2e/test_agent_start.py"),
     "lint-imports": ("part of `make lint`", "tests/e2e/test_docs.py"),
     "apt-get install make": ("installs a package on this machine", "tests/e2e/test_setup.py"),
     ".venv/bin/catflap": ("names the command that all others start", "tests/e2e/test_docs.py"),

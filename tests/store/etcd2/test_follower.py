@@ -44,11 +44,11 @@ def test_any_other_failure_ends_the_session() -> None:
 
 @asynccontextmanager
 async def member(tree: Answer | Failure) -> AsyncIterator[str]:
-    """The endpoint of a member that answers quorum reads of the tree with ``tree``, and all else with a value."""
+    """The endpoint of a member that answers ``tree`` for the tree, and a value for all else unless it fails."""
 
     async def handle(request: web.Request) -> web.Response:
         value = Answer(action="get", node=Node(key=request.path.removeprefix("/v2/keys"), value="1"))
-        body = tree if request.path == f"/v2/keys{ROOT}" else value
+        body = tree if isinstance(tree, Failure) or request.path == f"/v2/keys{ROOT}" else value
         status = 200 if isinstance(body, Answer) else 500
         return web.Response(status=status, body=msgspec.json.encode(body))
 
