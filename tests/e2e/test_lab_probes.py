@@ -132,9 +132,7 @@ async def test_a_lasting_difference_is_reported(guide: GuideNetwork) -> None:
 
 
 async def test_a_table_of_60_probes(guide: GuideNetwork) -> None:
-    add_rule(
-        guide.host, f"ip saddr {STRANGER.v4} drop; ip6 saddr {STRANGER.v6} meta l4proto != ipv6-icmp drop"
-    )
+    add_rule(guide.host, f"ip saddr {STRANGER.v4} drop; ip6 saddr {STRANGER.v6} meta l4proto != 58 drop")
     services: list[tuple[Transport, int]] = [("tcp", 80), ("tcp", 81), ("udp", 53), ("udp", 54), ("icmp", 0)]
     ways = [
         (guide.mgmt, HOST_MANAGEMENT, True),
