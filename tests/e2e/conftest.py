@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.nft.namespace import Namespace, NamespaceNft
 
 from catflap.lab.agent import AgentProcess
 from catflap.lab.namespaces import Lab, LabError
@@ -23,6 +24,22 @@ def permitted() -> None:
         refusal = f"tests/e2e need root and network namespaces: {error}"
     if refusal:
         pytest.fail(refusal, pytrace=False)
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A namespace for nftables alone, without interfaces of its own."""
+    namespace = Namespace()
+    yield namespace
+    namespace.close()
+
+
+@pytest.fixture
+def nft(namespace: Namespace) -> Iterator[NamespaceNft]:
+    """The nf_tables of ``namespace``."""
+    nft = NamespaceNft(namespace)
+    yield nft
+    nft.close()
 
 
 @pytest.fixture

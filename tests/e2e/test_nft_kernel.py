@@ -6,7 +6,6 @@ Everything happens in a network namespace that the test makes for itself.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,20 +31,6 @@ _SETTINGS = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 _KEY = policy_key("web")
-
-
-@pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    namespace = Namespace()
-    yield namespace
-    namespace.close()
-
-
-@pytest.fixture
-def nft(namespace: Namespace) -> Iterator[NamespaceNft]:
-    nft = NamespaceNft(namespace)
-    yield nft
-    nft.close()
 
 
 def kernel_rules(document: Any) -> dict[str, list[Any]]:

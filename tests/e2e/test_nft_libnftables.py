@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from tests.nft.namespace import Namespace, NamespaceNft
 
 from catflap.nft.libnftables import LibNftables
 from catflap.nft.port import NftError
-
-
-@pytest.fixture
-def namespace() -> Iterator[Namespace]:
-    namespace = Namespace()
-    yield namespace
-    namespace.close()
-
-
-@pytest.fixture
-def nft(namespace: Namespace) -> Iterator[NamespaceNft]:
-    nft = NamespaceNft(namespace)
-    yield nft
-    nft.close()
 
 
 def test_no_table_is_none(nft: NamespaceNft) -> None:

@@ -11,7 +11,7 @@ import yaml
 from catflap.lab.etcd import EtcdServer
 from catflap.lab.guide import FAILSAFE_POLICY, MANAGEMENT_ENDPOINT, NO_FAILSAFE, Change
 from catflap.lab.namespaces import Namespace
-from catflap.lab.stores import DirectoryLabStore, EtcdLabStore, ScratchEtcd, lab_store
+from catflap.lab.stores import DirectoryLabStore, EtcdLabStore, lab_store
 from catflap.lab.topology import GuideNetwork, Switch
 from catflap.store import open_store
 
@@ -93,7 +93,7 @@ def test_the_command_shown_for_etcd_stores_the_same_value(
 
 
 def test_an_etcd_keeps_everything_in_the_directory_it_was_given(tmp_path: Path) -> None:
-    with ScratchEtcd(tmp_path / "etcd") as server:
+    with EtcdServer(directory=tmp_path / "etcd") as server:
         assert {path.name for path in (tmp_path / "etcd").iterdir()} == {"data", "log"}
         assert server.etcdctl("get", "/key") == ""
     assert not (tmp_path / "etcd").exists()

@@ -52,6 +52,7 @@ class EtcdServer:
         arguments: more options for etcd; they win over the usual ones.
         scheme: ``https`` when ``arguments`` bring a certificate.
         client_arguments: more options for `etcdctl` with the v3 API, such as ``--cacert``.
+        directory: where its data and its log are kept, and removed in the end; a new temporary one if None.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class EtcdServer:
         arguments: Sequence[str] = (),
         scheme: Literal["http", "https"] = "http",
         client_arguments: Sequence[str] = (),
+        directory: Path | None = None,
     ) -> None:
         self._listen = listen
         self._port_is_free_choice = port is None
@@ -71,8 +73,8 @@ class EtcdServer:
         self._arguments = tuple(arguments)
         self._scheme = scheme
         self._client_arguments = tuple(client_arguments)
-        base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-        self._directory = Path(tempfile.mkdtemp(prefix="catflap-etcd-", dir=base))
+        self._directory = directory or _new_directory()
+        self._directory.mkdir(exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -240,6 +242,11 @@ class EtcdServer:
     def _log_tail(self) -> str:
         lines = self._log_file.read_text(errors="replace").splitlines()
         return "\n".join(lines[-10:])
+
+
+def _new_directory() -> Path:
+    base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="catflap-etcd-", dir=base))
 
 
 def cluster(size: int) -> list[EtcdServer]:

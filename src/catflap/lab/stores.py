@@ -64,24 +64,14 @@ class DirectoryLabStore:
         """Nothing to end."""
 
 
-class ScratchEtcd(EtcdServer):
-    """An etcd that keeps its data and its log in a directory of the caller's, where a later lab can find them."""
-
-    def __init__(self, directory: Path, **options: Any) -> None:
-        super().__init__(**options)
-        self._directory.rmdir()  # the one that it has just made for itself
-        self._directory = directory
-        directory.mkdir(exist_ok=True)
-
-
 class EtcdLabStore:
     """A real etcd in the store's namespace, written with ``etcdctl``."""
 
     def __init__(self, network: GuideNetwork, api: Literal[2, 3], directory: Path) -> None:
         self._api = api
         urls = ",".join(f"http://{host}:{ETCD_PORT}" for host in (STORE.v4, f"[{STORE.v6}]"))
-        self.server = ScratchEtcd(
-            directory,
+        self.server = EtcdServer(
+            directory=directory,
             listen=STORE.v4,
             port=ETCD_PORT,
             command_prefix=network.store.command_prefix,
