@@ -13,11 +13,12 @@ from catflap.agent.config import Configuration
 from catflap.agent.daemon import Agent, State
 from catflap.agent.enforcement import Enforcement
 from catflap.agent.store_configuration import StoreConfiguration
+from catflap.agent.workloads import WorkloadSetup
 from catflap.host import Interface, MemoryInterfaces
 from catflap.nft import Enforcer, MemoryNft
 from catflap.store.memory import MemoryStore
 
-from .conftest import local_sources
+from .conftest import MemoryLinks, local_sources
 
 READY = "/calico/v1/Ready"
 HEP = "/calico/v1/host/web1/endpoint"
@@ -32,12 +33,14 @@ class Rig:
         self.store = MemoryStore({path: encode(value) for path, value in (entries or {}).items()})
         self.interfaces = MemoryInterfaces([ETH0])
         self.nft = MemoryNft()
-        self.enforcement = Enforcement(Enforcer(self.nft))
+        self.workloads = WorkloadSetup(MemoryLinks())
+        self.enforcement = Enforcement(Enforcer(self.nft), on_enforced=self.workloads.set_policy)
         self.configured: list[Configuration] = []
         self.agent = Agent(
             store=self.store,
             interfaces=self.interfaces,
             enforcement=self.enforcement,
+            workloads=self.workloads,
             configuration=StoreConfiguration(lambda: local_sources(FelixHostname="web1")),
             on_configuration=self.configured.append,
         )

@@ -48,7 +48,7 @@ def engine() -> PolicyEngine:
 
 def endpoint(name: str, interface: str) -> ResourceChange:
     key = ResourceKey(Kind.HOST_ENDPOINT, name, scope="web1")
-    return ResourceChange(key, HostEndpoint(name, "web1", interface))
+    return ResourceChange(key, HostEndpoint(name, "web1", (interface,)))
 
 
 async def test_requests_while_the_kernel_is_busy_are_answered_together_with_the_newest_state(

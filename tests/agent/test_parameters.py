@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from catflap.agent.parameters import PARAMETERS, WITHOUT_EFFECT
+from catflap.model.resources import Action
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,18 @@ from catflap.agent.parameters import PARAMETERS, WITHOUT_EFFECT
         ("EtcdCaFile", "none", None),
         ("EtcdKeyFile", "/etc/key.pem", "/etc/key.pem"),
         ("InterfacePrefix", "cali, tap", ("cali", "tap")),
+        ("InterfacePrefix", "None", ()),
+        ("DefaultEndpointToHostAction", "DROP", Action.DENY),
+        ("DefaultEndpointToHostAction", "Return", Action.ALLOW),
+        ("DefaultEndpointToHostAction", "ACCEPT", Action.ALLOW),
+        ("AutoHostEndpoints", "Yes", True),
+        ("AutoHostEndpoints", "f", False),
+        ("AutoHostEndpoints", True, True),
+        ("NodeLabels", "rack=r1, role = web,", {"rack": "r1", "role": "web"}),
+        ("NodeLabels", {"rack": "r1"}, {"rack": "r1"}),
+        ("IptablesMarkMask", "0xff000000", 0x0100_0000),
+        ("IptablesMarkMask", "6", 2),
+        ("IptablesMarkMask", 0x80, 0x80),
         ("LogSeverityFile", "Warn", "warn"),
         ("LogFilePath", "NONE", None),
     ],
@@ -39,6 +52,15 @@ def test_values(name: str, raw: str, expected: Any) -> None:
         ("EtcdEndpoints", "localhost:2379", "must be http://hostname:port"),
         ("EtcdEndpoints", "http://a:1,https://b:1", "inconsistent protocols"),
         ("InterfacePrefix", "cali,", "an empty prefix"),
+        ("InterfacePrefix", "a*", "cannot begin the name"),
+        ("DefaultEndpointToHostAction", "deny", "must be DROP, RETURN or ACCEPT"),
+        ("AutoHostEndpoints", "on", "must be true or false"),
+        ("NodeLabels", "rack", "must be name=value"),
+        ("NodeLabels", "ra ck=1", "is not a label"),
+        ("NodeLabels", {"rack": 1}, "is not a label"),
+        ("IptablesMarkMask", "0", "at least one"),
+        ("IptablesMarkMask", "0x100000000", "at least one"),
+        ("IptablesMarkMask", "many", "must be a number"),
         ("LogSeverityFile", "loud", "invalid log level"),
         ("LogFilePath", 5, "expected text"),
     ],

@@ -56,6 +56,13 @@ QUESTIONS = {
         Question("host", WEB, "tcp", 443, BOTH),
         Question("mgmt", HOST_MANAGEMENT, "tcp", 80, BOTH),  # eth0 has no endpoint
     ],
+    "04-policy-tests": [
+        Question("stranger", HOST_PUBLIC, "tcp", 80, BOTH),
+        Question("stranger", HOST_PUBLIC, "tcp", 8080, NO_PACKETS),
+        Question("stranger", HOST_PUBLIC, "icmp", 0, NO_PACKETS),
+        Question("host", WEB, "tcp", 5432, BOTH),  # which has the address of db1 here
+        Question("host", WEB, "tcp", 443, NO_PACKETS),
+    ],
 }
 
 
@@ -89,7 +96,7 @@ async def test_an_example_does_what_it_says(example: str, network: GuideNetwork,
     async with Listeners() as listeners:
         await listeners.listen(network.host, tcp=(22, 80, 443, 8080))
         await listeners.listen(network.store, tcp=(2379, 5432))
-        await listeners.listen(network.web, tcp=(443,))
+        await listeners.listen(network.web, tcp=(443, 5432))
         measured = await measure(
             [
                 Expectation(

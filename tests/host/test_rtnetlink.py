@@ -14,6 +14,7 @@ from catflap.host.rtnetlink import (
     IFA_ADDRESS,
     IFA_LOCAL,
     IFLA_IFNAME,
+    IFLA_OPERSTATE,
     LINK,
 )
 
@@ -50,6 +51,12 @@ def test_one_receive_call_gives_several_messages() -> None:
 
 def test_an_interface_is_told_by_index_and_name() -> None:
     assert rtnetlink.link(link_payload(b"eth0")) == Interface(4, "eth0")
+
+
+@pytest.mark.parametrize(("state", "up"), [(6, True), (2, False), (0, False)])
+def test_an_interface_is_up_when_its_operational_state_says_so(state: int, up: bool) -> None:
+    payload = link_payload(b"eth0") + attribute(IFLA_OPERSTATE, bytes([state]))
+    assert rtnetlink.link(payload).up is up
 
 
 def test_a_name_need_not_be_utf8() -> None:

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catflap.model.selector import Selector, SelectorError, parse_selector
+from catflap.model.selector import Selector, SelectorError, conjunction, parse_selector, prefixed
+from catflap.model.selector_nodes import Has
+from catflap.model.selector_parser import MAX_NESTING
 
 Labels: TypeAlias = Mapping[str, str]
 Sample: TypeAlias = tuple[str, Callable[[Labels], bool]]  # a text, and a naive evaluation of what it means
@@ -130,6 +132,54 @@ def test_errors_are_value_errors_with_a_position() -> None:
 
     assert isinstance(caught.value, SelectorError)
     assert caught.value.position == 2
+
+
+def test_the_expression_is_there_as_a_tree() -> None:
+    assert parse_selector("(has(a))").node == Has("a")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("all()", "all()"),
+        ("global()", "global()"),
+        ('a == "x"', 'p.a == "x"'),
+        ('a != "x" || has(b)', '(p.a != "x" || has(p.b))'),
+        ('!(a in {"y", "x"} && b not in {})', '!(p.a in {"x", "y"} && p.b not in {})'),
+        ('in starts with "in"', 'p.in starts with "in"'),
+    ],
+)
+def test_a_prefix_comes_before_the_names_of_labels_only(text: str, expected: str) -> None:
+    assert str(prefixed(parse_selector(text), "p.")) == expected
+
+
+@pytest.mark.parametrize("prefix", ["a b", "a" * 512])
+def test_a_prefix_that_gives_no_label_names_is_an_error(prefix: str) -> None:
+    with pytest.raises(SelectorError):
+        prefixed(parse_selector("has(x)"), prefix)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ((), "all()"),
+        (("all()", "all()"), "all()"),
+        (("all()", "has(a)"), "has(a)"),
+        (("global()", "has(a)"), "(global() && has(a))"),
+        (("has(a)", "!has(b)"), "(has(a) && !has(b))"),
+        (("has(a) && has(b)", "has(c)"), "(has(a) && has(b) && has(c))"),
+        (("has(a) || has(b)", "has(c)"), "((has(a) || has(b)) && has(c))"),
+    ],
+)
+def test_a_conjunction_drops_what_says_nothing_and_is_flat(texts: tuple[str, ...], expected: str) -> None:
+    assert str(conjunction(*map(parse_selector, texts))) == expected
+
+
+def test_a_conjunction_that_nests_too_deeply_is_an_error() -> None:
+    deepest = parse_selector("!(a in {} || " * (MAX_NESTING // 2) + "has(b)" + ")" * (MAX_NESTING // 2))
+
+    with pytest.raises(SelectorError, match="levels"):
+        conjunction(deepest, parse_selector("!(has(a) || has(b))"), deepest)
 
 
 def _quoted(value: str) -> str:

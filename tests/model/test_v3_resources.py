@@ -22,7 +22,7 @@ from catflap.model.resources import (
 )
 from catflap.model.selector import parse_selector
 from catflap.model.v3_documents import INTERPRETERS
-from catflap.model.v3_fields import Fields
+from catflap.model.fields import Fields
 from catflap.model.v3_resources import Document, configured_host
 from catflap.model.validation import InvalidObjectError, Reasons
 

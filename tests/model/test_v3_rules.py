@@ -8,7 +8,7 @@ import pytest
 
 from catflap.model.resources import Action, IcmpMatch, Peer, PortRange, Rule
 from catflap.model.selector import parse_selector
-from catflap.model.v3_fields import Fields
+from catflap.model.fields import Fields
 from catflap.model.v3_rules import parse_rules
 from catflap.model.validation import InvalidObjectError, Reasons
 

@@ -40,7 +40,7 @@ class World:
         labels: dict[str, str] | None = None,
         profiles: tuple[str, ...] = (),
     ) -> None:
-        resource = HostEndpoint(name, host, interface, ips, labels or {}, profiles)
+        resource = HostEndpoint(name, host, (interface,) if interface else (), ips, labels or {}, profiles)
         self.set(endpoint_key(name, host), resource)
 
     def policy(self, name: str, selector: str = "all()", tier: str = "default", **fields: object) -> None:

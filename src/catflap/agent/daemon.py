@@ -16,6 +16,7 @@ from catflap.agent.config import Configuration, log_configuration
 from catflap.agent.enforcement import Enforcement
 from catflap.agent.mirror import Mirror
 from catflap.agent.store_configuration import StoreConfiguration
+from catflap.agent.workloads import WorkloadSetup
 from catflap.host.api import InterfaceWatcher
 from catflap.model import ConfigurationValues, Problem, ResourceChange, decode
 from catflap.policy import PolicyEngine, Settings
@@ -43,6 +44,10 @@ def policy_settings(configuration: Configuration) -> Settings:
             configuration["FailsafeInboundHostPorts"], configuration["FailsafeOutboundHostPorts"]
         ),
         workload_prefixes=configuration["InterfacePrefix"],
+        node_labels=configuration["NodeLabels"],
+        auto_host_endpoints=configuration["AutoHostEndpoints"],
+        workload_to_host=configuration["DefaultEndpointToHostAction"],
+        accept_mark=configuration["IptablesMarkMask"],
     )
 
 
@@ -53,6 +58,7 @@ class Agent:
         store: where policy comes from.
         interfaces: the host's network interfaces.
         enforcement: programs the kernel.
+        workloads: sets up the interfaces of workloads.
         configuration: the environment, the file, and what the store adds.
         on_configuration: called with the configuration when it has changed, to apply logging settings.
     """
@@ -63,12 +69,14 @@ class Agent:
         store: Store,
         interfaces: InterfaceWatcher,
         enforcement: Enforcement,
+        workloads: WorkloadSetup,
         configuration: StoreConfiguration,
         on_configuration: Callable[[Configuration], None],
     ) -> None:
         self._store = store
         self._interfaces = interfaces
         self._enforcement = enforcement
+        self._workloads = workloads
         self._configuration = configuration
         self._on_configuration = on_configuration
         self._mirror = Mirror()
@@ -96,6 +104,7 @@ class Agent:
             tasks.create_task(self._follow_interfaces())
             tasks.create_task(self._remind())
             tasks.create_task(self._enforcement.run(self._engine))
+            tasks.create_task(self._workloads.run())
 
     def reload(self) -> None:
         """Read the configuration file again and apply what can change while running."""
@@ -202,10 +211,15 @@ class Agent:
                 log.exception("Internal error while taking over %s; it is left as it was", change.key)
 
     async def _follow_interfaces(self) -> None:
+        known = None
         async for interfaces in self._interfaces.follow():
-            self._engine.set_interfaces({name: interface.addresses for name, interface in interfaces.items()})
-            self._interfaces_known = True
-            self._request_enforcement()
+            self._workloads.set_interfaces(interfaces)
+            addresses = {name: interface.addresses for name, interface in interfaces.items()}
+            if addresses != known:  # a link that goes up or down changes no policy
+                known = addresses
+                self._engine.set_interfaces(addresses)
+                self._interfaces_known = True
+                self._request_enforcement()
 
     def _request_enforcement(self) -> None:
         """Enforce soon; never before both the store's resources and the interfaces were seen whole."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -29,10 +29,18 @@ class PolicyEnforcer(Protocol):
 
 
 class Enforcement:
-    """Runs an enforcer in a thread of its own, so that a long transaction never holds up the event loop."""
+    """Runs an enforcer in a thread of its own, so that a long transaction never holds up the event loop.
 
-    def __init__(self, enforcer: PolicyEnforcer) -> None:
+    Args:
+        enforcer: programs the kernel.
+        on_enforced: called with each policy that is in force from now on.
+    """
+
+    def __init__(
+        self, enforcer: PolicyEnforcer, on_enforced: Callable[[HostPolicy], None] = lambda _policy: None
+    ) -> None:
         self._enforcer = enforcer
+        self._on_enforced = on_enforced
         self._requested = asyncio.Event()
         self._retry = FIRST_RETRY
         self._notices: dict[str, None] = {}
@@ -66,6 +74,7 @@ class Enforcement:
             self._retry = FIRST_RETRY
             self._report((*notices, *map(_not_policed, enforced.unsupported)))
             self._log_result(policy, enforced)
+            self._on_enforced(policy)
             self.first_done.set()
 
     def _report(self, notices: Iterable[str]) -> None:
@@ -90,10 +99,11 @@ class Enforcement:
         policed = [item.interface for item in policy.interfaces if item.interface not in unsupported]
         if enforced.transactions:
             log.info(
-                "Enforcing on %s: %d policies, %d IP sets; %d transactions in %.1f ms",
+                "Enforcing on %s: %d policies, %d IP sets, %d workloads; %d transactions in %.1f ms",
                 ", ".join(policed) or "no interface",
                 len(policy.policies),
                 len(policy.ip_sets),
+                len(policy.workloads),
                 enforced.transactions,
                 enforced.seconds * 1000,
             )

@@ -14,7 +14,10 @@ from typing import Any
 import msgspec
 
 from catflap.agent.failsafe import DEFAULT_INBOUND, DEFAULT_OUTBOUND, format_failsafe, parse_failsafe
-from catflap.model.resources import MAX_PORT
+from catflap.model.names import is_interface_name, is_label_name
+from catflap.model.resources import MAX_PORT, Action
+from catflap.model.validation import is_integer
+from catflap.policy.host_policy import ACCEPT_MARK
 
 DATASTORE_TYPES = ("etcdv3", "etcdv2", "directory")
 LOG_LEVELS: Mapping[str, int | None] = {
@@ -79,12 +82,62 @@ def _log_level(raw: object) -> str:
 
 
 def _prefixes(raw: object) -> tuple[str, ...]:
-    prefixes = tuple(prefix.strip() for prefix in _text(raw).split(","))
+    text = _text(raw)
+    if text.lower() == "none":
+        return ()
+    prefixes = tuple(prefix.strip() for prefix in text.split(","))
     if not all(prefixes):
         raise ValueError(
-            "an empty prefix would make every interface a workload interface: remove the extra comma"
+            "an empty prefix would make every interface a workload interface: remove the extra comma,"
+            " or write none where there are no workloads"
         )
-    return prefixes
+    if odd := [prefix for prefix in prefixes if not is_interface_name(prefix)]:
+        raise ValueError(f"{odd[0]!r} cannot begin the name of an interface")
+    return tuple(dict.fromkeys(prefixes))
+
+
+def _flag(raw: object) -> bool:
+    """A truth value, as the old system writes them."""
+    if isinstance(raw, bool):
+        return raw
+    word = _text(raw).lower()
+    if word not in _TRUTH:
+        raise ValueError("must be true or false")
+    return _TRUTH[word]
+
+
+def _workload_to_host(raw: object) -> Action:
+    """What follows the workload's own egress policy; other tables keep their say after either of the last two."""
+    word = _text(raw).lower()
+    if word not in _WORKLOAD_TO_HOST:
+        raise ValueError("must be DROP, RETURN or ACCEPT")
+    return _WORKLOAD_TO_HOST[word]
+
+
+def _labels(raw: object) -> Mapping[str, str]:
+    """Labels as ``name=value,name=value``, or as an object where the source has them."""
+    if isinstance(raw, str):
+        parts = [part.strip() for part in raw.split(",") if part.strip()]
+        if odd := [part for part in parts if "=" not in part]:
+            raise ValueError(f"{odd[0]!r} must be name=value")
+        raw = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in parts)}
+    if not isinstance(raw, Mapping):
+        raise ValueError(f"expected name=value,name=value, not {raw!r}")  # noqa: TRY004  # one error type for bad values
+    for name, value in raw.items():
+        if not is_label_name(name) or not isinstance(value, str):
+            raise ValueError(f"{name}={value} is not a label")
+    return raw
+
+
+def _mark_bit(raw: object) -> int:
+    """The lowest bit of a mask of packet mark bits that may be used: one is enough."""
+    try:
+        mask = raw if is_integer(raw) else int(_text(raw), 0)
+    except ValueError:
+        raise ValueError("must be a number such as 0xff000000") from None
+    if not 0 < mask < 1 << 32:
+        raise ValueError("must have at least one of 32 bits set")
+    return mask & -mask
 
 
 def _address(raw: object) -> str:
@@ -110,12 +163,31 @@ def _endpoints(raw: object) -> tuple[str, ...]:
     return endpoints
 
 
+_TRUTH: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "1", "yes", "y", "t"), True),
+    **dict.fromkeys(("false", "0", "no", "n", "f"), False),
+}
+_WORKLOAD_TO_HOST: Mapping[str, Action] = {
+    "drop": Action.DENY,
+    "return": Action.ALLOW,
+    "accept": Action.ALLOW,
+}
+
+
 def _always(value: Any) -> Callable[[], Any]:
     return lambda: value
 
 
 def _show_list(value: tuple[str, ...]) -> str:
     return ",".join(value)
+
+
+def _show_prefixes(value: tuple[str, ...]) -> str:
+    return ",".join(value) or "none"
+
+
+def _show_labels(value: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={text}" for name, text in value.items())
 
 
 def _show_secret(value: str | None) -> str | None:
@@ -167,7 +239,33 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("EtcdUsername", "User name for etcd", _always(None), _path_or_none, in_store=False),
         Parameter("EtcdPassword", "Password for etcd", _always(None), _text, _show_secret, in_store=False),
         Parameter(
-            "InterfacePrefix", "Prefix(es) of workload interfaces", _always(("cali",)), _prefixes, _show_list
+            "InterfacePrefix",
+            "Prefix(es) of workload interfaces",
+            _always(("cali",)),
+            _prefixes,
+            _show_prefixes,
+        ),
+        Parameter(
+            "DefaultEndpointToHostAction",
+            "What becomes of packets from workloads to the host",
+            _always(Action.DENY),
+            _workload_to_host,
+        ),
+        Parameter(
+            "AutoHostEndpoints",
+            "Police interfaces that no endpoint names, too",
+            _always(value=False),
+            _flag,
+        ),
+        Parameter(
+            "NodeLabels", "Labels of this host, for node selectors", _always({}), _labels, _show_labels
+        ),
+        Parameter(
+            "IptablesMarkMask",
+            "Bits of packet marks that may be used",
+            _always(ACCEPT_MARK),
+            _mark_bit,
+            hex,
         ),
         Parameter(
             "FailsafeInboundHostPorts",
@@ -202,14 +300,15 @@ _NOT_OFFERED = "this version does not offer it"
 WITHOUT_EFFECT: Mapping[str, str] = {
     name.lower(): reason
     for names, reason in {
-        "StartupCleanupDelay IptablesRefreshInterval IptablesMarkMask IptablesGeneratorPlugin": _NO_IPTABLES,
+        "StartupCleanupDelay IptablesRefreshInterval IptablesGeneratorPlugin": _NO_IPTABLES,
         "IpsetsRefreshInterval MaxIpsetSize NftablesMode ChainInsertMode": _NO_IPTABLES,
+        "NftablesMarkMask": "the one bit that is used comes from IptablesMarkMask",
         "PeriodicResyncInterval HostInterfacePollInterval": _NO_POLLING,
         "EtcdDriverLogFilePath": "there is one log file",
         "Ipv6Support": "IPv6 is always policed",
         "IgnoreLooseRPF IpForwarding": "no sysctl of the host is touched",
         "UsageReportingEnabled ClusterGUID": "nothing is ever reported to anybody",
-        "DropActionOverride DefaultEndpointToHostAction MetadataAddr MetadataPort": _NOT_OFFERED,
+        "DropActionOverride MetadataAddr MetadataPort": _NOT_OFFERED,
         "IpInIpEnabled IpInIpMtu IpInIpTunnelAddr": _NOT_OFFERED,
         "ReportingIntervalSecs ReportingTTLSecs ReportingInterval ReportingTTL": _NOT_OFFERED,
         "EndpointReportingEnabled EndpointReportingDelaySecs EndpointReportingDelay": _NOT_OFFERED,

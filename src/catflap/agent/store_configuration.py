@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from catflap.agent.config import (
     GLOBAL_SOURCE,
@@ -57,25 +57,13 @@ class StoreConfiguration:
 
     def resolve(self) -> None:
         """Compute the configuration anew, and log warnings that were not logged before."""
-        current, warnings = resolve((*self._local, *self._store_sources()), self.current)
+        current, warnings = resolve((*self._local, *store_sources(self._stored)), self.current)
         self.current, fixed = self._keep_fixed(current)
         warnings += fixed
         for warning in warnings:
             if warning not in self._warned:
                 log.warning(warning)
         self._warned = warnings
-
-    def _store_sources(self) -> tuple[Source, Source]:
-        return self._merged(HOST_SOURCE, of_host=True), self._merged(GLOBAL_SOURCE, of_host=False)
-
-    def _merged(self, title: str, *, of_host: bool) -> Source:
-        """Both encodings as one source; the newer one's value replaces the older one's, whatever the name's case."""
-        named: dict[str, tuple[str, object]] = {}
-        for key in sorted(self._stored, key=lambda key: (key.encoding, key)):
-            if bool(key.scope) is of_host:
-                for name, raw in self._stored[key].values.items():
-                    named[name.lower()] = name, raw
-        return store_source(dict(named.values()), title)
 
     def _keep_fixed(self, new: Configuration) -> tuple[Configuration, list[str]]:
         """What says who the agent is and where its store is cannot change while it runs."""
@@ -89,3 +77,22 @@ class StoreConfiguration:
             for name in held
         ]
         return Configuration({**new.settings, **held}), warnings
+
+
+def store_sources(stored: Mapping[ResourceKey, ConfigurationValues]) -> tuple[Source, Source]:
+    """What a store says to one host, as two sources: to this host alone, then to all.
+
+    Args:
+        stored: the parameters for all hosts (their keys without scope) and for this one, in both encodings.
+    """
+    return _merged(stored, HOST_SOURCE, of_host=True), _merged(stored, GLOBAL_SOURCE, of_host=False)
+
+
+def _merged(stored: Mapping[ResourceKey, ConfigurationValues], title: str, *, of_host: bool) -> Source:
+    """Both encodings as one source; the newer one's value replaces the older one's, whatever the name's case."""
+    named: dict[str, tuple[str, object]] = {}
+    for key in sorted(stored, key=lambda key: (key.encoding, key)):
+        if bool(key.scope) is of_host:
+            for name, raw in stored[key].values.items():
+                named[name.lower()] = name, raw
+    return store_source(dict(named.values()), title)

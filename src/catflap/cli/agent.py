@@ -75,8 +75,9 @@ async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -
     from catflap.agent.daemon import Agent
     from catflap.agent.enforcement import Enforcement
     from catflap.agent.logs import Logs
-    from catflap.host import LinkWatcher
-    from catflap.nft import Enforcer, LibNftables, NftError
+    from catflap.agent.workloads import WorkloadSetup
+    from catflap.host import LinkWatcher, WorkloadLinks
+    from catflap.nft import EnforceError, Enforcer, LibNftables, NftError
     from catflap.store import StoreError, open_store
 
     current = configuration.current
@@ -85,11 +86,15 @@ async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -
     except StoreError as error:
         raise CommandError(str(error), Exit.USAGE) from None
     try:
-        nft = LibNftables()
-        nft.list_table()  # fails now, with the reason, where the kernel or our capabilities do not allow it
-        enforcement = Enforcement(Enforcer(nft, before_attach=keep_existing_connections))
-    except NftError as error:
+        enforcer = Enforcer(LibNftables(), before_attach=keep_existing_connections)
+        enforcer.block_workloads(current["InterfacePrefix"])
+    except (
+        NftError,
+        EnforceError,
+    ) as error:  # now, with the reason, where kernel or capabilities do not allow it
         raise CommandError(str(error), Exit.UNREACHABLE) from None
+    workloads = WorkloadSetup(WorkloadLinks())
+    enforcement = Enforcement(enforcer, on_enforced=workloads.set_policy)
     logs = Logs()
     logs.configure(current)
     logging.getLogger(__name__).info(
@@ -100,6 +105,7 @@ async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -
         store=store,
         interfaces=interfaces,
         enforcement=enforcement,
+        workloads=workloads,
         configuration=configuration,
         on_configuration=logs.configure,
     )

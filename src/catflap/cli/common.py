@@ -44,6 +44,24 @@ def add_store_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="URL", default=os.environ.get(STORE_VARIABLE), help=STORE_HELP)
 
 
+def add_world_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which policy and which host a command is about, beside the paths of files."""
+    add_store_option(parser)
+    add_config_option(parser)
+    parser.add_argument("--host", metavar="NAME", help="the host (default: the only one that there is)")
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="this host, with its own interfaces, addresses and local configuration",
+    )
+    parser.add_argument(
+        "--assume-interfaces",
+        metavar="LIST",
+        default="",
+        help="the host's interfaces, where no Node object tells them: eth0=10.0.0.1/24,2001:db8::1/64,eth1=",
+    )
+
+
 def add_output_option(parser: argparse.ArgumentParser) -> None:
     """Add ``-o``: a table for people, JSON for programs."""
     parser.add_argument(

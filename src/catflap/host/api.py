@@ -9,11 +9,15 @@ import msgspec
 
 
 class Interface(msgspec.Struct, frozen=True):
-    """A network interface as the kernel reports it; ``addresses`` are canonical text, both IP versions."""
+    """A network interface as the kernel reports it.
+
+    ``addresses`` are canonical text, both IP versions. ``up``: it can carry packets, its cable or peer included.
+    """
 
     index: int
     name: str
     addresses: frozenset[str] = frozenset()
+    up: bool = False
 
 
 Interfaces: TypeAlias = Mapping[str, Interface]  # by name

@@ -34,6 +34,8 @@ RTMGRP_IPV4_IFADDR: Final = 0x10
 RTMGRP_IPV6_IFADDR: Final = 0x100
 
 IFLA_IFNAME: Final = 3
+IFLA_OPERSTATE: Final = 16
+IF_OPER_UP: Final = b"\x06"  # RFC 2863
 IFLA_EXT_MASK: Final = 29
 RTEXT_FILTER_SKIP_STATS: Final = 8
 IFA_ADDRESS: Final = 1
@@ -72,8 +74,9 @@ def messages(data: bytes) -> Iterator[Message]:
 def link(payload: bytes) -> Interface:
     """The interface, without addresses, that the payload of an RTM_NEWLINK message describes."""
     _, _, index, _, _ = LINK.unpack_from(payload)
-    name = _attributes(payload, LINK.size)[IFLA_IFNAME]
-    return Interface(index, os.fsdecode(name.rstrip(b"\0")))
+    attributes = _attributes(payload, LINK.size)
+    name = os.fsdecode(attributes[IFLA_IFNAME].rstrip(b"\0"))
+    return Interface(index, name, up=attributes.get(IFLA_OPERSTATE) == IF_OPER_UP)
 
 
 def address(payload: bytes) -> tuple[int, str]:
@@ -110,7 +113,7 @@ class Rtnetlink:
             index, text = address(payload)
             addresses[index].add(text)
         return {
-            found.name: Interface(found.index, found.name, frozenset(addresses[found.index]))
+            found.name: Interface(found.index, found.name, frozenset(addresses[found.index]), found.up)
             for found in links
         }
 

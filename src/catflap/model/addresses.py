@@ -1,4 +1,4 @@
-"""Addresses and networks as stored, to canonical text.
+"""Addresses, networks and Ethernet addresses as stored, to canonical text.
 
 IPv4 takes four decimal numbers without leading zeros. The short and octal forms that C libraries accept (``10.1``,
 ``010.0.0.1``) are refused, since readers disagree about what they mean.
@@ -12,6 +12,8 @@ import re
 from catflap.model.resources import IpVersion
 
 _DIGITS_AND_DOTS = re.compile(r"[0-9.]+")
+_OCTETS = re.compile(r"[0-9a-f]{1,2}([:-])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2}){4}")
+_DIGIT_GROUPS = re.compile(r"[0-9a-f]{12}|[0-9a-f]{6}-[0-9a-f]{6}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 
 
 def canonical_address(text: str, version: IpVersion | None = None) -> str:
@@ -45,6 +47,33 @@ def canonical_network(text: str, version: IpVersion | None = None) -> str:
         raise ValueError("A wildcard mask is ambiguous: write a prefix length.")
     _check_version(network.version, version)
     return str(network)
+
+
+def address_part(text: str, version: IpVersion | None = None) -> str:
+    """The canonical text of the address in a CIDR, or of a plain address.
+
+    Raises:
+        ValueError: it is neither, or not one of ``version``. The text is a sentence that explains, or empty.
+    """
+    canonical_network(text, version)
+    return canonical_address(text.partition("/")[0])
+
+
+def canonical_mac(text: str) -> str:
+    """The canonical text of an Ethernet address: lower case, colons, two digits each.
+
+    Any usual notation is understood: ``00:16:3E:00:00:01``, ``0:16:3e:0:0:1``, ``00-16-3e-00-00-01``,
+    ``0016.3e00.0001``, ``00163e-000001``, ``00163e000001``.
+
+    Raises:
+        ValueError: it is none. The text is a sentence that explains.
+    """
+    folded = text.lower()
+    if _OCTETS.fullmatch(folded):
+        return ":".join(octet.zfill(2) for octet in folded.replace("-", ":").split(":"))
+    if _DIGIT_GROUPS.fullmatch(folded):
+        return bytes.fromhex(folded.replace("-", "").replace(".", "")).hex(":")
+    raise ValueError("It takes six octets in hexadecimal, such as '00:16:3e:00:00:01'.")
 
 
 def _refuse_zone(text: str) -> None:

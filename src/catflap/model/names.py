@@ -12,10 +12,15 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 MAX_COMPARED = 60  # characters: a longer name is no slip of the keyboard
+PATTERN_HELP = (
+    "A pattern is the beginning of a name with one '*' at its end, 15 characters in all: 'eth*'; or only '*'."
+)
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]+")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9_./-]{1,512}")  # longer ones could not be written in a selector
 _INTERFACE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_INTERFACE_PATTERN = re.compile(r"[A-Za-z0-9_.-]{0,14}\*")
+_PORT_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_.-]{1,128}")  # without a letter it would read as a number
 
 
 def is_identifier(value: object) -> TypeGuard[str]:
@@ -31,6 +36,16 @@ def is_label_name(value: object) -> TypeGuard[str]:
 def is_interface_name(value: str) -> bool:
     """Whether this can name a network interface (the kernel allows 15 characters)."""
     return _INTERFACE_NAME.fullmatch(value) is not None
+
+
+def is_interface_pattern(value: str) -> bool:
+    """Whether this stands for all interfaces whose names begin alike: ``eth*``, or ``*``."""
+    return _INTERFACE_PATTERN.fullmatch(value) is not None
+
+
+def is_port_name(value: object) -> TypeGuard[str]:
+    """Whether this can name a port of an endpoint."""
+    return isinstance(value, str) and _PORT_NAME.fullmatch(value) is not None
 
 
 def suggestion(written: object, known: Iterable[str]) -> str:

@@ -50,6 +50,7 @@ class Action(enum.StrEnum):
     DENY = "Deny"
     PASS = "Pass"  # noqa: S105  # not a password: leave this tier (in a profile: this profile)
     LOG = "Log"  # log and go on with the next rule
+    REJECT = "Reject"  # like Deny, and tell the sender (an extension of ours)
 
 
 class Direction(enum.StrEnum):
@@ -72,6 +73,14 @@ class PortRange(msgspec.Struct, frozen=True, order=True):
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
+class EndpointPort(msgspec.Struct, frozen=True):
+    """A named port of an endpoint, which rules may cite by its name."""
+
+    name: str
+    protocol: int
+    port: int
+
+
 class IcmpMatch(msgspec.Struct, frozen=True):
     """An ICMP or ICMPv6 type (0-255), and a code (0-255) or any code."""
 
@@ -82,8 +91,10 @@ class IcmpMatch(msgspec.Struct, frozen=True):
 class Peer(msgspec.Struct, frozen=True):
     """What one end of a packet must be. An empty field matches anything; all others must match together.
 
-    Of ``nets`` and ``ports`` one must match, of ``not_nets`` and ``not_ports`` none may. ``selector`` and ``tag``
-    mean the addresses of the known endpoints that match; ``not_selector`` and ``not_tag`` every other address.
+    Of ``nets`` one must match, and one of ``ports`` and ``named_ports`` together; of the fields that begin with
+    ``not_`` none may. ``selector`` and ``tag`` mean the addresses of the known endpoints and network sets that match;
+    ``not_selector`` and ``not_tag`` every other address. A named port means the address, protocol and port of every
+    known endpoint that has a port of this name and protocol (and, where there is a ``selector``, matches that).
     """
 
     nets: tuple[str, ...] = ()
@@ -94,6 +105,8 @@ class Peer(msgspec.Struct, frozen=True):
     not_tag: str | None = None
     ports: tuple[PortRange, ...] = ()
     not_ports: tuple[PortRange, ...] = ()
+    named_ports: tuple[str, ...] = ()
+    not_named_ports: tuple[str, ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -115,7 +128,11 @@ class Kind(enum.StrEnum):
     """What a resource is. The three parts of a profile are stored, changed and deleted one by one."""
 
     HOST_ENDPOINT = "HostEndpoint"
-    POLICY = "GlobalNetworkPolicy"
+    WORKLOAD_ENDPOINT = "WorkloadEndpoint"
+    NETWORK_SET = "GlobalNetworkSet"  # with a scope: the NetworkSet of a namespace
+    NODE = "Node"
+    POLICY = "GlobalNetworkPolicy"  # a v3 one with a scope: the NetworkPolicy of a namespace
+    STAGED_POLICY = "StagedGlobalNetworkPolicy"
     TIER = "Tier"
     PROFILE_RULES = "ProfileRules"
     PROFILE_TAGS = "ProfileTags"
@@ -134,7 +151,8 @@ class Encoding(enum.StrEnum):
 class ResourceKey(msgspec.Struct, frozen=True, order=True):
     """The identity of a stored resource.
 
-    ``scope`` is the host of a v1 host endpoint or of per-host configuration, the tier of a v1 policy, else empty.
+    ``scope`` is the host of a v1 host endpoint or of per-host configuration, ``<host>/<orchestrator>/<workload>`` of a v1
+    workload endpoint, the tier of a v1 policy, the namespace of a v3 resource that has one, else empty.
     """
 
     kind: Kind
@@ -148,18 +166,74 @@ class ResourceKey(msgspec.Struct, frozen=True, order=True):
 
 
 class HostEndpoint(msgspec.Struct, frozen=True):
-    """An interface of a host, to be policed: by exact name, or by an address that it is expected to carry."""
+    """Interfaces of a host, or of all hosts that ``node_selector`` matches, to be policed.
+
+    ``interfaces`` holds exact names and prefix patterns: ``eth*`` is every interface whose name begins with ``eth``, and
+    ``*`` every interface that nothing else polices. Without any, the endpoint polices the interfaces that carry one of
+    ``expected_ips``. Exactly one of ``node`` and ``node_selector`` is set; with a ``node_selector`` there are no
+    ``expected_ips``, since they would be the same on every host.
+    """
 
     name: str
-    node: str
-    interface_name: str | None = None
+    node: str | None
+    interfaces: tuple[str, ...] = ()
     expected_ips: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
     profiles: tuple[str, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+    node_selector: Selector | None = None
+
+
+class WorkloadEndpoint(msgspec.Struct, frozen=True):
+    """The host's side of the interface of a container or virtual machine.
+
+    ``addresses`` are its own, without prefix lengths; ``spoofable_nets`` are further networks that it may send from.
+    ``gateway6`` is the IPv6 address that the host answers neighbour solicitations for. One that is not ``active`` has
+    its interface blocked, and its addresses stay in IP sets.
+    """
+
+    name: str
+    node: str
+    interface_name: str
+    active: bool = True
+    mac: str | None = None  # lower case, colons, two digits each
+    addresses: tuple[str, ...] = ()
+    spoofable_nets: tuple[str, ...] = ()
+    gateway6: str | None = None
+    labels: Mapping[str, str] = {}
+    profiles: tuple[str, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class NetworkSet(msgspec.Struct, frozen=True):
+    """Networks under labels: rules match them by selector, as they match endpoints. They may overlap."""
+
+    name: str
+    nets: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A host: its labels, for node selectors; ``interfaces`` maps the names it reports to their addresses, if it does."""
+
+    name: str
+    labels: Mapping[str, str] = {}
+    interfaces: Mapping[str, tuple[str, ...]] = {}
+
+
+class PolicyKind(enum.StrEnum):
+    """Where a policy's rules meet the packets. A policy has exactly one kind."""
+
+    NORMAL = "normal"  # the host's own traffic, and that of workloads
+    UNTRACKED = "doNotTrack"  # before connection tracking
+    PRE_DNAT = "preDNAT"  # before destination addresses are translated
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """Ordered rules for the endpoints that ``selector`` matches; ``types`` are the directions it governs."""
+    """Ordered rules for the endpoints that ``selector`` matches; ``types`` are the directions it governs.
+
+    ``apply_on_forward`` says that a normal policy governs forwarded traffic, too; the other kinds always do.
+    """
 
     name: str
     tier: str
@@ -168,6 +242,17 @@ class Policy(msgspec.Struct, frozen=True):
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
     types: frozenset[Direction] = BOTH_DIRECTIONS
+    kind: PolicyKind = PolicyKind.NORMAL
+    apply_on_forward: bool = False
+
+
+class StagedPolicy(msgspec.Struct, frozen=True):
+    """A policy that somebody prepares: it is reported, never enforced. ``policy`` is None where it stages a deletion."""
+
+    name: str
+    tier: str
+    staged_action: str
+    policy: Policy | None = None
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -219,7 +304,11 @@ class ReadyFlag(msgspec.Struct, frozen=True):
 
 Resource: TypeAlias = (
     HostEndpoint
+    | WorkloadEndpoint
+    | NetworkSet
+    | Node
     | Policy
+    | StagedPolicy
     | Tier
     | ProfileRules
     | ProfileTags

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from catflap.model.selector_nodes import Node, Predicate
+from catflap.model.selector_analysis import Requirement, prefixed_node, requirements
+from catflap.model.selector_nodes import Always, Node, Predicate
 from catflap.model.selector_parser import SelectorError, parse
 
-__all__ = ["Selector", "SelectorError", "parse_selector"]
+__all__ = ["Selector", "SelectorError", "conjunction", "parse_selector", "prefixed"]
 
 CACHED_SELECTORS = 4096
+_ALL = Always("all()")
 
 
 class Selector(msgspec.Struct, frozen=True, eq=False):
@@ -24,14 +26,20 @@ class Selector(msgspec.Struct, frozen=True, eq=False):
 
     ``str()`` gives the canonical text: single blanks, double quotes unless the value contains one, sets sorted,
     parentheses around every list of operands. It parses back to an equal selector. Equality and hash go by it.
+    ``node`` is the expression as a tree, for those who analyse it.
     """
 
     _text: str
     _predicate: Predicate
+    node: Node
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an endpoint with these labels is selected."""
         return self._predicate(labels)
+
+    def requirements(self) -> tuple[Requirement, ...]:
+        """What labels must have in order to match: see `catflap.model.selector_analysis.requirements`."""
+        return requirements(self.node)
 
     def __str__(self) -> str:
         return self._text
@@ -62,4 +70,22 @@ def parse_selector(text: str) -> Selector:
 
 
 def _compiled(root: Node) -> Selector:
-    return Selector(root.text, root.predicate())
+    return Selector(root.text, root.predicate(), root)
+
+
+def prefixed(selector: Selector, prefix: str) -> Selector:
+    """The same selector about labels whose names begin with ``prefix``.
+
+    Raises:
+        SelectorError: a name becomes too long, or ``prefix`` cannot begin one.
+    """
+    return parse_selector(prefixed_node(selector.node, prefix).text)
+
+
+def conjunction(*selectors: Selector) -> Selector:
+    """The selector that matches what all of these match; without any it is ``all()``.
+
+    Raises:
+        SelectorError: together they nest too deeply.
+    """
+    return parse_selector(" && ".join(str(selector) for selector in selectors if selector.node != _ALL))

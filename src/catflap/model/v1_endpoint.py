@@ -1,4 +1,4 @@
-"""Host endpoints as the guide writes them, and labels, which profiles share with them."""
+"""Host endpoints as the guide writes them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from catflap.model.addresses import canonical_address
-from catflap.model.names import is_identifier, is_interface_name, is_label_name
+from catflap.model.names import PATTERN_HELP, is_interface_name, is_interface_pattern
 from catflap.model.resources import HostEndpoint, IpVersion, Resource
-from catflap.model.validation import Reasons, read_json, show
+from catflap.model.v1_values import open_endpoint, parse_labels, parse_ports, parse_profiles
+from catflap.model.validation import Reasons, show
 
 _WORKLOAD_ONLY_FIELDS = {
     **{
@@ -27,15 +28,7 @@ def read_host_endpoint(host: str, identifier: str, raw: bytes) -> tuple[Resource
     Raises:
         InvalidObjectError: with every reason.
     """
-    data = read_json(raw)
-    reasons = Reasons()
-    if not host:
-        reasons.add("Invalid hostname ''.")
-    if not is_identifier(identifier):
-        reasons.add(f"Invalid endpoint ID '{identifier!r}'.")
-    if not isinstance(data, dict):
-        reasons.add("Expected endpoint to be a dict.")
-        data = {}
+    data, reasons = open_endpoint(host, identifier, raw)
     endpoint = _endpoint(host, identifier, data, reasons)
     reasons.raise_if_any()
     return (endpoint,)
@@ -48,28 +41,31 @@ def _endpoint(host: str, identifier: str, data: Mapping[str, Any], reasons: Reas
     return HostEndpoint(
         name=identifier,
         node=host,
-        interface_name=_interface_name(data, reasons),
+        interfaces=_interfaces(data, reasons),
         expected_ips=(
             *_expected_ips(data, "expected_ipv4_addrs", 4, reasons),
             *_expected_ips(data, "expected_ipv6_addrs", 6, reasons),
         ),
         labels=parse_labels(data.get("labels", {}), reasons),
-        profiles=_profiles(data, reasons),
+        profiles=parse_profiles(data, reasons),
+        ports=parse_ports(data, reasons),
     )
 
 
-def _interface_name(data: Mapping[str, Any], reasons: Reasons) -> str | None:
+def _interfaces(data: Mapping[str, Any], reasons: Reasons) -> tuple[str, ...]:
+    """The interface's name, or (an extension) a pattern for several."""
     if "name" not in data:
         if not data.get("expected_ipv4_addrs") and not data.get("expected_ipv6_addrs"):
             reasons.add("'name' or 'expected_ipvX_addrs' must be present.")
-        return None
+        return ()
     name = data["name"]
     if not isinstance(name, str):
         reasons.add(f"Expected 'name' to be a string; got {show(name)}.")
-        return None
-    if not is_interface_name(name):
-        reasons.add("'name' must be a valid interface name.")
-    return name
+        return ()
+    if not is_interface_name(name) and not is_interface_pattern(name):
+        hint = f" {PATTERN_HELP}" if "*" in name else ""
+        reasons.add(f"'name' must be a valid interface name.{hint}")
+    return (name,)
 
 
 def _expected_ips(
@@ -90,30 +86,3 @@ def _expected_ips(
             explanation = str(error)
         reasons.add(f"'{field}' should be a valid IP, not {show(item)}. {explanation}".rstrip())
     return tuple(addresses)
-
-
-def _profiles(data: Mapping[str, Any], reasons: Reasons) -> tuple[str, ...]:
-    """Profile IDs, in order. ``profile_id`` is the old form with only one, and yields to ``profile_ids``."""
-    written = data.get("profile_ids", [data["profile_id"]] if "profile_id" in data else [])
-    if not isinstance(written, list):
-        reasons.add(f"Expected profile IDs to be a list, not {show(written)}.")
-        return ()
-    for item in written:
-        if not isinstance(item, str):
-            reasons.add("Expected profile IDs to be strings.")
-        elif not is_identifier(item):
-            reasons.add(f"Invalid profile ID '{show(item)}'.")
-    return tuple(written)
-
-
-def parse_labels(written: object, reasons: Reasons) -> Mapping[str, str]:
-    """Labels: names of the label alphabet, any text as a value."""
-    if not isinstance(written, dict):
-        reasons.add(f"Expected labels to be a dict, not {show(written)}.")
-        return {}
-    for name, value in written.items():
-        if not is_label_name(name):
-            reasons.add(f"Invalid label name {show(name)}.")
-        if not isinstance(value, str):
-            reasons.add(f"Invalid label value {show(value)}.")
-    return written

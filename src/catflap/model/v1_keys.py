@@ -14,6 +14,7 @@ from catflap.model.v1_policy import (
     read_profile_tags,
     read_tier,
 )
+from catflap.model.v1_workload import read_workload_endpoint
 from catflap.model.validation import read_text
 
 V1_ROOT = "/calico/v1/"
@@ -38,6 +39,10 @@ def v1_target(path: str) -> Target | str:
             key = ResourceKey(Kind.HOST_ENDPOINT, name, host)
             read = functools.partial(read_host_endpoint, host, name)
             return Target(f"host endpoint HostEndpointId<{name}>", (key,), read)
+        case ["host", host, "workload", orchestrator, workload, "endpoint", name]:
+            key = ResourceKey(Kind.WORKLOAD_ENDPOINT, name, f"{host}/{orchestrator}/{workload}")
+            read = functools.partial(read_workload_endpoint, host, name)
+            return Target(f"endpoint WloadEndpointId<{name}>", (key,), read)
         case ["policy", "tier", tier, "metadata"]:
             read = functools.partial(read_tier, tier)
             return Target(f"tier data for tier {tier}", (ResourceKey(Kind.TIER, tier),), read)
@@ -54,8 +59,6 @@ def v1_target(path: str) -> Target | str:
 
 def _why_ignored(segments: list[str]) -> str:
     match segments:
-        case ["host", _, "workload", _, _, "endpoint", _]:
-            return "workload endpoint"
         case ["host", _, "bird_ip" | "bird6_ip"]:
             return "BGP data"
         case ["ipam", *_]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from catflap.model.names import is_identifier
+from catflap.model.policy_kinds import KindFlags, KindWords, kind_conflicts
 from catflap.model.resources import (
-    BOTH_DIRECTIONS,
     LAST,
     Direction,
     Policy,
@@ -21,11 +21,11 @@ from catflap.model.resources import (
     Tier,
 )
 from catflap.model.selector import Selector, SelectorError, parse_selector
-from catflap.model.v1_endpoint import parse_labels
 from catflap.model.v1_rules import parse_rules
+from catflap.model.v1_values import parse_labels
 from catflap.model.validation import Reasons, finite_number, read_json, show
 
-_UNSUPPORTED_FLAGS = ("untracked", "pre_dnat", "apply_on_forward")
+_WORDS = KindWords("untracked", "pre_dnat", "inbound_rules", "outbound_rules", reject="reject", deny="deny")
 _DIRECTIONS = {direction.lower(): direction for direction in Direction}
 _MATCH_ALL = parse_selector("all()")  # stands in for a selector that could not be read
 
@@ -44,6 +44,7 @@ def read_policy(tier: str, name: str, raw: bytes) -> tuple[Resource, ...]:
     if not isinstance(data, dict):
         reasons.add(f"Expected policy '{tier}/{name}' to be a dict, not {show(data)}.")
         reasons.raise_if_any()
+    flags = KindFlags(*(_flag(data, name, reasons) for name in ("untracked", "pre_dnat", "apply_on_forward")))
     policy = Policy(
         name=name,
         tier=tier,
@@ -51,9 +52,12 @@ def read_policy(tier: str, name: str, raw: bytes) -> tuple[Resource, ...]:
         order=_policy_order(data, reasons),
         ingress=parse_rules(data, "inbound_rules", reasons),
         egress=parse_rules(data, "outbound_rules", reasons),
-        types=_types(data, reasons),
+        types=_types(data, reasons) or flags.default_types,
+        kind=flags.kind,
+        apply_on_forward=flags.governs_forwarded,
     )
-    _refuse_unsupported(data, reasons)
+    for field, reason in kind_conflicts(policy, flags, _WORDS):
+        reasons.add(f"Field '{field}' {reason}")
     reasons.raise_if_any()
     return (policy,)
 
@@ -83,10 +87,13 @@ def _policy_order(data: Mapping[str, Any], reasons: Reasons) -> float:
 
 
 def _types(data: Mapping[str, Any], reasons: Reasons) -> frozenset[Direction]:
-    written = data.get("types") or []
+    """The directions that are named; none where they are not."""
+    written = data.get("types")
+    if written is None:
+        return frozenset()
     if not isinstance(written, list):
         reasons.add(f"Expected types to be a list, not {show(written)}.")
-        return BOTH_DIRECTIONS
+        return frozenset()
     types = set()
     for item in written:
         direction = _DIRECTIONS.get(item.lower()) if isinstance(item, str) else None
@@ -94,14 +101,16 @@ def _types(data: Mapping[str, Any], reasons: Reasons) -> frozenset[Direction]:
             reasons.add(f"Types should be 'ingress' and 'egress', not {show(item)}.")
         else:
             types.add(direction)
-    return frozenset(types) or BOTH_DIRECTIONS
+    return frozenset(types)
 
 
-def _refuse_unsupported(data: Mapping[str, Any], reasons: Reasons) -> None:
-    """Enforcing such a policy as a normal one would mean something else, so it is refused."""
-    for flag in _UNSUPPORTED_FLAGS:
-        if data.get(flag):
-            reasons.add(f"Field '{flag}' is not supported by this version: remove it, or delete the policy.")
+def _flag(data: Mapping[str, Any], name: str, reasons: Reasons) -> bool | None:
+    """True or false; the old system took other values for one of them, and "no" for true."""
+    written = data.get(name)
+    if written is None or isinstance(written, bool):
+        return written
+    reasons.add(f"Field '{name}' should be true or false, not {show(written)}.")
+    return None
 
 
 def read_tier(name: str, raw: bytes) -> tuple[Resource, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from catflap.model.addresses import canonical_network
-from catflap.model.names import is_identifier, suggestion
+from catflap.model.names import is_identifier, is_port_name, suggestion
 from catflap.model.resources import (
     ICMP_VERSIONS,
     MAX_PORT,
@@ -32,12 +32,18 @@ from catflap.model.validation import Reasons, is_integer, show
 
 MAX_LOG_PREFIX: Final = 27  # characters, as in the old system; the kernel takes more
 
-_ACTIONS = {"allow": Action.ALLOW, "deny": Action.DENY, "next-tier": Action.PASS, "log": Action.LOG}
+_ACTIONS = {
+    "allow": Action.ALLOW,
+    "deny": Action.DENY,
+    "reject": Action.REJECT,
+    "next-tier": Action.PASS,
+    "log": Action.LOG,
+}
 _SIGNED_FIELDS = (
     "protocol",
     "icmp_type",
     "icmp_code",
-    *(f"{end}_{what}" for end in ("src", "dst") for what in ("net", "tag", "selector", "ports")),
+    *(f"{end}_{what}" for end in ("src", "dst") for what in ("net", "nets", "tag", "selector", "ports")),
 )
 _KNOWN_FIELDS = frozenset(
     ("action", "ip_version", "log_prefix", *_SIGNED_FIELDS, *(f"!{field}" for field in _SIGNED_FIELDS))
@@ -123,29 +129,40 @@ class _RuleReader:
         return protocol
 
     def _peer(self, end: str, protocol: int | None, version: IpVersion | None) -> Peer:
+        ports, named_ports = self._ports(f"{end}_ports", protocol)
+        not_ports, not_named_ports = self._ports(f"!{end}_ports", protocol)
         return Peer(
-            nets=self._net(f"{end}_net", version),
-            not_nets=self._net(f"!{end}_net", version),
+            nets=self._nets(f"{end}_net", version),
+            not_nets=self._nets(f"!{end}_net", version),
             selector=self._selector(f"{end}_selector"),
             not_selector=self._selector(f"!{end}_selector"),
             tag=self._tag(f"{end}_tag"),
             not_tag=self._tag(f"!{end}_tag"),
-            ports=self._ports(f"{end}_ports", protocol),
-            not_ports=self._ports(f"!{end}_ports", protocol),
+            ports=ports,
+            not_ports=not_ports,
+            named_ports=named_ports,
+            not_named_ports=not_named_ports,
         )
 
-    def _net(self, field: str, version: IpVersion | None) -> tuple[str, ...]:
-        written = self._fields.get(field)
-        if written is None:
-            return ()
+    def _nets(self, field: str, version: IpVersion | None) -> tuple[str, ...]:
+        """The network of a field and those of the list with an ``s`` to its name, each once."""
+        single = self._fields.get(field)
+        several = self._fields.get(f"{field}s", [])
+        if not isinstance(several, list):
+            self._add(f"Expected {field}s to be a list")
+            several = []
+        written = several if single is None else [single, *several]
+        return tuple(dict.fromkeys(net for item in written if (net := self._net(item, version))))
+
+    def _net(self, written: object, version: IpVersion | None) -> str:
         try:
             if isinstance(written, str):
-                return (canonical_network(written, version),)
+                return canonical_network(written, version)
             explanation = ""
         except ValueError as error:
             explanation = str(error)
         self._add(f"Invalid CIDR (version {version})", f". {explanation}".rstrip())
-        return ()
+        return ""
 
     def _selector(self, field: str) -> Selector | None:
         written = self._fields.get(field)
@@ -167,19 +184,24 @@ class _RuleReader:
         self._reasons.add(f"Invalid {field}: {show(written)}.")
         return None
 
-    def _ports(self, field: str, protocol: int | None) -> tuple[PortRange, ...]:
-        ports = self._fields.get(field)
-        if ports is None:
-            return ()
+    def _ports(self, field: str, protocol: int | None) -> tuple[tuple[PortRange, ...], tuple[str, ...]]:
+        """Numbers and ranges, and names."""
+        written = self._fields.get(field)
+        if written is None:
+            return (), ()
         if protocol not in PORT_PROTOCOLS:
-            written = _bare(self._fields.get("protocol"))
-            self._add(f"{field} is not allowed for protocol {written}")
-        if not isinstance(ports, list):
+            name = _bare(self._fields.get("protocol"))
+            self._add(f"{field} is not allowed for protocol {name}")
+        if not isinstance(written, list):
             self._add("Expected ports to be a list")
-            return ()
-        return tuple(self._port(port) for port in ports)
+            return (), ()
+        ports = [self._port(item) for item in written]
+        ranges = tuple(port for port in ports if isinstance(port, PortRange))
+        return ranges, tuple(port for port in ports if isinstance(port, str))
 
-    def _port(self, written: object) -> PortRange:
+    def _port(self, written: object) -> PortRange | str:
+        if is_port_name(written):
+            return written
         try:
             return _parse_port(written)
         except ValueError as error:

@@ -7,18 +7,13 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from catflap.model.fields import Fields
 from catflap.model.names import is_identifier, suggestion
 from catflap.model.resources import Resource
-from catflap.model.v3_fields import Fields
-from catflap.model.v3_resources import (
-    Document,
-    configuration,
-    host_endpoint,
-    policy,
-    profile,
-    ready_flag,
-    tier,
-)
+from catflap.model.v3_document import Document
+from catflap.model.v3_endpoints import host_endpoint, workload_endpoint
+from catflap.model.v3_policies import network_policy, policy, staged_policy
+from catflap.model.v3_resources import configuration, network_set, node, profile, ready_flag, tier
 from catflap.model.validation import InvalidObjectError, Reasons, read_json, show
 
 V3_ROOT: Final = "/calico/resources/v3/projectcalico.org/"
@@ -30,7 +25,13 @@ Interpreter: TypeAlias = Callable[[Document], tuple[Resource, ...]]
 
 INTERPRETERS: Mapping[str, Interpreter] = {
     "HostEndpoint": host_endpoint,
+    "WorkloadEndpoint": workload_endpoint,
+    "GlobalNetworkSet": network_set,
+    "NetworkSet": network_set,
+    "Node": node,
     "GlobalNetworkPolicy": policy,
+    "NetworkPolicy": network_policy,
+    "StagedGlobalNetworkPolicy": staged_policy,
     "Tier": tier,
     "Profile": profile,
     "FelixConfiguration": configuration,
@@ -47,8 +48,6 @@ _IRREGULAR_PLURALS = {
     "BlockAffinity": "blockaffinities",
 }
 _OTHER_KINDS = (
-    "GlobalNetworkSet",
-    "Node",
     "KubeControllersConfiguration",
     "IPPool",
     "IPReservation",
@@ -56,8 +55,6 @@ _OTHER_KINDS = (
     "BGPConfiguration",
     "BGPPeer",
     "BGPFilter",
-    "NetworkSet",
-    "WorkloadEndpoint",
 )
 NAMESPACED_KINDS: Final = frozenset(
     {
@@ -87,7 +84,6 @@ _BOOKKEEPING = (
     "ownerReferences",
     "resourceVersion",
     "selfLink",
-    "namespace",
 )
 
 
@@ -154,8 +150,10 @@ def _check_name(metadata: Fields, field: str, name: str) -> None:
         )
 
 
-def read_document(kind: str, key_name: str, raw: bytes) -> tuple[Resource, ...]:
+def read_document(kind: str, key_name: str, namespace: str, raw: bytes) -> tuple[Resource, ...]:
     """The resources in the document of a ``kind`` that Catflap acts upon, stored under ``key_name``.
+
+    ``namespace`` is the one in its key, empty for a kind that has none.
 
     Raises:
         InvalidObjectError: with every reason.
@@ -167,11 +165,13 @@ def read_document(kind: str, key_name: str, raw: bytes) -> tuple[Resource, ...]:
         fields.refuse("kind", f"is {show(fields.value('kind'))}, but its key is that of a {kind}.")
     metadata = fields.object("metadata")
     _check_name(metadata, "name", key_name)
+    _check_namespace(metadata, namespace)
     document = Document(
         key_name=key_name,
         name=_authors_name(metadata, key_name),
         labels=metadata.labels("labels"),
         spec=fields.object("spec"),
+        namespace=namespace,
     )
     resources = INTERPRETERS[kind](document)
     fields.skip("status")
@@ -180,6 +180,23 @@ def read_document(kind: str, key_name: str, raw: bytes) -> tuple[Resource, ...]:
         part.close()
     reasons.raise_if_any()
     return resources
+
+
+def _check_namespace(metadata: Fields, namespace: str) -> None:
+    """The namespace of the key must be a name, and that in the metadata the same, in kinds that have one.
+
+    Raises:
+        InvalidObjectError: it is no name; nothing can be compared with it then.
+    """
+    if not namespace:
+        metadata.skip("namespace")
+        return
+    _check_name(metadata, "namespace", namespace)
+    metadata.reasons.raise_if_any()
+    if metadata.text("namespace") not in (None, namespace):
+        metadata.refuse(
+            "namespace", f"is {show(metadata.value('namespace'))}, but the key says {namespace!r}."
+        )
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:

@@ -1,150 +1,32 @@
-"""The kinds of ``projectcalico.org/v3`` documents that Catflap acts upon, each from its ``metadata`` and ``spec``.
-
-What this version cannot do is refused, field by field and with the reason: a policy that is only half understood
-would be enforced as something that nobody wrote.
-"""
+"""The kinds of ``projectcalico.org/v3`` documents besides endpoints and policies, each from its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
-from catflap.model.addresses import canonical_address
-from catflap.model.names import is_identifier, is_interface_name, suggestion
+from catflap.model.field_values import address_parts, networks
+from catflap.model.names import suggestion
 from catflap.model.resources import (
-    BOTH_DIRECTIONS,
-    DEFAULT_TIER,
-    LAST,
     Action,
     ConfigurationValues,
-    Direction,
-    HostEndpoint,
-    Policy,
+    NetworkSet,
+    Node,
     ProfileLabels,
     ProfileRules,
     ReadyFlag,
     Resource,
     Tier,
 )
-from catflap.model.selector import parse_selector
-from catflap.model.v3_fields import Fields
+from catflap.model.v3_document import Document
 from catflap.model.v3_rules import parse_rules
+from catflap.model.v3_selectors import NAMESPACE_LABEL
 from catflap.model.validation import show
 
 DEFAULT_TIER_ORDER: Final = 1_000_000.0  # of a tier that names none; policies without an order come last
 NODE_PREFIX: Final = "node."  # the configuration of one host is called node.<host>
 
-_DIRECTIONS: Mapping[str, Direction] = {direction.value: direction for direction in Direction}
 _DEFAULT_ACTIONS: Mapping[str, Action] = {action.value: action for action in (Action.DENY, Action.PASS)}
-
-
-class Document(msgspec.Struct, frozen=True):
-    """A document taken apart. ``name`` is the one that its author gave it, which is not always that of its key."""
-
-    key_name: str
-    name: str
-    labels: Mapping[str, str]
-    spec: Fields
-
-
-def host_endpoint(document: Document) -> tuple[Resource, ...]:
-    """A `HostEndpoint`. Named ports are accepted, and unused: no rule can refer to them."""
-    spec = document.spec
-    node = spec.text("node")
-    if not node:
-        spec.refuse("node", "the name of the host is missing.")
-    interface = _interface_name(spec)
-    expected_ips = _expected_ips(spec)
-    if not interface and not spec.value("expectedIPs"):
-        spec.refuse("interfaceName", "'interfaceName' or 'expectedIPs' must be present.")
-    endpoint = HostEndpoint(
-        name=document.name,
-        node=node or "",
-        interface_name=interface,
-        expected_ips=expected_ips,
-        labels=document.labels,
-        profiles=tuple(_profile_names(spec)),
-    )
-    _check_endpoint_ports(spec)
-    return (endpoint,)
-
-
-def _interface_name(spec: Fields) -> str | None:
-    name = spec.text("interfaceName")
-    if not name:
-        return None
-    if name == "*":
-        spec.refuse(
-            "interfaceName", "'*' is not supported by this version: name one interface, or give expectedIPs."
-        )
-    elif not is_interface_name(name):
-        spec.refuse("interfaceName", f"{show(name)} is not the name of an interface.")
-    return name
-
-
-def _expected_ips(spec: Fields) -> tuple[str, ...]:
-    addresses: dict[str, None] = {}
-    for place, text in spec.texts("expectedIPs"):
-        try:
-            addresses[canonical_address(text)] = None
-        except ValueError as error:
-            spec.refuse(place, f"{show(text)} is not an IP address. {error}".rstrip())
-    return tuple(addresses)
-
-
-def _profile_names(spec: Fields) -> list[str]:
-    names = []
-    for place, name in spec.texts("profiles"):
-        if not is_identifier(name):
-            spec.refuse(place, f"{show(name)} is not the name of a profile.")
-        names.append(name)
-    return names
-
-
-def _check_endpoint_ports(spec: Fields) -> None:
-    for place, item in spec.items("ports"):
-        port = Fields(item, spec.path(place), spec.reasons)
-        port.text("name")
-        port.skip("port", "protocol")
-        port.close()
-
-
-def policy(document: Document) -> tuple[Resource, ...]:
-    """A `Policy`. Without ``types`` it governs both directions."""
-    spec = document.spec
-    order = spec.number("order")
-    tier = spec.text("tier") or DEFAULT_TIER
-    if not is_identifier(tier):
-        spec.refuse("tier", f"{show(tier)} is not the name of a tier.")
-    result = Policy(
-        name=document.name,
-        tier=tier,
-        selector=spec.selector("selector") or parse_selector("all()"),
-        order=LAST if order is None else order,
-        ingress=parse_rules(spec, "ingress"),
-        egress=parse_rules(spec, "egress"),
-        types=_types(spec),
-    )
-    for flag in ("doNotTrack", "preDNAT", "applyOnForward"):
-        if spec.flag(flag):
-            spec.refuse(flag, "not supported by this version: remove it, or delete the policy.")
-    spec.unsupported("namespaceSelector", "host endpoints have no namespace")
-    spec.unsupported("serviceAccountSelector", "host endpoints have no service account")
-    spec.skip("performanceHints")
-    return (result,)
-
-
-def _types(spec: Fields) -> frozenset[Direction]:
-    types = set()
-    for place, text in spec.texts("types"):
-        if text in _DIRECTIONS:
-            types.add(_DIRECTIONS[text])
-        else:
-            hint = suggestion(text, _DIRECTIONS)
-            spec.refuse(place, f"{show(text)} is no direction; write Ingress or Egress.{hint}")
-    return frozenset(types) or BOTH_DIRECTIONS
 
 
 def tier(document: Document) -> tuple[Resource, ...]:
@@ -164,6 +46,25 @@ def profile(document: Document) -> tuple[Resource, ...]:
     spec = document.spec
     rules = ProfileRules(document.name, parse_rules(spec, "ingress"), parse_rules(spec, "egress"))
     return (rules, ProfileLabels(document.name, spec.labels("labelsToApply")))
+
+
+def network_set(document: Document) -> tuple[Resource, ...]:
+    """A `NetworkSet`; that of a namespace is labelled with it, as endpoints are."""
+    scope = {NAMESPACE_LABEL: document.namespace} if document.namespace else {}
+    return (NetworkSet(document.name, networks(document.spec, "nets"), {**document.labels, **scope}),)
+
+
+def node(document: Document) -> tuple[Resource, ...]:
+    """A `Node`. Hosts write these themselves; whatever else they note is accepted."""
+    interfaces: dict[str, tuple[str, ...]] = {}
+    for item in document.spec.objects("interfaces"):
+        name = item.text("name")
+        if name:
+            interfaces[name] = (*interfaces.get(name, ()), *address_parts(item, "addresses"))
+        else:
+            item.refuse("name", "is missing.")
+    document.spec.everything()
+    return (Node(document.name, document.labels, interfaces),)
 
 
 def configuration(document: Document) -> tuple[Resource, ...]:

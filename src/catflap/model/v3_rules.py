@@ -1,12 +1,17 @@
-"""Rules as ``projectcalico.org/v3`` documents write them."""
+"""Rules as ``projectcalico.org/v3`` documents write them.
+
+A peer's namespaces and service accounts become part of its selector. In the policy of a namespace a peer that is
+selected at all is one of this namespace, unless the rule says otherwise with a ``namespaceSelector``.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from catflap.model.addresses import canonical_network
-from catflap.model.names import suggestion
+from catflap.model.field_values import PORTLESS, networks, protocol
+from catflap.model.fields import Fields
+from catflap.model.names import is_port_name, suggestion
 from catflap.model.resources import (
     ICMP_VERSIONS,
     MAX_PORT,
@@ -19,33 +24,36 @@ from catflap.model.resources import (
     Rule,
     ip_version_of,
 )
-from catflap.model.rule_values import MAX_OCTET, parse_ip_version, parse_protocol
-from catflap.model.v3_fields import Fields
+from catflap.model.rule_values import MAX_OCTET, parse_ip_version
+from catflap.model.selector import Selector
+from catflap.model.v3_selectors import combined, in_namespace, namespace_selector, service_accounts
 from catflap.model.validation import is_integer, show
 
 _ACTIONS: Mapping[str, Action] = {action.value: action for action in Action}
 _PORTS = re.compile(r"([0-9]{1,5})(?::([0-9]{1,5}))?")
-_PORT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
-def parse_rules(spec: Fields, name: str) -> tuple[Rule, ...]:
-    """The rules of the list ``name`` (``ingress`` or ``egress``); a missing list is empty."""
-    return tuple(_rule(Fields(item, spec.path(place), spec.reasons)) for place, item in spec.items(name))
+def parse_rules(spec: Fields, name: str, namespace: str = "") -> tuple[Rule, ...]:
+    """The rules of the list ``name`` (``ingress`` or ``egress``); a missing list is empty.
+
+    ``namespace`` is that of the policy, empty where it has none.
+    """
+    return tuple(_rule(fields, namespace) for fields in spec.objects(name))
 
 
-def _rule(fields: Fields) -> Rule:
-    protocol = _protocol(fields, "protocol")
-    version = _ip_version(fields, protocol)
+def _rule(fields: Fields, namespace: str) -> Rule:
+    number = protocol(fields, "protocol")
+    version = _ip_version(fields, number)
     metadata = fields.object("metadata")
     rule = Rule(
         action=_action(fields),
         ip_version=version,
-        protocol=protocol,
-        not_protocol=_protocol(fields, "notProtocol"),
-        icmp=_icmp(fields, "icmp", protocol),
-        not_icmp=_icmp(fields, "notICMP", protocol),
-        source=_peer(fields.object("source"), protocol, version),
-        destination=_peer(fields.object("destination"), protocol, version),
+        protocol=number,
+        not_protocol=protocol(fields, "notProtocol"),
+        icmp=_icmp(fields, "icmp", number),
+        not_icmp=_icmp(fields, "notICMP", number),
+        source=_peer(fields.object("source"), number, version, namespace),
+        destination=_peer(fields.object("destination"), number, version, namespace),
         annotations=metadata.strings("annotations"),
     )
     fields.unsupported("http", "HTTP is not looked into on hosts")
@@ -59,17 +67,10 @@ def _action(fields: Fields) -> Action:
     if isinstance(written, str) and written in _ACTIONS:
         return _ACTIONS[written]
     found = "is missing" if written is None else f"{show(written)} is none"
-    fields.refuse("action", f"{found}; write Allow, Deny, Log or Pass.{suggestion(written, _ACTIONS)}")
+    fields.refuse(
+        "action", f"{found}; write Allow, Deny, Reject, Log or Pass.{suggestion(written, _ACTIONS)}"
+    )
     return Action.DENY
-
-
-def _protocol(fields: Fields, name: str) -> int | None:
-    """A protocol name in any case, or a number from 1 to 255."""
-    written = fields.value(name)
-    protocol = parse_protocol(written.lower() if isinstance(written, str) else written)
-    if protocol is None and written is not None:
-        fields.refuse(name, f"{show(written)} is none; write TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or 1-255.")
-    return protocol
 
 
 def _ip_version(fields: Fields, protocol: int | None) -> IpVersion | None:
@@ -106,56 +107,60 @@ def _icmp_number(match: Fields, name: str) -> int | None:
     return None
 
 
-def _peer(fields: Fields, protocol: int | None, version: IpVersion | None) -> Peer:
+def _peer(fields: Fields, protocol: int | None, version: IpVersion | None, namespace: str) -> Peer:
+    ports, named_ports = _ports(fields, "ports", protocol)
+    not_ports, not_named_ports = _ports(fields, "notPorts", protocol)
+    not_selector = fields.selector("notSelector")
     peer = Peer(
-        nets=_nets(fields, "nets"),
-        not_nets=_nets(fields, "notNets"),
-        selector=fields.selector("selector"),
-        not_selector=fields.selector("notSelector"),
-        ports=_ports(fields, "ports", protocol),
-        not_ports=_ports(fields, "notPorts", protocol),
+        nets=networks(fields, "nets"),
+        not_nets=networks(fields, "notNets"),
+        selector=_peer_selector(fields, namespace, not_selector),
+        not_selector=not_selector,
+        ports=ports,
+        not_ports=not_ports,
+        named_ports=named_ports,
+        not_named_ports=not_named_ports,
     )
     if version and peer.nets and all(ip_version_of(net) != version for net in peer.nets):
         fields.refuse(
             "nets", f"the rule is for IPv{version} only, and none of these are: it could never match."
         )
-    fields.unsupported("namespaceSelector", "hosts have no namespaces")
-    fields.unsupported("serviceAccounts", "hosts have no service accounts")
     fields.unsupported("services", "the services of a cluster are not known here")
     fields.close()
     return peer
 
 
-def _nets(fields: Fields, name: str) -> tuple[str, ...]:
-    """CIDRs and addresses, each once; both IP versions may stand in one list."""
-    nets: dict[str, None] = {}
-    for place, text in fields.texts(name):
-        try:
-            nets[canonical_network(text)] = None
-        except ValueError as error:
-            fields.refuse(place, f"{show(text)} is not a CIDR. {error}".rstrip())
-    return tuple(nets)
+def _peer_selector(fields: Fields, namespace: str, not_selector: Selector | None) -> Selector | None:
+    """What the peer must be: its labels, its service account and its namespace, all together."""
+    written = fields.selector("selector")
+    accounts = service_accounts(fields)
+    scope = namespace_selector(fields)
+    selects = any(part is not None for part in (written, accounts, scope, not_selector))
+    if scope is None and namespace and selects:
+        scope = in_namespace(namespace)
+    return combined(fields, "selector", scope, accounts, written)
 
 
-def _ports(fields: Fields, name: str, protocol: int | None) -> tuple[PortRange, ...]:
-    ports = tuple(_port(fields, place, item) for place, item in fields.items(name))
+def _ports(fields: Fields, name: str, protocol: int | None) -> tuple[tuple[PortRange, ...], tuple[str, ...]]:
+    """Numbers and ranges, and names."""
+    ports = [_port(fields, place, item) for place, item in fields.items(name)]
     if ports and protocol not in PORT_PROTOCOLS:
-        fields.refuse(name, "needs a protocol with ports in the rule: TCP, UDP, SCTP or UDPLite.")
-    return ports
+        fields.refuse(name, PORTLESS)
+    ranges = tuple(port for port in ports if isinstance(port, PortRange))
+    return ranges, tuple(port for port in ports if isinstance(port, str))
 
 
-def _port(fields: Fields, place: str, written: object) -> PortRange:
-    """A number, or a text with a number or a range ``first:last``."""
+def _port(fields: Fields, place: str, written: object) -> PortRange | str:
+    """A number, a text with a number or a range ``first:last``, or the name of a port."""
     if is_integer(written) and 0 <= written <= MAX_PORT:
         return PortRange(written, written)
     if isinstance(written, str) and (parts := _PORTS.fullmatch(written)):
         first, last = int(parts[1]), int(parts[2] or parts[1])
         if first <= last <= MAX_PORT:
             return PortRange(first, last)
-    elif isinstance(written, str) and _PORT_NAME.fullmatch(written):
-        fields.refuse(
-            place, f"named ports such as {show(written)} are not supported by this version: write the number."
-        )
-        return PortRange(0, 0)
-    fields.refuse(place, f"{show(written)} is not a port; write 0-65535, or a range such as '8000:8080'.")
+    elif is_port_name(written):
+        return written
+    fields.refuse(
+        place, f"{show(written)} is not a port; write 0-65535, a range such as '8000:8080', or a port's name."
+    )
     return PortRange(0, 0)

@@ -1,30 +1,30 @@
-"""From a host policy to the rule set that enforces it.
+"""From a host policy to the rule set that enforces it: which stages there are, and what each does with which interface.
 
-The order within an interface's chain is the order of safety: what is established, failsafe ports and the ICMPv6
-messages that IPv6 cannot do without come before anything that can drop. Accept ends our base chain only, drop is
-final. Interfaces without an endpoint meet one look-up in a verdict map and nothing else.
-
-Tiers are left by ``return``, so no packet marks are used. A policy without Pass has one chain, which tiers jump to; in
-such a chain ``return`` could only mean "next policy", so a policy with Pass stands in the chains of its tiers itself.
+Chains stand in the order in which packets meet them. Interfaces without policy for a stage meet its dispatch and nothing
+else. What policy means is written down in `catflap.verdict`; the tests hold this against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from catflap.model.resources import Action, Direction, ResourceKey
-from catflap.nft.fixed import ICMPV6_CHAIN, ICMPV6_JUMP, failsafe_text
+from catflap.nft import stages
+from catflap.nft.endpoints import EndpointRules
+from catflap.nft.fixed import TRACKING_CHAIN
 from catflap.nft.memo import Memo
-from catflap.nft.names import UnsupportedInterface, hashed_name, plain_name, unique_names, unsupported
-from catflap.nft.rules import RuleText, line
-from catflap.nft.ruleset import Chain, Hook, RuleSet, VerdictMap
-from catflap.nft.sets import Needs, needed_sets
-from catflap.policy.host_policy import HostPolicy, InterfacePolicy, ProfileStep, RuleLists, TierStep
+from catflap.nft.names import UnsupportedInterface, unsupported
+from catflap.nft.ruleset import Chain, RuleSet, VerdictMap
+from catflap.nft.sets import needed_sets
+from catflap.nft.shared import SharedChains
+from catflap.nft.stages import Prefix, Stage, dispatch
+from catflap.nft.workloads import WorkloadRules
+from catflap.policy.host_policy import HostPolicy, InterfacePolicy, WorkloadPolicy
 
-# Just before the usual filter priority 0: our log rules see a packet before others drop it.
-_PRIORITY = -5
+_Policed = TypeVar("_Policed", InterfacePolicy, WorkloadPolicy)
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -32,22 +32,6 @@ class Compiled(msgspec.Struct, frozen=True):
 
     rule_set: RuleSet
     unsupported: tuple[UnsupportedInterface, ...] = ()
-
-
-class _Side(msgspec.Struct, frozen=True):
-    """The words of one direction."""
-
-    direction: Direction
-    word: str
-    hook: str
-    key: str
-    map: str
-
-
-_SIDES = (
-    _Side(Direction.INGRESS, "in", "input", "iifname", "ingress_interfaces"),
-    _Side(Direction.EGRESS, "out", "output", "oifname", "egress_interfaces"),
-)
 
 
 class Compiler:
@@ -61,26 +45,10 @@ class Compiler:
 
     def compile(self, policy: HostPolicy) -> Compiled:
         """The rule set of a host. Interfaces whose name cannot be written in nft text are left out, and reported."""
-        problems = {item.interface: unsupported(item.interface) for item in policy.interfaces}
-        interfaces = [item for item in policy.interfaces if not problems[item.interface]]
-        rule_set = self._rule_set(policy, interfaces) if interfaces else RuleSet()
-        return Compiled(rule_set, tuple(problem for problem in problems.values() if problem))
-
-    def _rule_set(self, policy: HostPolicy, interfaces: Sequence[InterfacePolicy]) -> RuleSet:
-        self._memo.begin(policy.ip_sets)
-        names = {
-            **unique_names({key: lists.title for key, lists in policy.policies.items()}),
-            **unique_names({key: key.name for key in policy.profiles}),
-        }
-        needs = Needs()
-        maps: dict[str, VerdictMap] = {}
-        chains: dict[str, Chain] = {}
-        for side in _SIDES:
-            compiler = _SideCompiler(policy, side, self._memo, names, needs)
-            maps[side.map], side_chains = compiler.compile(interfaces)
-            chains.update((chain.name, chain) for chain in side_chains)
-        chains[ICMPV6_CHAIN.name] = ICMPV6_CHAIN
-        return RuleSet(needed_sets(needs, self._memo.families), maps, chains)
+        problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
+        self._memo.begin(policy)
+        rule_set = _Writer(_without(policy, problems), self._memo).write()
+        return Compiled(rule_set, tuple(problems.values()))
 
 
 def compile_policy(policy: HostPolicy) -> Compiled:
@@ -88,88 +56,121 @@ def compile_policy(policy: HostPolicy) -> Compiled:
     return Compiler().compile(policy)
 
 
-class _SideCompiler:
-    """Writes the chains of one direction; those of tiers, policies and profiles once, on first use."""
+def _names(policy: HostPolicy) -> Iterator[str]:
+    """The interfaces and patterns that a rule set has to name."""
+    yield from (item.interface for item in policy.interfaces)
+    yield from (item.interface for item in policy.workloads)
+    yield from (f"{prefix}*" for prefix in policy.workload_prefixes)
 
-    def __init__(
-        self, policy: HostPolicy, side: _Side, memo: Memo, names: Mapping[ResourceKey, str], needs: Needs
-    ) -> None:
+
+def _without(policy: HostPolicy, problems: dict[str, UnsupportedInterface]) -> HostPolicy:
+    if not problems:
+        return policy
+    return replace(
+        policy,
+        interfaces=tuple(item for item in policy.interfaces if item.interface not in problems),
+        workloads=tuple(item for item in policy.workloads if item.interface not in problems),
+        workload_prefixes=tuple(name for name in policy.workload_prefixes if f"{name}*" not in problems),
+    )
+
+
+def _no_rules(_: InterfacePolicy | WorkloadPolicy) -> list[str]:
+    return []
+
+
+class _Writer:
+    """Writes the rule set of one host policy, stage by stage."""
+
+    def __init__(self, policy: HostPolicy, memo: Memo) -> None:
         self._policy = policy
-        self._side = side
         self._memo = memo
-        self._names = names
-        self._needs = needs
-        self._failsafe = f"failsafe-{side.word}"
-        self._tiers: dict[TierStep, Chain] = {}
-        self._policies: dict[ResourceKey, Chain] = {}
-        self._profiles: dict[ResourceKey, Chain] = {}
+        self._shared = SharedChains(policy, memo)
+        self._maps: dict[str, VerdictMap] = {}
+        self._chains: dict[str, Chain] = {}
 
-    def compile(self, interfaces: Sequence[InterfacePolicy]) -> tuple[VerdictMap, list[Chain]]:
-        """The dispatch map, and all chains from the base chain to the profiles."""
-        side = self._side
-        per_interface = {item.interface: self._interface(item) for item in interfaces}
-        verdicts = {interface: f"jump {chain.name}" for interface, chain in per_interface.items()}
-        dispatch = line(f"{side.key} vmap @{side.map}", about="interfaces with an endpoint")
-        return VerdictMap(side.map, "ifname", verdicts), [
-            Chain(side.hook, (dispatch,), Hook(side.hook, _PRIORITY)),
-            *per_interface.values(),
-            self._failsafe_chain(),
-            *(chain for chain in self._tiers.values() if chain.rules),
-            *self._policies.values(),
-            *self._profiles.values(),
-        ]
+    def write(self) -> RuleSet:
+        """All of it. Without endpoints there is just the block of unknown workloads, and nothing where none can be."""
+        policy = self._policy
+        endpoints = EndpointRules(self._shared, policy.accept_mark)
+        workloads = WorkloadRules(self._shared, policy.workload_to_host, self._first_of_workloads(endpoints))
+        self._stage(stages.UNTRACKED_INGRESS, endpoints.untracked_ingress, workloads.source, unknown="drop")
+        self._stage(stages.PRE_DNAT, endpoints.pre_dnat, workloads_as_any=True)
+        self._stage(stages.FORWARD_INGRESS, endpoints.forward_ingress, workloads_as_any=True)
+        self._stage(stages.FROM_WORKLOAD, workload_rules=workloads.egress)
+        self._stage(stages.TO_WORKLOAD, workload_rules=workloads.ingress, unknown="drop")
+        self._stage(stages.FORWARD_EGRESS, endpoints.forward_egress, workloads_as_any=True)
+        self._stage(
+            stages.INGRESS, endpoints.ingress, unknown=workloads.to_host() if policy.workloads else None
+        )
+        self._stage(stages.UNTRACKED_EGRESS, endpoints.untracked_egress)
+        self._stage(stages.EGRESS, endpoints.egress, known="accept", unknown="drop")
+        if policy.interfaces or policy.workloads:
+            self._chains[TRACKING_CHAIN.name] = TRACKING_CHAIN
+        return RuleSet(needed_sets(self._shared.needs, self._memo.sets), self._maps, self._chains)
 
-    def _interface(self, item: InterfacePolicy) -> Chain:
-        steps = item.direction(self._side.direction)
-        rules = [
-            line("ct state established,related accept", about="established"),
-            line(f"jump {self._failsafe}", about="failsafe ports"),
-            line(ICMPV6_JUMP, about="ICMPv6 that must not be dropped"),
-            line("ct state invalid drop", about="invalid"),
-            *(rule for tier in steps.tiers for rule in self._tier_step(tier)),
-            *(self._profile_step(step) for step in steps.profiles),
-            line("drop", about=f"no policy or profile allows it: {item.endpoint}"),
-        ]
-        return Chain(f"{self._side.word}-{plain_name(item.interface)}", tuple(rules))
+    def _first_of_workloads(self, endpoints: EndpointRules) -> list[str]:
+        """What a workload's packets meet first of all.
 
-    def _tier_step(self, tier: TierStep) -> list[str]:
-        """The jump to the tier's chain, or nothing where the tier decides nothing."""
-        if tier not in self._tiers:
-            self._tiers[tier] = self._tier(tier)
-        chain = self._tiers[tier]
-        return [line(f"jump {chain.name}", about=f"tier {tier.name}")] if chain.rules else []
+        They pass untracked policy by, but ``*`` covers them later and then believes the mark: they must not bring it.
+        """
+        believed = any(item.interface == "*" and item.untracked_ingress for item in self._policy.interfaces)
+        return [endpoints.clear_mark] if believed else []
 
-    def _tier(self, tier: TierStep) -> Chain:
-        rules = [rule for key in tier.policies for rule in self._policy_step(key)]
-        if tier.default_action is Action.DENY:
-            rules.append(line("drop", about=f"tier {tier.name}: no policy decides"))
-        name = hashed_name(tier.name, repr(tier))
-        return Chain(f"tier-{self._side.word}-{name}", tuple(rules))
+    def _stage(
+        self,
+        stage: Stage,
+        interface_rules: Callable[[InterfacePolicy], list[str]] = _no_rules,
+        workload_rules: Callable[[WorkloadPolicy], list[str]] = _no_rules,
+        *,
+        known: str | None = None,
+        unknown: str | None = None,
+        workloads_as_any: bool = False,
+    ) -> None:
+        """Write the chains of a stage.
 
-    def _policy_step(self, key: ResourceKey) -> Sequence[str]:
-        """What a policy puts into the chain of its tier."""
-        lists = self._policy.policies[key]
-        text = self._text(lists)
-        if text.passes or not text.lines:
-            return text.lines
-        name = f"policy-{self._side.word}-{self._names[key]}"
-        self._policies[key] = Chain(name, text.lines)
-        return [line(f"jump {name}", about=f"policy {lists.title}")]
+        Args:
+            stage: which one.
+            interface_rules: writes the rules of an interface or pattern.
+            workload_rules: writes the rules of a workload.
+            known: the verdict on workloads that have no rules here.
+            unknown: the verdict on workload interfaces that are not known by name.
+            workloads_as_any: workload interfaces are treated as the pattern ``*`` says, instead.
+        """
+        policy = self._policy
+        interfaces = _chains(stage, policy.interfaces, interface_rules)
+        workloads = _chains(stage, policy.workloads, workload_rules)
+        gotos = {name: f"goto {chain.name}" for name, chain in (interfaces | workloads).items()}
+        exact = {
+            item.interface: gotos.get(item.interface) for item in policy.interfaces if not item.is_pattern
+        }
+        for item in policy.workloads:
+            if verdict := gotos.get(item.interface, known):
+                exact[item.interface] = verdict
+        others = gotos.get("*") if workloads_as_any else unknown
+        base, interface_map = dispatch(stage, exact, [*self._guards(others), *self._patterns(gotos)])
+        if interface_map:
+            self._maps[interface_map.name] = interface_map
+        new = [*filter(None, [base]), *interfaces.values(), *workloads.values(), *self._shared.take_new()]
+        self._chains.update((chain.name, chain) for chain in new)
 
-    def _profile_step(self, step: ProfileStep) -> str:
-        if step.key is None:
-            return line("drop", about=f"profile {step.name} does not exist")
-        name = f"profile-{self._side.word}-{self._names[step.key]}"
-        if step.key not in self._profiles:
-            self._profiles[step.key] = Chain(name, self._text(self._policy.profiles[step.key]).lines)
-        return line(f"jump {name}", about=f"profile {step.name}")
+    def _guards(self, verdict: str | None) -> Iterator[Prefix]:
+        """What becomes of workload interfaces that are not known by name."""
+        about = "unknown workload" if verdict == "drop" else "workloads"
+        yield from (Prefix(prefix, verdict, about) for prefix in self._policy.workload_prefixes)
 
-    def _failsafe_chain(self) -> Chain:
-        text = failsafe_text(self._policy.failsafe, self._side.direction)
-        self._needs.add(text.needs)
-        return Chain(self._failsafe, text.lines)
+    def _patterns(self, verdicts: Mapping[str, str]) -> Iterator[Prefix]:
+        """What becomes of other interfaces that are not known by name."""
+        for item in self._policy.interfaces:
+            if item.is_pattern:
+                yield Prefix(item.interface[:-1], verdicts.get(item.interface), str(item.endpoint))
 
-    def _text(self, lists: RuleLists) -> RuleText:
-        text = self._memo.text(lists, self._side.direction)
-        self._needs.add(text.needs)
-        return text
+
+def _chains(
+    stage: Stage, items: Iterable[_Policed], rules_of: Callable[[_Policed], list[str]]
+) -> dict[str, Chain]:
+    """The chains of interfaces, by interface, where there are rules for them."""
+    return {
+        item.interface: Chain(stage.chain_name(item.interface), tuple(rules))
+        for item in items
+        if (rules := rules_of(item))
+    }

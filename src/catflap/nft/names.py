@@ -32,6 +32,7 @@ _NOT_LOG_PREFIX = re.compile(r"[^A-Za-z0-9_:-]")
 # and the colon are no part of any interface name. 15 is the kernel's IFNAMSIZ without its final NUL.
 _INTERFACE = re.compile(r"[!#-)+-.0-9;-\[\]-~]+")
 _MAX_INTERFACE = 15
+_MAX_PREFIX = 14  # nft takes 15 characters with the asterisk
 
 
 class UnsupportedInterface(msgspec.Struct, frozen=True):
@@ -82,11 +83,29 @@ def log_prefix(text: str | None) -> str:
     return f"{clean[: _MAX_LOG_PREFIX - 2]}: "
 
 
+def interface_chain(word: str, interface: str) -> str:
+    """The name of a chain for one interface, or for those of a pattern: ``in-eth0``, ``in-eth/any``, ``in/any``.
+
+    No interface has a slash in its name.
+    """
+    if not interface.endswith("*"):
+        return f"{word}-{plain_name(interface)}"
+    prefix = interface.removesuffix("*")
+    return f"{word}-{plain_name(prefix)}/any" if prefix else f"{word}/any"
+
+
 def unsupported(interface: str) -> UnsupportedInterface | None:
-    """Why a name cannot be written in nft text so that it means just this interface; None where it can."""
-    if len(interface) > _MAX_INTERFACE:
-        return UnsupportedInterface(interface, f"its name is longer than {_MAX_INTERFACE} characters")
-    if not _INTERFACE.fullmatch(interface):
+    """Why a name or prefix pattern cannot be written in nft text so that it means just what it says; None where it can."""
+    if interface == "*":
+        return None
+    name = interface.removesuffix("*")
+    is_pattern = name != interface
+    limit = _MAX_PREFIX if is_pattern else _MAX_INTERFACE
+    if len(name) > limit:
+        return UnsupportedInterface(
+            interface, f"its {'prefix' if is_pattern else 'name'} is longer than {limit} characters"
+        )
+    if not _INTERFACE.fullmatch(name):
         return UnsupportedInterface(
             interface, "its name is empty or has characters that nftables cannot match literally: rename it"
         )

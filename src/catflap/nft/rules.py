@@ -1,44 +1,70 @@
-"""From the rules of one policy or profile to lines of nft text: conditions, log, verdict, and who says so."""
+"""From the rules of one policy or profile to lines of nft text: conditions, log, verdict, and who says so.
+
+What Allow is in nft depends on the kind of the policy. Before connection tracking and before destination translation it
+also sets the accept mark, by which later hooks know; `accept` alone ends just the base chain. This module must never
+know which hook a line stands in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
-from catflap.model.resources import Action, Direction
+from catflap.model.resources import TCP, Action, Direction, PolicyKind
 from catflap.nft.match import conditions
 from catflap.nft.names import comment, log_prefix
 from catflap.nft.ruleset import quoted
-from catflap.nft.sets import Families, Needs, SetTable
+from catflap.nft.sets import Needs, SetTable, SplitSets
 from catflap.policy.host_policy import MatchRule, RuleLists
 
-_VERDICT: Mapping[Action, str] = {
-    Action.ALLOW: "accept",
-    Action.DENY: "drop",
-    Action.PASS: "return",
-    Action.LOG: "",  # the packet goes on to the next rule
-}
+_REJECT_TCP = "reject with tcp reset"
+_REJECT = "reject with icmpx admin-prohibited"
 
 
 class RuleText(msgspec.Struct, frozen=True):
-    """The rules of one direction in order, as nft text, and what they need. ``passes``: Pass is among them."""
+    """The rules of one direction in order, as nft text, and what they need.
+
+    ``passes``: Pass is among them. ``ip_sets`` are those whose shape (`sets.FamilySets`) the text depends on.
+    """
 
     lines: tuple[str, ...]
     needs: Needs
     passes: bool
+    ip_sets: frozenset[str] = frozenset()
 
 
-def rule_text(lists: RuleLists, direction: Direction, families: Mapping[str, Families]) -> RuleText:
-    """Write the rules of one direction. The comment of each is ``<title> <direction> <number>``.
+def rule_text(lists: RuleLists, direction: Direction, sets: SplitSets, mark: int) -> RuleText:
+    """Write the rules of one direction. The comment of each is ``<title> <direction> <number>`` and its annotations.
 
     Pass is ``return``: the caller puts the lines into a chain whose end is where Pass leads to.
+
+    Args:
+        lists: the policy or profile.
+        direction: which of its lists.
+        sets: those that the rules refer to.
+        mark: the bit of the packet mark that means that policy has accepted the packet.
     """
-    sets = SetTable(families)
+    table = SetTable(sets)
     title = f"{lists.title} {direction.lower()}"
+    allow = allow_verdict(lists.kind, mark)
     rules = lists.rules(direction)
-    lines = tuple(line for rule in rules for line in _lines(rule, title, sets))
-    return RuleText(lines, sets.needs, any(rule.action is Action.PASS for rule in rules))
+    lines = tuple(text for rule in rules for text in _lines(rule, title, allow, table))
+    passes = any(rule.action is Action.PASS for rule in rules)
+    return RuleText(lines, table.needs, passes, frozenset(table.asked))
+
+
+def allow_verdict(kind: PolicyKind, mark: int) -> str:
+    """The statements that let a packet pass the hook of a kind of policy."""
+    marked = f"meta mark set meta mark or {mark:#x} accept"
+    match kind:
+        case PolicyKind.NORMAL:
+            return "accept"
+        case PolicyKind.UNTRACKED:
+            return f"notrack {marked}"
+        case PolicyKind.PRE_DNAT:
+            return marked
 
 
 def line(*parts: str, about: str) -> str:
@@ -46,9 +72,40 @@ def line(*parts: str, about: str) -> str:
     return " ".join([*filter(None, parts), "comment", quoted(comment(about))])
 
 
-def _lines(rule: MatchRule, title: str, sets: SetTable) -> Iterator[str]:
+def _lines(rule: MatchRule, title: str, allow: str, sets: SetTable) -> Iterator[str]:
+    about = " ".join(
+        [title, str(rule.number), *(f"{key}={value}" for key, value in sorted(rule.annotations.items()))]
+    )
+    for condition, verdict in _decisions(rule, allow, sets):
+        yield line(condition, _log(rule), verdict, about=about)
+
+
+def _decisions(rule: MatchRule, allow: str, sets: SetTable) -> Iterator[tuple[str, str]]:
+    """Conditions and what follows when one matches."""
+    match rule.action:
+        case Action.REJECT:
+            yield from _rejections(rule, sets)
+            return
+        case Action.ALLOW:
+            verdict = allow
+        case Action.DENY:
+            verdict = "drop"
+        case Action.PASS:
+            verdict = "return"
+        case Action.LOG:
+            verdict = ""  # the packet goes on to the next rule
     for condition in conditions(rule, sets):
-        yield line(condition, _log(rule), _VERDICT[rule.action], about=f"{title} {rule.number}")
+        yield condition, verdict
+
+
+def _rejections(rule: MatchRule, sets: SetTable) -> Iterator[tuple[str, str]]:
+    """TCP is answered with a reset, which needs a rule of TCP alone; what it leaves is answered by ICMP."""
+    if rule.protocol in (None, TCP):
+        for condition in conditions(replace(rule, protocol=TCP), sets):
+            yield condition, _REJECT_TCP
+    if rule.protocol != TCP:
+        for condition in conditions(rule, sets):
+            yield condition, _REJECT
 
 
 def _log(rule: MatchRule) -> str:

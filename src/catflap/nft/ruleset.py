@@ -17,10 +17,12 @@ import msgspec
 FAMILY, TABLE_NAME = "inet", "catflap"
 TABLE = f"{FAMILY} {TABLE_NAME}"
 INTERVAL = "interval"  # the flag of a set whose elements may be networks or ranges
+TRACKING = "connection-tracking"  # the chain by which a rule set makes the kernel track connections
+CONCATENATION = " . "  # between the parts of a type, field or element that is made of several
 
 
 class NftSet(msgspec.Struct, frozen=True):
-    """A named set. ``elements`` are canonical nft text: ``10.0.0.1``, ``10.0.0.0/8``, ``80``, ``80-90``.
+    """A named set. ``elements`` are canonical nft text: ``10.0.0.1``, ``10.0.0.0/8``, ``80-90``, ``10.0.0.1 . 6 . 80``.
 
     The elements of an interval set do not overlap. A comment cannot be changed in place, so it is not compared.
     """
@@ -38,7 +40,7 @@ class NftSet(msgspec.Struct, frozen=True):
 
 
 class VerdictMap(msgspec.Struct, frozen=True):
-    """A named map from a key, as nft text without quotes, to a verdict (``jump in-eth0``)."""
+    """A named map from a key, as nft text without quotes, to a verdict (``goto in-eth0``)."""
 
     name: str
     type: str
@@ -63,7 +65,10 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 class RuleSet(msgspec.Struct, frozen=True):
-    """All of the table, by name. With nothing in it there shall be no table."""
+    """All of the table, by name. With nothing in it there shall be no table.
+
+    One with rules that ask for the state of connections has a chain `TRACKING`.
+    """
 
     sets: Mapping[str, NftSet] = {}
     maps: Mapping[str, VerdictMap] = {}
@@ -136,15 +141,17 @@ def _chain_lines(item: Chain) -> list[str]:
     return [*head, *(f"\t{rule}" for rule in item.rules), "}"]
 
 
-def _order(element: str) -> tuple[int, bytes, str]:
-    """IPv4 before IPv6, both by address; ports by number; anything else by name."""
-    address = element.partition("/")[0]
+def _order(element: str) -> tuple[int, bytes, tuple[int, ...], str]:
+    """IPv4 before IPv6, both by address, then by protocol and port; ports by number; anything else by name."""
+    first, *rest = element.split(CONCATENATION)
+    numbers = tuple(int(number) for number in rest)
+    address = first.partition("/")[0]
     for rank, family in enumerate((socket.AF_INET, socket.AF_INET6)):
         try:
-            return rank, socket.inet_pton(family, address), element
+            return rank, socket.inet_pton(family, address), numbers, element
         except OSError:
             continue
-    port = element.partition("-")[0]
+    port = first.partition("-")[0]
     if port.isascii() and port.isdigit():
-        return 2, int(port).to_bytes(16), element
-    return 3, b"", element
+        return 2, int(port).to_bytes(16), numbers, element
+    return 3, b"", (), element

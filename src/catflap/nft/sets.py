@@ -1,9 +1,11 @@
-"""Named sets for what rules match: lists of networks, lists of ports, and the IP sets of selectors and tags.
+"""Named sets for what rules match: lists of networks, lists of ports, and the sets of selectors, tags and named ports.
 
 Plain addresses go into hash sets and networks into separate interval sets, collapsed here and never by the kernel
 (auto-merge would make the kernel's content differ from what we put in). Lists that stand in rules and all networks are
 named by their content, so that an interval set never changes while rules use it (see `catflap.nft.plan`); the plain
-addresses of a selector are named by its id and change in place. Nothing here may know the order or actions of rules.
+addresses of a selector and the sockets of a named port are named by its id and change in place. A set that would hold all
+addresses of an IP version is none: no look-up can say anything about it. Nothing here may know the order or actions of
+rules.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import msgspec
 
 from catflap.model.resources import MAX_PORT, IpVersion, PortRange, ip_version_of
 from catflap.nft.names import comment, digest, plain_name
-from catflap.nft.ruleset import INTERVAL, NftSet
-from catflap.policy.host_policy import IpSet
+from catflap.nft.ruleset import CONCATENATION, INTERVAL, NftSet
+from catflap.policy.host_policy import IpSet, PortSet
 
 IP_VERSIONS: tuple[IpVersion, ...] = (4, 6)
 EVERYTHING: Mapping[IpVersion, str] = {4: "0.0.0.0/0", 6: "::/0"}
@@ -30,38 +32,54 @@ _FULL_LENGTH: Mapping[IpVersion, str] = {4: "/32", 6: "/128"}
 class FamilySets(msgspec.Struct, frozen=True):
     """The members of an IP set that are of one IP version; ``networks`` is None where there are none.
 
-    Addresses may lie in the networks.
+    Addresses may lie in the networks. ``everything``: the members are all addresses, and the sets are not to be used.
     """
 
     addresses: NftSet
     networks: NftSet | None
+    everything: bool = False
 
 
 Families: TypeAlias = Mapping[IpVersion, FamilySets]
+PortFamilies: TypeAlias = Mapping[IpVersion, NftSet]
+
+
+class SplitSets(msgspec.Struct, frozen=True):
+    """The IP sets and port sets of a host policy by id, as sets for each IP version."""
+
+    ip_sets: Mapping[str, Families] = {}
+    port_sets: Mapping[str, PortFamilies] = {}
 
 
 class Needs(msgspec.Struct):
-    """The sets that rules refer to: those that stand in rules, and IP sets by id and IP version."""
+    """The sets that rules refer to: those that stand in rules; IP sets and port sets by id and IP version."""
 
     values: dict[str, NftSet] = {}
     ip_sets: set[tuple[str, IpVersion]] = set()
+    port_sets: set[tuple[str, IpVersion]] = set()
 
     def add(self, other: Needs) -> None:
         """Need what the other needs, too."""
         self.values.update(other.values)
         self.ip_sets.update(other.ip_sets)
+        self.port_sets.update(other.port_sets)
 
 
 class SetTable:
     """Gives rules the names of sets while they are written, and notes down what they need.
 
     Args:
-        families: the IP sets by id.
+        sets: those that rules may refer to.
+
+    Attributes:
+        needs: the sets that the rules refer to.
+        asked: the IP sets of whose shape the rules were told; more than are needed.
     """
 
-    def __init__(self, families: Mapping[str, Families]) -> None:
-        self._families = families
+    def __init__(self, sets: SplitSets) -> None:
+        self._sets = sets
         self.needs = Needs()
+        self.asked: set[str] = set()
 
     def nets(self, nets: Sequence[str], version: IpVersion) -> str:
         """What to compare an address with: the one network, or a set of several."""
@@ -73,11 +91,24 @@ class SetTable:
         interval = any(item.first != item.last for item in ranges)
         return self._value("ports", "inet_service", [str(item) for item in ranges], interval=interval)
 
+    def is_everything(self, set_id: str, version: IpVersion) -> bool:
+        """Whether an IP set has all addresses of an IP version."""
+        self.asked.add(set_id)
+        return self._sets.ip_sets[set_id][version].everything
+
     def ip_set(self, set_id: str, version: IpVersion) -> list[str]:
-        """References to the set of addresses and, if there are any, the set of networks of an IP set."""
+        """References to the set of addresses and, if there are any, the set of networks of an IP set.
+
+        Not to be asked where it `is_everything`.
+        """
         self.needs.ip_sets.add((set_id, version))
-        sets = self._families[set_id][version]
+        sets = self._sets.ip_sets[set_id][version]
         return [f"@{item.name}" for item in (sets.addresses, sets.networks) if item]
+
+    def port_set(self, set_id: str, version: IpVersion) -> str:
+        """A reference to the addresses, protocols and ports of a port set."""
+        self.needs.port_sets.add((set_id, version))
+        return f"@{self._sets.port_sets[set_id][version].name}"
 
     def _value(self, prefix: str, type_: str, elements: Sequence[str], *, interval: bool) -> str:
         if len(elements) == 1:
@@ -87,13 +118,13 @@ class SetTable:
         return f"@{name}"
 
 
-def needed_sets(needs: Needs, families: Mapping[str, Families]) -> dict[str, NftSet]:
+def needed_sets(needs: Needs, sets: SplitSets) -> dict[str, NftSet]:
     """All sets that the needs stand for, by name and in the order of names."""
-    pairs = (families[set_id][version] for set_id, version in needs.ip_sets)
+    pairs = (sets.ip_sets[set_id][version] for set_id, version in needs.ip_sets)
     ip_sets = (item for pair in pairs for item in (pair.addresses, pair.networks) if item)
-    return {
-        item.name: item for item in sorted([*needs.values.values(), *ip_sets], key=lambda item: item.name)
-    }
+    port_sets = (sets.port_sets[set_id][version] for set_id, version in needs.port_sets)
+    found = [*needs.values.values(), *ip_sets, *port_sets]
+    return {item.name: item for item in sorted(found, key=lambda item: item.name)}
 
 
 def split_ip_set(ip_set: IpSet) -> Families:
@@ -106,12 +137,29 @@ def _family(ip_set: IpSet, members: frozenset[str], version: IpVersion) -> Famil
     with_length = [item for item in members if "/" in item]
     singles = {item for item in with_length if item.endswith(_FULL_LENGTH[version])}
     networks = collapse(item for item in with_length if item not in singles)
+    everything = networks == [EVERYTHING[version]]
     addresses = members.difference(with_length).union(map(_shorten, singles))
     type_, name, about = _TYPE[version], plain_name(ip_set.id), comment(ip_set.description)
     hashed = NftSet(f"addresses{version}-{name}", type_, (), addresses, about)
     content = digest(" ".join(networks))
     interval = NftSet(f"networks{version}-{name}-{content}", type_, (INTERVAL,), frozenset(networks), about)
-    return FamilySets(hashed, interval if networks else None)
+    return FamilySets(hashed, interval if networks and not everything else None, everything)
+
+
+def split_port_set(port_set: PortSet) -> PortFamilies:
+    """The kernel's set for the members of each IP version."""
+    return {version: _sockets(port_set, version) for version in IP_VERSIONS}
+
+
+def _sockets(port_set: PortSet, version: IpVersion) -> NftSet:
+    elements = (
+        CONCATENATION.join((member.address, str(member.protocol), str(member.port)))
+        for member in port_set.members
+        if ip_version_of(member.address) == version
+    )
+    type_ = CONCATENATION.join((_TYPE[version], "inet_proto", "inet_service"))
+    name = f"ports{version}-{plain_name(port_set.id)}"
+    return NftSet(name, type_, (), frozenset(elements), comment(port_set.description))
 
 
 def nets_of(nets: Iterable[str], version: IpVersion) -> list[str]:

@@ -4,7 +4,8 @@
 never depend on the order in which changes arrive: the same final data give the same `HostPolicy`.
 """
 
-from catflap.policy.engine import PolicyEngine, Settings
+from catflap.policy.engine import PolicyEngine
 from catflap.policy.host_policy import HostPolicy
+from catflap.policy.settings import Settings
 
 __all__ = ["HostPolicy", "PolicyEngine", "Settings"]

@@ -1,94 +1,130 @@
-"""Host endpoints and the labels and tags that they inherit from profiles.
+"""All that carries labels: host endpoints, workload endpoints and network sets of all hosts.
 
-An endpoint's own labels win; of two profiles that give one label different values the first in the endpoint's list
-wins. Tags stand beside labels under names that no label can have, so that one index serves both.
+An endpoint's own labels win over those that it inherits from its profiles. The table must answer for one host without
+looking at the others: a fleet has 100,000 endpoints, a host a handful.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
-import msgspec
+from catflap.model.resources import (
+    EndpointPort,
+    HostEndpoint,
+    Kind,
+    NetworkSet,
+    ResourceKey,
+    WorkloadEndpoint,
+)
+from catflap.policy.criteria import port_markers
+from catflap.policy.profiles import ProfileTable
 
-from catflap.model.resources import HostEndpoint, Kind, ProfileLabels, ProfileTags, ResourceKey
-from catflap.policy.precedence import both_encodings
+Endpoint: TypeAlias = HostEndpoint | WorkloadEndpoint
+Labelled: TypeAlias = Endpoint | NetworkSet
 
-_Part = TypeVar("_Part", ProfileLabels, ProfileTags)
-_TAG_PREFIX = "\0tag:"  # label names cannot hold a NUL
+_Name = TypeVar("_Name")
+_Value = TypeVar("_Value")
+
+_WORDS: Mapping[Kind, str] = {
+    Kind.HOST_ENDPOINT: "host endpoint",
+    Kind.WORKLOAD_ENDPOINT: "workload endpoint",
+    Kind.NETWORK_SET: "network set",
+}
 
 
-class TagCriterion(msgspec.Struct, frozen=True):
-    """Matches the endpoints that have a tag through one of their profiles."""
+def describe(key: ResourceKey) -> str:
+    """An endpoint or network set as people say it: ``host endpoint web1/eth0``."""
+    return f"{_WORDS[key.kind]} {key.scope}/{key.name}" if key.scope else f"{_WORDS[key.kind]} {key.name}"
 
-    tag: str
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether the tag is among the effective labels."""
-        return _TAG_PREFIX + self.tag in labels
+def addresses_of(labelled: Labelled) -> tuple[str, ...]:
+    """The addresses and networks that it brings into sets, each once; a network of one address is that address."""
+    match labelled:
+        case HostEndpoint():
+            found = labelled.expected_ips
+        case WorkloadEndpoint():
+            found = labelled.addresses
+        case NetworkSet():
+            found = tuple(map(_shorten, labelled.nets))
+    return found if len(found) < 2 else tuple(dict.fromkeys(found))  # noqa: PLR2004  # one is no duplicate
 
-    def __str__(self) -> str:
-        return f"tag {self.tag}"
+
+def _shorten(net: str) -> str:
+    return net.removesuffix("/128" if ":" in net else "/32")
+
+
+def ports_of(labelled: Labelled) -> tuple[EndpointPort, ...]:
+    """Its named ports: a network set has none."""
+    return () if isinstance(labelled, NetworkSet) else labelled.ports
+
+
+def profiles_of(labelled: Labelled) -> tuple[str, ...]:
+    """The names of its profiles: a network set has none."""
+    return () if isinstance(labelled, NetworkSet) else labelled.profiles
 
 
 class EndpointTable:
-    """All host endpoints of all hosts, with effective labels. Profiles may come and go in any order."""
+    """Endpoints and network sets by key, by host and by profile.
 
-    def __init__(self) -> None:
-        self._endpoints: dict[ResourceKey, HostEndpoint] = {}
-        self._labels: dict[ResourceKey, ProfileLabels] = {}
-        self._tags: dict[ResourceKey, ProfileTags] = {}
-        self._users: dict[str, set[ResourceKey]] = {}  # profile name to the endpoints that list it
+    Args:
+        profiles: where labels and tags are inherited from.
+    """
 
-    def get(self, key: ResourceKey) -> HostEndpoint | None:
-        """The endpoint of that key, if there is one."""
-        return self._endpoints.get(key)
+    def __init__(self, profiles: ProfileTable) -> None:
+        self._profiles = profiles
+        self._all: dict[ResourceKey, Labelled] = {}
+        self._of_node: defaultdict[str | None, dict[ResourceKey, Endpoint]] = defaultdict(dict)
+        self._users: defaultdict[str, dict[ResourceKey, None]] = defaultdict(dict)
 
-    def of_node(self, node: str) -> dict[ResourceKey, HostEndpoint]:
-        """The endpoints of one host."""
-        return {key: endpoint for key, endpoint in self._endpoints.items() if endpoint.node == node}
+    def get(self, key: ResourceKey) -> Labelled | None:
+        """The object of that key, if there is one."""
+        return self._all.get(key)
 
-    def set_endpoint(self, key: ResourceKey, endpoint: HostEndpoint | None) -> None:
-        """Add, replace or (None) remove an endpoint."""
-        old = self._endpoints.pop(key, None)
-        for profile in old.profiles if old else ():
-            users = self._users.get(profile, set())
-            users.discard(key)
-            if not users:
-                self._users.pop(profile, None)
-        if endpoint is not None:
-            self._endpoints[key] = endpoint
-            for profile in endpoint.profiles:
-                self._users.setdefault(profile, set()).add(key)
+    def of_node(self, node: str | None) -> Mapping[ResourceKey, Endpoint]:
+        """The endpoints of one host; for None those with a node selector instead (a live view)."""
+        return self._of_node.get(node, {})
 
-    def set_profile_labels(self, key: ResourceKey, labels: ProfileLabels | None) -> Iterable[ResourceKey]:
-        """Change a profile's labels; returns the endpoints that list the profile."""
-        return self._set_profile(self._labels, key, labels)
+    def with_profile(self, name: str) -> Iterable[ResourceKey]:
+        """The endpoints that list a profile (a live view)."""
+        return self._users.get(name, {})
 
-    def set_profile_tags(self, key: ResourceKey, tags: ProfileTags | None) -> Iterable[ResourceKey]:
-        """Change a profile's tags; returns the endpoints that list the profile."""
-        return self._set_profile(self._tags, key, tags)
+    def set(self, key: ResourceKey, labelled: Labelled | None) -> Labelled | None:
+        """Add, replace or (None) remove an object; returns what was there before."""
+        old = self._all.pop(key, None)
+        if old is not None:
+            self._unfile(key, old)
+        if labelled is not None:
+            self._all[key] = labelled
+            self._file(key, labelled)
+        return old
 
-    def _set_profile(
-        self, table: dict[ResourceKey, _Part], key: ResourceKey, part: _Part | None
-    ) -> Iterable[ResourceKey]:
-        if part is None:
-            table.pop(key, None)
-        else:
-            table[key] = part
-        return tuple(self._users.get(key.name, ()))
+    def _file(self, key: ResourceKey, labelled: Labelled) -> None:
+        if not isinstance(labelled, NetworkSet):
+            self._of_node[labelled.node][key] = labelled
+            for profile in labelled.profiles:
+                self._users[profile][key] = None
 
-    def effective_labels(self, endpoint: HostEndpoint) -> Mapping[str, str]:
-        """The endpoint's own labels over those of its profiles, with its tags beside them."""
-        if not endpoint.profiles:
-            return endpoint.labels
-        merged: dict[str, str] = {}
-        for profile in reversed(endpoint.profiles):
-            for key in both_encodings(Kind.PROFILE_TAGS, profile):
-                if tags := self._tags.get(key):
-                    merged.update({_TAG_PREFIX + tag: "" for tag in tags.tags})
-            for key in both_encodings(Kind.PROFILE_LABELS, profile):
-                if labels := self._labels.get(key):
-                    merged.update(labels.labels)
-        merged.update(endpoint.labels)
+    def _unfile(self, key: ResourceKey, labelled: Labelled) -> None:
+        if not isinstance(labelled, NetworkSet):
+            _remove(self._of_node, labelled.node, key)
+            for profile in dict.fromkeys(labelled.profiles):
+                _remove(self._users, profile, key)
+
+    def labels(self, labelled: Labelled) -> Mapping[str, str]:
+        """Own labels over inherited ones; tags and named ports stand beside them (see `catflap.policy.criteria`)."""
+        profiles, ports = profiles_of(labelled), ports_of(labelled)
+        if not profiles and not ports:
+            return labelled.labels
+        merged = self._profiles.inherited(profiles)
+        merged.update(labelled.labels)
+        merged.update(port_markers(ports))
         return merged
+
+
+def _remove(table: dict[_Name, dict[ResourceKey, _Value]], name: _Name, key: ResourceKey) -> None:
+    entries = table[name]
+    del entries[key]
+    if not entries:
+        del table[name]

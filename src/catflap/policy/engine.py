@@ -1,62 +1,53 @@
 """The incremental heart: takes changes, remembers what they mean, and gives the `HostPolicy` when asked.
 
-Work that grows with the fleet (all endpoints' labels and addresses) is done change by change; work that grows with
-this host only (its few interfaces and the policies that apply to them) is done anew for each `HostPolicy`.
+Taking a change only notes it down. `host_policy` settles what has been noted: sets of addresses endpoint by endpoint,
+whichever host they are of, and of this host only what the changes concern. So an endpoint elsewhere costs the sets that
+it enters or leaves, a policy that applies nowhere here costs nothing, and what did not change is given out again as the
+same objects.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-
-import msgspec
+from typing import TypeVar
 
 from catflap.model.decoded import ResourceChange
 from catflap.model.resources import (
-    Action,
     ConfigurationValues,
-    Direction,
-    Encoding,
     HostEndpoint,
     Kind,
+    NetworkSet,
+    Node,
     Policy,
     ProfileLabels,
     ProfileRules,
     ProfileTags,
     ReadyFlag,
     ResourceKey,
-    Rule,
+    StagedPolicy,
     Tier,
+    WorkloadEndpoint,
 )
-from catflap.model.selector import Selector
-from catflap.policy.endpoints import EndpointTable
-from catflap.policy.host_policy import (
-    DirectionPolicy,
-    Failsafe,
-    HostPolicy,
-    InterfacePolicy,
-    ProfileStep,
-    RuleLists,
+from catflap.policy.criteria import without_markers
+from catflap.policy.endpoints import (
+    Endpoint,
+    EndpointTable,
+    Labelled,
+    addresses_of,
+    describe,
+    ports_of,
 )
-from catflap.policy.interfaces import resolve_interfaces
-from catflap.policy.ip_sets import IpSets, SetCriterion
-from catflap.policy.label_index import LabelIndex
-from catflap.policy.precedence import winner
-from catflap.policy.rules import ResolvedRules, resolve_rules
+from catflap.policy.host_policy import HostPolicy
+from catflap.policy.interfaces import Candidates
+from catflap.policy.member_sets import CurrentSets, MemberSets
+from catflap.policy.notices import policy_notices
+from catflap.policy.profiles import ProfileTable
+from catflap.policy.settings import Settings
+from catflap.policy.this_host import Enforced, ThisHost
 from catflap.policy.tiers import TierTable
 
-DEFAULT_ALLOW_KEY = ResourceKey(Kind.PROFILE_RULES, "projectcalico-default-allow", encoding=Encoding.V3)
-_ALLOW_ALL = (Rule(Action.ALLOW),)
-_DEFAULT_ALLOW = ProfileRules(DEFAULT_ALLOW_KEY.name, ingress=_ALLOW_ALL, egress=_ALLOW_ALL)
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What the agent's configuration says about policy."""
-
-    hostname: str
-    failsafe: Failsafe = Failsafe()
-    workload_prefixes: tuple[str, ...] = ("cali",)
+_Resource = TypeVar("_Resource", Node, StagedPolicy)
 
 
 class PolicyEngine:
@@ -66,170 +57,213 @@ class PolicyEngine:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self._settings = settings
         self._addresses: Mapping[str, AbstractSet[str]] = {}
-        self._endpoints = EndpointTable()
+        self._nodes: dict[ResourceKey, Node] = {}
+        self._staged: dict[ResourceKey, StagedPolicy] = {}
         self._tiers = TierTable()
-        self._policies: dict[ResourceKey, Policy] = {}
-        self._profiles: dict[ResourceKey, ProfileRules] = {DEFAULT_ALLOW_KEY: _DEFAULT_ALLOW}
-        self._resolved: dict[ResourceKey, ResolvedRules] = {}
-        self._ip_sets = IpSets()
-        self._local: LabelIndex[ResourceKey, Selector] = LabelIndex()
-        self._selector_users: Counter[Selector] = Counter()
+        self._profiles = ProfileTable()
+        self._endpoints = EndpointTable(self._profiles)
+        self._sets = MemberSets()
+        self._here = ThisHost(self._endpoints, self._profiles, self._tiers)
+        self._unsettled: dict[
+            ResourceKey, None
+        ] = {}  # whose labels, addresses or ports the sets do not know yet
+        self._here_is_stale = True
+        self._policy_notices: tuple[str, ...] | None = None
         self._notices: tuple[str, ...] = ()
+        self._last: tuple[Enforced, CurrentSets, HostPolicy] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What configuration says; it may be replaced at any time."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings = settings
+        self._here_is_stale = True
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What users should know about the last `host_policy`: conflicts, and policies that are not enforced."""
+        """What users should know about the last `host_policy`: conflicts, and what is not enforced."""
         return self._notices
 
     def set_interfaces(self, addresses: Mapping[str, AbstractSet[str]]) -> None:
         """Replace what is known of the host's interfaces: the addresses of each, by name."""
         self._addresses = addresses
+        self._here_is_stale = True
 
     def apply(self, changes: Iterable[ResourceChange]) -> None:
-        """Take over changes of resources. Kinds that are not policy (configuration, Ready) are left alone."""
+        """Take over changes of resources. Kinds that are not policy (configuration, Ready) are left alone.
+
+        Raises:
+            TypeError: a resource is not of the kind that its key says.
+        """
         for change in changes:
             self._apply_one(change.key, change.resource)
 
     def _apply_one(self, key: ResourceKey, resource: object) -> None:
         match key.kind, resource:
             case Kind.HOST_ENDPOINT, HostEndpoint() | None:
-                self._set_endpoint(key, resource)
+                self._set_labelled(key, resource)
+            case Kind.WORKLOAD_ENDPOINT, WorkloadEndpoint() | None:
+                self._set_labelled(key, resource)
+            case Kind.NETWORK_SET, NetworkSet() | None:
+                self._set_labelled(key, resource)
+            case Kind.NODE, Node() | None:
+                self._set_node(key, resource)
+            case _:
+                self._apply_policy(key, resource)
+
+    def _apply_policy(self, key: ResourceKey, resource: object) -> None:
+        match key.kind, resource:
             case Kind.POLICY, Policy() | None:
-                self._set_policy(key, resource)
+                self._here.set_policy(key, resource)
+                self._policy_notices = None
+            case Kind.STAGED_POLICY, StagedPolicy() | None:
+                self._set_staged_policy(key, resource)
             case Kind.TIER, Tier() | None:
-                self._tiers.set_tier(key, resource)
+                self._set_tier(key, resource)
             case Kind.PROFILE_RULES, ProfileRules() | None:
-                self._set_profile_rules(key, resource)
+                self._profiles.set_rules(key, resource)
+                self._here.profile_rules_changed(key)
             case Kind.PROFILE_LABELS, ProfileLabels() | None:
-                self._refresh(self._endpoints.set_profile_labels(key, resource))
+                self._profiles.set_labels(key, resource)
+                self._inheritance_changed(key.name)
             case Kind.PROFILE_TAGS, ProfileTags() | None:
-                self._refresh(self._endpoints.set_profile_tags(key, resource))
+                self._profiles.set_tags(key, resource)
+                self._inheritance_changed(key.name)
             case Kind.CONFIGURATION | Kind.READY, ConfigurationValues() | ReadyFlag() | None:
                 pass
             case _:
                 raise TypeError(f"{key} cannot be {type(resource).__name__}")
 
-    def _set_endpoint(self, key: ResourceKey, endpoint: HostEndpoint | None) -> None:
-        self._endpoints.set_endpoint(key, endpoint)
-        self._local.remove_item(key)
-        if endpoint is None:
-            self._ip_sets.remove_endpoint(key)
-        else:
-            self._refresh((key,))
+    def _set_labelled(self, key: ResourceKey, labelled: Labelled | None) -> None:
+        old = self._endpoints.set(key, labelled)
+        self._unsettled[key] = None
+        if self._may_concern_here(old) or self._may_concern_here(labelled):
+            self._here_is_stale = True
 
-    def _refresh(self, keys: Iterable[ResourceKey]) -> None:
-        """Compute the effective labels of endpoints anew and tell both indexes."""
-        for key in keys:
-            endpoint = self._endpoints.get(key)
-            if endpoint is not None:
-                labels = self._endpoints.effective_labels(endpoint)
-                self._ip_sets.set_endpoint(key, endpoint, labels)
-                if endpoint.node == self.settings.hostname:
-                    self._local.set_item(key, labels)
+    def _may_concern_here(self, labelled: Labelled | None) -> bool:
+        return isinstance(labelled, Endpoint) and labelled.node in {None, self._settings.hostname}
 
-    def _set_policy(self, key: ResourceKey, policy: Policy | None) -> None:
-        old = self._policies.pop(key, None)
-        self._resolved.pop(key, None)
-        if policy is not None:
-            self._policies[key] = policy
-            self._selector_users[policy.selector] += 1
-            self._local.add_criterion(policy.selector)
-        if old is not None:
-            self._selector_users[old.selector] -= 1
-            if not self._selector_users[old.selector]:
-                del self._selector_users[old.selector]
-                self._local.remove_criterion(old.selector)
+    def _inheritance_changed(self, profile: str) -> None:
+        self._unsettled.update(dict.fromkeys(self._endpoints.with_profile(profile)))
+        self._here_is_stale = True
 
-    def _set_profile_rules(self, key: ResourceKey, rules: ProfileRules | None) -> None:
-        self._resolved.pop(key, None)
-        if rules is None:
-            rules = _DEFAULT_ALLOW if key == DEFAULT_ALLOW_KEY else None
-        if rules is None:
-            self._profiles.pop(key, None)
-        else:
-            self._profiles[key] = rules
+    def _set_node(self, key: ResourceKey, node: Node | None) -> None:
+        _set(self._nodes, key, node)
+        if key.name == self._settings.hostname:
+            self._here_is_stale = True
+
+    def _set_staged_policy(self, key: ResourceKey, policy: StagedPolicy | None) -> None:
+        _set(self._staged, key, policy)
+        self._policy_notices = None
+
+    def _set_tier(self, key: ResourceKey, tier: Tier | None) -> None:
+        self._tiers.set_tier(key, tier)
+        self._here.tiers_changed()
+        self._policy_notices = None
+
+    def _settle(self) -> None:
+        """Make the sets and this host know all changes."""
+        for key in self._unsettled:
+            labelled = self._endpoints.get(key)
+            if labelled is None:
+                self._sets.remove_object(key)
+            else:
+                labels = self._endpoints.labels(labelled)
+                self._sets.set_object(key, labels, addresses_of(labelled), ports_of(labelled))
+        self._unsettled.clear()
+        if self._here_is_stale:
+            self._here.refresh(self._nodes, self._addresses, self._settings)
+            self._here_is_stale = False
 
     def host_policy(self) -> HostPolicy:
-        """What this host enforces now."""
-        resolution = resolve_interfaces(
-            self._endpoints.of_node(self.settings.hostname),
-            self._addresses,
-            self.settings.workload_prefixes,
-        )
-        interfaces = tuple(
-            self._interface_policy(name, key) for name, key in sorted(resolution.winners.items())
-        )
-        policies = {key: self._resolve(key) for key in _policy_keys(interfaces)}
-        profiles = {key: self._resolve(key) for key in _profile_keys(interfaces)}
-        criteria: set[SetCriterion] = set()
-        for resolved in (*policies.values(), *profiles.values()):
-            criteria |= resolved.criteria
-        self._notices = (*resolution.notices, *self._unenforced_policies())
+        """What this host enforces now; the same object as before where nothing has changed."""
+        self._settle()
+        if self._policy_notices is None:
+            self._policy_notices = policy_notices(self.policies(), self._staged, self._tiers)
+        self._notices = (*self._here.notices, *self._policy_notices)
+        enforced = self._here.enforced()
+        if self._last is None or enforced is not self._last[0]:
+            self._sets.want(enforced.criteria)
+        sets = self._sets.current()
+        if self._last is None or enforced is not self._last[0] or sets is not self._last[1]:
+            self._last = enforced, sets, self._host_policy(enforced, sets)
+        return self._last[2]
+
+    def _host_policy(self, enforced: Enforced, sets: CurrentSets) -> HostPolicy:
         return HostPolicy(
-            interfaces=interfaces,
-            policies=_lists(policies),
-            profiles=_lists(profiles),
-            ip_sets=self._ip_sets.select(criteria),
-            failsafe=self.settings.failsafe,
+            interfaces=enforced.interfaces,
+            policies=enforced.policies,
+            profiles=enforced.profiles,
+            ip_sets=sets.ip_sets,
+            failsafe=self._settings.failsafe,
+            port_sets=sets.port_sets,
+            workloads=enforced.workloads,
+            workload_prefixes=self._settings.workload_prefixes,
+            workload_to_host=self._settings.workload_to_host,
+            accept_mark=self._settings.accept_mark,
         )
 
-    def _interface_policy(self, interface: str, key: ResourceKey) -> InterfacePolicy:
-        endpoint = self._endpoints.get(key)
-        if endpoint is None:
+    def policies(self) -> Mapping[ResourceKey, Policy]:
+        """All policies, whether or not they apply here (a live view)."""
+        return self._here.policies
+
+    def tier(self, name: str) -> Tier | None:
+        """The tier of that name; None if policies in it are not enforced, since it has no metadata."""
+        return self._tiers.get(name)
+
+    def endpoint(self, key: ResourceKey) -> Endpoint | None:
+        """An endpoint of any host, or the one that is made for this host (see `Settings.auto_host_endpoints`)."""
+        self._settle()
+        found = self._endpoints.get(key)
+        return found if isinstance(found, Endpoint) else self._here.endpoint(key)
+
+    def effective_labels(self, key: ResourceKey) -> Mapping[str, str]:
+        """What selectors see of an endpoint or network set: its own labels over those of its profiles.
+
+        Raises:
+            KeyError: there is none of that key.
+        """
+        return without_markers(self._labels(key))
+
+    def policy_selects(self, policy: ResourceKey, endpoint: ResourceKey) -> bool:
+        """Whether the selector of a policy matches an endpoint; its tier, kind and directions do not matter here.
+
+        Raises:
+            KeyError: there is no such policy or no such endpoint.
+        """
+        return self.policies()[policy].selector.matches(self._labels(endpoint))
+
+    def _labels(self, key: ResourceKey) -> Mapping[str, str]:
+        labelled = self._endpoints.get(key) or self.endpoint(key)
+        if labelled is None:
             raise KeyError(key)
-        applicable = [
-            policy_key
-            for policy_key, policy in self._policies.items()
-            if key in self._local.items(policy.selector)
-        ]
-        profiles = tuple(
-            ProfileStep(name, winner(self._profiles, Kind.PROFILE_RULES, name)) for name in endpoint.profiles
-        )
-        ingress, egress = (
-            DirectionPolicy(self._tiers.steps(self._policies, applicable, direction), profiles)
-            for direction in (Direction.INGRESS, Direction.EGRESS)
-        )
-        return InterfacePolicy(interface, key, ingress, egress)
+        return self._endpoints.labels(labelled)
 
-    def _resolve(self, key: ResourceKey) -> ResolvedRules:
-        known = self._resolved.get(key)
-        if known is None:
-            if key.kind is Kind.POLICY:
-                policy = self._policies[key]
-                known = resolve_rules(key, f"{policy.tier}/{policy.name}", policy)
-            else:
-                known = resolve_rules(key, f"profile {key.name}", self._profiles[key])
-            self._resolved[key] = known
-        return known
+    def interface_candidates(self, interface: str) -> Candidates:
+        """The host endpoint that polices an interface of this host, and those that lose it to that one."""
+        self._settle()
+        return self._here.candidates(interface)
 
-    def _unenforced_policies(self) -> list[str]:
-        return [
-            f"Ignoring policy {policy.tier}/{policy.name} because its tier metadata is missing."
-            for _, policy in sorted(self._policies.items())
-            if self._tiers.get(policy.tier) is None
-        ]
+    def owners(self, set_id: str, address: str) -> tuple[str, ...]:
+        """Who brings an address into an IP set or port set of the last `host_policy`: ``network set partners``.
+
+        They carry the address, or a network that holds it; in a port set, with the named port.
+
+        Raises:
+            KeyError: no rule uses such a set.
+            ValueError: this is no address.
+        """
+        self._settle()
+        return tuple(map(describe, sorted(self._sets.owners(set_id, address))))
 
 
-def _lists(resolved: Mapping[ResourceKey, ResolvedRules]) -> dict[ResourceKey, RuleLists]:
-    return {key: rules.lists for key, rules in sorted(resolved.items())}
-
-
-def _directions(interfaces: Iterable[InterfacePolicy]) -> Iterable[DirectionPolicy]:
-    for interface in interfaces:
-        yield interface.ingress
-        yield interface.egress
-
-
-def _policy_keys(interfaces: Iterable[InterfacePolicy]) -> set[ResourceKey]:
-    return {key for direction in _directions(interfaces) for tier in direction.tiers for key in tier.policies}
-
-
-def _profile_keys(interfaces: Iterable[InterfacePolicy]) -> set[ResourceKey]:
-    return {
-        step.key
-        for direction in _directions(interfaces)
-        for step in direction.profiles
-        if step.key is not None
-    }
+def _set(table: dict[ResourceKey, _Resource], key: ResourceKey, resource: _Resource | None) -> None:
+    if resource is None:
+        table.pop(key, None)
+    else:
+        table[key] = resource

@@ -9,7 +9,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from catflap.model.resources import Action, Direction, IcmpMatch, IpVersion, PortRange, ResourceKey
+from catflap.model.resources import (
+    Action,
+    Direction,
+    IcmpMatch,
+    IpVersion,
+    PolicyKind,
+    PortRange,
+    ResourceKey,
+)
+
+ACCEPT_MARK = 0x0100_0000  # the lowest bit of the old system's default IptablesMarkMask
 
 
 class FailsafePort(msgspec.Struct, frozen=True):
@@ -41,8 +51,32 @@ class IpSet(msgspec.Struct, frozen=True):
     members: frozenset[str]
 
 
+class SocketAddress(msgspec.Struct, frozen=True, order=True):
+    """An address, an IP protocol number and a port."""
+
+    address: str
+    protocol: int
+    port: int
+
+
+class PortSet(msgspec.Struct, frozen=True):
+    """What a named port stands for: the addresses, protocols and ports of the endpoints that have it.
+
+    ``id`` is as that of an `IpSet`; ``description`` names the port, the protocol and the selector.
+    """
+
+    id: str
+    description: str
+    members: frozenset[SocketAddress]
+
+
 class MatchPeer(msgspec.Struct, frozen=True):
-    """`model.Peer` with selectors and tags replaced by ids of IP sets: in all of ``ip_sets``, in none of ``not_…``."""
+    """`model.Peer` with selectors, tags and named ports replaced by ids of sets.
+
+    The address is in all of ``ip_sets`` and in none of ``not_ip_sets``. The port is in ``ports``, or address, protocol
+    and port are in one of ``port_sets`` (where either is given); the port is not in ``not_ports``, and address,
+    protocol and port are in none of ``not_port_sets``.
+    """
 
     nets: tuple[str, ...] = ()
     not_nets: tuple[str, ...] = ()
@@ -50,6 +84,8 @@ class MatchPeer(msgspec.Struct, frozen=True):
     not_ip_sets: tuple[str, ...] = ()
     ports: tuple[PortRange, ...] = ()
     not_ports: tuple[PortRange, ...] = ()
+    port_sets: tuple[str, ...] = ()
+    not_port_sets: tuple[str, ...] = ()
 
 
 class MatchRule(msgspec.Struct, frozen=True):
@@ -65,6 +101,7 @@ class MatchRule(msgspec.Struct, frozen=True):
     source: MatchPeer = MatchPeer()
     destination: MatchPeer = MatchPeer()
     log_prefix: str | None = None
+    annotations: Mapping[str, str] = {}
 
 
 class RuleLists(msgspec.Struct, frozen=True):
@@ -74,6 +111,7 @@ class RuleLists(msgspec.Struct, frozen=True):
     title: str
     ingress: tuple[MatchRule, ...]
     egress: tuple[MatchRule, ...]
+    kind: PolicyKind = PolicyKind.NORMAL
 
     def rules(self, direction: Direction) -> tuple[MatchRule, ...]:
         """The list of one direction."""
@@ -103,23 +141,63 @@ class DirectionPolicy(msgspec.Struct, frozen=True):
 
 
 class InterfacePolicy(msgspec.Struct, frozen=True):
-    """A policed interface, and the endpoint that says so."""
+    """A policed interface, and the endpoint that says so.
+
+    ``interface`` is an exact name or a prefix pattern (``eth*``, ``*``). ``ingress`` and ``egress`` govern the host's
+    own traffic. The other fields hold the tiers of the other kinds of policy, where there are any: of forwarded traffic
+    that enters or leaves by the interface, of packets before connection tracking, and before destination translation.
+    """
 
     interface: str
     endpoint: ResourceKey
     ingress: DirectionPolicy
     egress: DirectionPolicy
+    forward_ingress: tuple[TierStep, ...] = ()
+    forward_egress: tuple[TierStep, ...] = ()
+    untracked_ingress: tuple[TierStep, ...] = ()
+    untracked_egress: tuple[TierStep, ...] = ()
+    pre_dnat: tuple[TierStep, ...] = ()
 
     def direction(self, direction: Direction) -> DirectionPolicy:
         """The policy of one direction."""
         return self.ingress if direction is Direction.INGRESS else self.egress
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether this is for all interfaces whose names begin alike."""
+        return self.interface.endswith("*")
+
+
+class WorkloadPolicy(msgspec.Struct, frozen=True):
+    """A workload's interface on this host. ``ingress`` is what reaches the workload, ``egress`` what it sends.
+
+    It may send from its ``addresses`` and ``spoofable_nets`` only, and where ``mac`` is known, with this one only.
+    """
+
+    interface: str
+    endpoint: ResourceKey
+    ingress: DirectionPolicy
+    egress: DirectionPolicy
+    mac: str | None = None
+    addresses: tuple[str, ...] = ()
+    spoofable_nets: tuple[str, ...] = ()
+    gateway6: str | None = None
+
 
 class HostPolicy(msgspec.Struct, frozen=True):
-    """All that one host enforces. Interfaces are sorted by name and unique; those not listed are left alone.
+    """All that one host enforces.
+
+    ``interfaces``: exact names first, sorted; then patterns in the order in which they are tried; ``*`` last. Each is
+    unique. Interfaces that none of them covers are left alone. Patterns never cover ``lo``, nor workload interfaces
+    (``*`` covers the latter for forwarded packets and before destination translation).
+
+    ``workloads`` are sorted by interface. Any other interface whose name begins with one of ``workload_prefixes`` is
+    blocked. ``workload_to_host`` (Deny or Allow) is what becomes of packets from workloads to the host that their
+    own egress policy allows.
 
     Every key in a `TierStep` is in ``policies``, every one in a `ProfileStep` in ``profiles``, every set id of a rule
-    in ``ip_sets``; nothing else is.
+    in ``ip_sets`` or ``port_sets``; nothing else is. ``accept_mark`` is one bit of the packet mark: it tells later
+    hooks that policy before connection tracking or destination translation has accepted the packet.
     """
 
     interfaces: tuple[InterfacePolicy, ...] = ()
@@ -127,3 +205,8 @@ class HostPolicy(msgspec.Struct, frozen=True):
     profiles: Mapping[ResourceKey, RuleLists] = {}
     ip_sets: Mapping[str, IpSet] = {}
     failsafe: Failsafe = Failsafe()
+    port_sets: Mapping[str, PortSet] = {}
+    workloads: tuple[WorkloadPolicy, ...] = ()
+    workload_prefixes: tuple[str, ...] = ()
+    workload_to_host: Action = Action.DENY
+    accept_mark: int = ACCEPT_MARK

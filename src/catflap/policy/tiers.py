@@ -7,13 +7,23 @@ guide relies on it; a policy in any other tier that has no metadata is not enfor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
-from catflap.model.resources import DEFAULT_TIER, Direction, Kind, Policy, ResourceKey, Tier
+import msgspec
+
+from catflap.model.resources import DEFAULT_TIER, Kind, Policy, ResourceKey, Tier
 from catflap.policy.host_policy import TierStep
 from catflap.policy.precedence import winner
 
 IMPLICIT_DEFAULT_TIER = Tier(DEFAULT_TIER)
+
+
+class TierGroup(msgspec.Struct, frozen=True):
+    """A tier and the policies in it that apply to one endpoint, in order."""
+
+    name: str
+    tier: Tier
+    policies: tuple[tuple[ResourceKey, Policy], ...]
 
 
 class TierTable:
@@ -36,21 +46,23 @@ class TierTable:
             return self._tiers[key]
         return IMPLICIT_DEFAULT_TIER if name == DEFAULT_TIER else None
 
-    def steps(
-        self, policies: Mapping[ResourceKey, Policy], keys: Iterable[ResourceKey], direction: Direction
-    ) -> tuple[TierStep, ...]:
-        """The policies that apply to one endpoint and govern this direction, grouped by tier, all in order.
-
-        A tier without such a policy does not appear: it neither denies nor passes.
-        """
-        grouped: dict[str, list[tuple[float, str, ResourceKey]]] = {}
-        for key in keys:
-            policy = policies[key]
-            if direction in policy.types:
-                grouped.setdefault(policy.tier, []).append((policy.order, policy.name, key))
+    def group(self, policies: Iterable[tuple[ResourceKey, Policy]]) -> tuple[TierGroup, ...]:
+        """The policies that apply to one endpoint grouped by tier, all in order; without those in missing tiers."""
+        grouped: dict[str, list[tuple[float, str, ResourceKey, Policy]]] = {}
+        for key, policy in policies:
+            grouped.setdefault(policy.tier, []).append((policy.order, policy.name, key, policy))
         tiers = [(tier.order, name, tier) for name in grouped if (tier := self.get(name)) is not None]
-        tiers.sort(key=lambda entry: entry[:2])
         return tuple(
-            TierStep(name, tuple(key for _, _, key in sorted(grouped[name])), tier.default_action)
-            for _, name, tier in tiers
+            TierGroup(name, tier, tuple((key, policy) for _, _, key, policy in sorted(grouped[name])))
+            for _, name, tier in sorted(tiers, key=lambda entry: entry[:2])
         )
+
+
+def tier_steps(groups: Iterable[TierGroup], wanted: Callable[[Policy], bool]) -> tuple[TierStep, ...]:
+    """The steps of one list of policies. A tier without a wanted one does not appear: it neither denies nor passes."""
+    steps = []
+    for group in groups:
+        keys = tuple(key for key, policy in group.policies if wanted(policy))
+        if keys:
+            steps.append(TierStep(group.name, keys, group.tier.default_action))
+    return tuple(steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 MAX_FILE = 4 << 20  # bytes
 SUFFIXES = (".yaml", ".yml", ".json")
+TEST_VERSION: Final = (
+    "catflap/v1"  # of documents for our commands: they lie beside policy, and are not stored
+)
+TEST_KIND: Final = "PolicyTest"
 
 
 class FileError(ValueError):
@@ -27,6 +31,14 @@ class Document(msgspec.Struct, frozen=True):
 
     path: str
     value: bytes
+
+
+class Located(msgspec.Struct, frozen=True):
+    """One object of a file as it was written: which document of the file, and of a list which item, from 0."""
+
+    document: int
+    item: int | None
+    value: Any
 
 
 class FileContent(msgspec.Struct, frozen=True):
@@ -41,26 +53,43 @@ def is_policy_file(name: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
-def parse_file(file: str, data: bytes) -> FileContent:
-    """The content of a file; its name's suffix tells YAML from JSON.
+def is_policy_test(value: object) -> bool:
+    """Whether a document is a policy test: nothing to store, and no slip either."""
+    return (
+        isinstance(value, dict) and value.get("kind") == TEST_KIND and value.get("apiVersion") == TEST_VERSION
+    )
 
-    Lists as other tools export them (kind ``…List`` with ``items``) count as one document for each item.
+
+def parse_file(file: str, data: bytes) -> FileContent:
+    """The content of a file as the store holds it; policy tests are left out.
+
+    Raises:
+        FileError: see `load_objects`.
+    """
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for number, located in enumerate(load_objects(file, data), start=1):
+        if is_policy_test(located.value):
+            continue
+        try:
+            documents.append(to_document(located.value))
+        except DocumentError as error:
+            subject = f"document {number} of file {file}"
+            problems.append(Problem(file, subject, error.reasons, raw=_excerpt(located.value)))
+    return FileContent(tuple(documents), tuple(problems))
+
+
+def load_objects(file: str, data: bytes) -> list[Located]:
+    """All objects of a file; its name's suffix tells YAML from JSON.
+
+    Lists as other tools export them (kind ``…List`` with ``items``) count as one object for each item.
 
     Raises:
         FileError: the file is too large, or not YAML or JSON, with line and column.
     """
     if len(data) > MAX_FILE:
         raise FileError(f"the file has more than {MAX_FILE >> 20} MiB; split it.")
-    values = _load(file, data)
-    documents: list[Document] = []
-    problems: list[Problem] = []
-    for number, value in enumerate(_objects(values), start=1):
-        try:
-            documents.append(_document(value))
-        except DocumentError as error:
-            subject = f"document {number} of file {file}"
-            problems.append(Problem(file, subject, error.reasons, raw=_excerpt(value)))
-    return FileContent(tuple(documents), tuple(problems))
+    return list(_objects(_load(file, data)))
 
 
 def _load(file: str, data: bytes) -> list[Any]:
@@ -84,15 +113,15 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _objects(values: list[Any]) -> Iterator[Any]:
+def _objects(values: list[Any]) -> Iterator[Located]:
     """The documents, without empty ones, and with lists taken apart."""
-    for value in values:
+    for number, value in enumerate(values):
         if value is None:  # nothing between two separators, or comments only
             continue
         if isinstance(value, dict) and _is_list(value):
-            yield from value["items"]
+            yield from (Located(number, item, each) for item, each in enumerate(value["items"]))
         else:
-            yield value
+            yield Located(number, None, value)
 
 
 def _is_list(value: dict[Any, Any]) -> bool:
@@ -100,7 +129,12 @@ def _is_list(value: dict[Any, Any]) -> bool:
     return isinstance(kind, str) and kind.endswith("List") and isinstance(value.get("items"), list)
 
 
-def _document(value: Any) -> Document:
+def to_document(value: Any) -> Document:
+    """The entry that an object stands for.
+
+    Raises:
+        DocumentError: it has no place in the store, or holds values that JSON has not.
+    """
     path = document_path(value)
     try:
         return Document(path, json.dumps(value, allow_nan=False, ensure_ascii=False).encode())

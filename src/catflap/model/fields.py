@@ -1,4 +1,4 @@
-"""Reading an object of a ``projectcalico.org/v3`` document field by field.
+"""Reading an object of a document field by field, with reasons that say where in the document they stand.
 
 Whoever reads an object asks for every field that it may have. What nobody asked for is unknown, and reported with the
 closest known name: a slip such as ``selctor`` must not silently select everything.
@@ -71,6 +71,11 @@ class Fields:
     def object(self, name: str) -> Fields:
         """A nested object; an absent one has no fields."""
         return Fields(self.value(name), self.path(name), self.reasons)
+
+    def objects(self, name: str) -> Iterator[Fields]:
+        """Each object of a list."""
+        for place, item in self.items(name):
+            yield Fields(item, self.path(place), self.reasons)
 
     def items(self, name: str) -> Iterator[tuple[str, Any]]:
         """The name (with index) and value of each item of a list."""

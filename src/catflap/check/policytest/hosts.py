@@ -1,0 +1,153 @@
+"""What the hosts enforce that the files speak of, and by which interfaces their endpoints are reached.
+
+Interfaces are rarely known from files, so they are made up as the endpoints say: one of the name that an endpoint
+gives, with its expected addresses; one for each endpoint that gives addresses only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from catflap.agent.config import Source, Value, resolve
+from catflap.agent.daemon import policy_settings
+from catflap.agent.store_configuration import store_sources
+from catflap.model.decoded import ResourceChange
+from catflap.model.resources import (
+    ConfigurationValues,
+    HostEndpoint,
+    Node,
+    Resource,
+    ResourceKey,
+    WorkloadEndpoint,
+)
+from catflap.policy import HostPolicy, PolicyEngine
+from catflap.policy.host_policy import InterfacePolicy
+from catflap.verdict.evaluate import Evaluator
+from catflap.verdict.packet import Packet
+from catflap.verdict.result import Verdict
+
+_TRIES = 100  # of names that a pattern covers and nothing else does
+
+
+class Hosts:
+    """The hosts of some resources, each with its policy. Nothing is computed before somebody asks."""
+
+    def __init__(self, resources: Iterable[tuple[ResourceKey, Resource]]) -> None:
+        self._resources = dict(resources)
+        self._nodes = {each.name: each for each in self._resources.values() if isinstance(each, Node)}
+        self._policies: dict[str, HostPolicy] = {}
+        self._evaluators: dict[str, Evaluator] = {}
+
+    def policy(self, host: str) -> HostPolicy:
+        """What a host enforces."""
+        if host not in self._policies:
+            self._policies[host] = self._compute(host)
+        return self._policies[host]
+
+    def judge(self, host: str, packet: Packet) -> Verdict:
+        """What becomes of a packet at a host."""
+        if host not in self._evaluators:
+            self._evaluators[host] = Evaluator(self.policy(host))
+        return self._evaluators[host].evaluate(packet)
+
+    def of_endpoint(self, endpoint: HostEndpoint | WorkloadEndpoint) -> tuple[str, ...]:
+        """The hosts that an endpoint is for: those known to match, if it has a node selector."""
+        if isinstance(endpoint, WorkloadEndpoint):
+            return (endpoint.node,)
+        if endpoint.node is not None:
+            return (endpoint.node,)
+        selector = endpoint.node_selector
+        return tuple(
+            sorted(
+                name
+                for name, node in self._nodes.items()
+                if selector is not None and selector.matches(node.labels)
+            )
+        )
+
+    def endpoints(self) -> Iterator[tuple[ResourceKey, HostEndpoint | WorkloadEndpoint]]:
+        """All endpoints of all hosts."""
+        for key, resource in self._resources.items():
+            if isinstance(resource, HostEndpoint | WorkloadEndpoint):
+                yield key, resource
+
+    def interfaces(self, host: str, key: ResourceKey) -> tuple[str, ...]:
+        """The interfaces of a host that an endpoint polices there; for a pattern one of the names that it covers."""
+        policy = self.policy(host)
+        names = [each.interface for each in policy.workloads if each.endpoint == key]
+        for entry in policy.interfaces:
+            if entry.endpoint == key:
+                names.extend([self._example(host, entry)] if entry.is_pattern else [entry.interface])
+        return tuple(names)
+
+    def covering(self, host: str, interface: str) -> ResourceKey | None:
+        """The endpoint that polices an interface of a host."""
+        policy = self.policy(host)
+        for workload in policy.workloads:
+            if workload.interface == interface:
+                return workload.endpoint
+        if interface.startswith(policy.workload_prefixes):
+            return None
+        entry = _entry(policy.interfaces, interface)
+        return None if entry is None else entry.endpoint
+
+    def addresses(self, host: str, interface: str) -> tuple[str, ...]:
+        """The addresses that a host is known to have on an interface."""
+        node = self._nodes.get(host)
+        return node.interfaces.get(interface, ()) if node else ()
+
+    def _compute(self, host: str) -> HostPolicy:
+        local = Source((Value("FelixHostname", host, "the policy test"),), in_store=False)
+        stored = {
+            key: each
+            for key, each in self._resources.items()
+            if isinstance(each, ConfigurationValues) and key.scope in ("", host)
+        }
+        configuration, _ = resolve((local, *store_sources(stored)))
+        engine = PolicyEngine(policy_settings(configuration))
+        engine.apply(ResourceChange(key, resource) for key, resource in self._resources.items())
+        engine.set_interfaces(self._assumed_interfaces(host))
+        return engine.host_policy()
+
+    def _assumed_interfaces(self, host: str) -> Mapping[str, frozenset[str]]:
+        node = self._nodes.get(host)
+        found = {name: frozenset(addresses) for name, addresses in (node.interfaces if node else {}).items()}
+        own = [each for _, each in self.endpoints() if isinstance(each, HostEndpoint) and each.node == host]
+        for endpoint in own:
+            for name in endpoint.interfaces:
+                if not name.endswith("*"):
+                    found[name] = found.get(name, frozenset()).union(endpoint.expected_ips)
+        for endpoint in own:
+            missing = frozenset(endpoint.expected_ips).difference(*found.values())
+            if not endpoint.interfaces and missing:
+                found[_unused("if", found)] = missing
+        return found
+
+    def _example(self, host: str, entry: InterfacePolicy) -> str:
+        """A name that a pattern covers: one that the host has, or else one that it might have."""
+        policy, prefix = self.policy(host), entry.interface.removesuffix("*")
+        node = self._nodes.get(host)
+        known = [name for name in (node.interfaces if node else ()) if name.startswith(prefix)]
+        made_up = [f"{prefix or 'if'}{number}" for number in range(_TRIES)]
+        for name in (*known, *made_up):
+            if not name.startswith(policy.workload_prefixes) and _entry(policy.interfaces, name) is entry:
+                return name
+        return entry.interface
+
+
+def _entry(interfaces: Sequence[InterfacePolicy], name: str) -> InterfacePolicy | None:
+    """An exact name first, then the first pattern; nothing but an exact name covers ``lo``."""
+    for entry in interfaces:
+        if entry.interface == name:
+            return entry
+    for entry in interfaces if name != "lo" else ():
+        if entry.is_pattern and name.startswith(entry.interface.removesuffix("*")):
+            return entry
+    return None
+
+
+def _unused(prefix: str, taken: Mapping[str, object]) -> str:
+    number = 0
+    while f"{prefix}{number}" in taken:
+        number += 1
+    return f"{prefix}{number}"

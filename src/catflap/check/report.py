@@ -1,0 +1,78 @@
+"""All that checking does, in order: read, decode, lint, run the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from catflap.check.finding import Finding, Severity
+from catflap.check.inventory import Inventory
+from catflap.check.lints import lint
+from catflap.check.policytest.document import PolicyTest, parse_tests
+from catflap.check.policytest.run import Result, Runner
+from catflap.check.schema import check_schema, split_reason
+from catflap.check.source import SourceObject, read_source
+from catflap.model.validation import InvalidObjectError
+from catflap.store.directory.documents import is_policy_test
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was found, sorted by place, and what became of the tests; ``objects`` counts those that are no tests."""
+
+    findings: tuple[Finding, ...]
+    results: tuple[Result, ...]
+    objects: int
+
+    def count(self, severity: Severity) -> int:
+        """How many findings there are of a severity."""
+        return sum(each.severity is severity for each in self.findings)
+
+
+def check_files(files: Mapping[str, bytes], *, with_lints: bool = True, with_tests: bool = True) -> Report:
+    """Check files, by their names.
+
+    Args:
+        files: the bytes of each.
+        with_lints: whether lints are wanted beside what is invalid.
+        with_tests: whether the policy tests are run. A test document that is invalid is reported in any case.
+    """
+    objects: list[SourceObject] = []
+    findings: list[Finding] = []
+    for file, data in files.items():
+        found, unreadable = read_source(file, data)
+        objects.extend(found)
+        findings.extend(unreadable)
+    stored = [each for each in objects if not is_policy_test(each.value)]
+    schema = check_schema(stored)
+    inventory = Inventory(schema.valid)
+    tests, invalid = _parse_all(each for each in objects if is_policy_test(each.value))
+    findings += [*schema.findings, *invalid]
+    if with_lints:
+        findings += lint(inventory)
+    runner = Runner(inventory)
+    results = [runner.run(test) for test in tests] if with_tests else []
+    findings += _failed(results)
+    return Report(tuple(sorted(findings, key=lambda each: each.place)), tuple(results), len(stored))
+
+
+def _parse_all(documents: Iterable[SourceObject]) -> tuple[list[PolicyTest], list[Finding]]:
+    tests: list[PolicyTest] = []
+    findings: list[Finding] = []
+    for source in documents:
+        try:
+            tests.extend(parse_tests(source))
+        except InvalidObjectError as error:
+            for reason in error.reasons:
+                field, message = split_reason(reason)
+                findings.append(source.finding(Severity.ERROR, "invalid", message, field))
+    return tests, findings
+
+
+def _failed(results: Iterable[Result]) -> Iterator[Finding]:
+    for result in results:
+        test = result.test
+        for failure in result.failures[:1]:
+            more = f" (and {len(result.failures) - 1} more)" if len(result.failures) > 1 else ""
+            message = f"policy test failed: {result.title}: {failure.text}{more}"
+            yield test.source.finding(Severity.ERROR, "policy-test", message, test.field)

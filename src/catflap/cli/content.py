@@ -1,0 +1,85 @@
+"""The raw objects that a command shall look at, at one moment: those of files, or those of a store.
+
+It must never write anything, and files need neither a store nor root.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from catflap.cli.common import CommandError, Exit
+from catflap.model import Problem
+from catflap.store import Disconnected, Snapshot, Store
+from catflap.store.directory.documents import SUFFIXES
+from catflap.store.directory.scan import read, scan
+from catflap.store.directory.tree import Reading, Tree
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Objects as bytes, by their paths in a store.
+
+    ``origin`` says for people where they are from. ``problems`` are those of entries that have no place in a store at
+    all; ``files`` names the files that an object stands in, of which the first counts.
+    """
+
+    origin: str
+    entries: Mapping[str, bytes]
+    problems: tuple[Problem, ...] = ()
+    files: Mapping[str, tuple[str, ...]] = {}
+
+
+def read_files(paths: Sequence[Path]) -> Content:
+    """The documents of files, and of all policy files below directories, as the directory store reads them.
+
+    Raises:
+        CommandError: a path does not exist, or a directory cannot be listed or holds no policy file.
+    """
+    readings: dict[str, Reading] = {}
+    for path in paths:
+        readings.update(_readings(path))
+    view = Tree().update(readings)
+    return Content(" ".join(map(str, paths)), view.entries, view.problems, view.sources)
+
+
+def _readings(path: Path) -> Mapping[str, Reading]:
+    if not path.is_dir():
+        if not path.exists():
+            raise CommandError(
+                f"{path} does not exist: name policy files, or directories of them", Exit.USAGE
+            )
+        return {str(path): read(str(path), os.path.realpath(path))}
+    try:
+        found = scan(str(path))
+    except OSError as error:
+        raise CommandError(f"cannot read the directory {path}: {error.strerror}", Exit.USAGE) from None
+    if not found:
+        raise CommandError(f"{path} holds no policy file (*{', *'.join(SUFFIXES)})", Exit.USAGE)
+    return found
+
+
+async def read_store(store: Store) -> Content:
+    """Everything that a store holds now; the store is closed then.
+
+    Raises:
+        CommandError: the store cannot be reached.
+    """
+    reason = "it said nothing"
+    try:
+        async for event in store.follow():
+            match event:
+                case Snapshot():
+                    return Content(store.url, event.entries, event.problems)
+                case Disconnected():
+                    reason = event.reason
+                    break
+                case _:
+                    pass
+    finally:
+        await store.close()
+    raise CommandError(
+        f"cannot read the store {store.url}: {reason}; --store names another store", Exit.UNREACHABLE
+    )

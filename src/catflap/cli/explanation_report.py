@@ -1,0 +1,159 @@
+"""Shows an explanation to people: the answer first, then who polices the packet, how it was decided, and what was near.
+
+At most 100 columns, in colour only on a terminal. Long lists are cut to what is worth reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from catflap.cli.explanation import Coverage, Explanation, decider, rule_title
+from catflap.cli.questions import UNNAMED
+from catflap.lab.report import report_console
+from catflap.model.resources import PROTOCOL_NUMBERS
+from catflap.verdict import Outcome, Packet, Path, Step, Verdict
+
+MOST_STEPS: Final = 12  # of one list that did not match
+
+_INDENT: Final = 2
+_MARKS: Final = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
+_STYLES: Final = {Outcome.ALLOW: "bold green", Outcome.DENY: "bold red"}
+_PROTOCOL_NAMES: Final = {number: name for name, number in PROTOCOL_NUMBERS.items()}
+
+
+def show(explanation: Explanation, console: Console | None = None) -> None:
+    """Print an explanation."""
+    report = _Report(console or report_console())
+    verdict, packet = explanation.verdict, explanation.question.packet
+    style = _STYLES[verdict.outcome]
+    report.line(0, Text.assemble((verdict.outcome.upper(), style), f"  {packet_text(packet)}"))
+    report.line(1, f"{packet.state} packet, {_way(packet)} of host {explanation.question.host.name}")
+    report.line(1, Text(decider(verdict), style))
+    report.section("Endpoint", (line for item in explanation.coverage for line in _coverage(item)))
+    report.trace(verdict.trace)
+    report.section("Overruled", _overruled(explanation))
+    report.section("Does not select this endpoint, and would decide otherwise", _near(explanation))
+    report.section("Invalid objects", explanation.invalid)
+    report.section("Notes", explanation.notes)
+
+
+def packet_text(packet: Packet) -> str:
+    """A packet as people write it."""
+    name = _PROTOCOL_NAMES.get(packet.protocol, str(packet.protocol))
+    source = _end(packet.source, packet.source_port)
+    destination = _end(packet.destination, packet.destination_port)
+    icmp = "" if packet.icmp_type is None else f" type {packet.icmp_type} code {packet.icmp_code}"
+    return f"{name} {source} > {destination}{icmp}"
+
+
+def _end(address: str, port: int | None) -> str:
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _way(packet: Packet) -> str:
+    if packet.path is Path.FORWARD:
+        return f"forwarded from {packet.interface} to {packet.out_interface}"
+    interface = "the interface" if packet.interface == UNNAMED else packet.interface
+    return f"{packet.path} on {interface}" if packet.path is Path.IN else f"{packet.path} by {interface}"
+
+
+def _coverage(item: Coverage) -> Iterator[str]:
+    if item.endpoint is None:
+        yield f"{item.interface}: none polices it"
+    else:
+        yield f"{item.interface}: {item.because}"
+        own = [f"{name}={value}" for name, value in item.labels.items() if name not in item.inherited]
+        yield f"  labels: {' '.join(own) or 'none'}"
+        if item.inherited:
+            inherited = (f"{name}={item.labels[name]}" for name in item.inherited)
+            yield f"  from its profiles: {' '.join(inherited)}"
+    for other in item.others:
+        yield f"  loses: {other}"
+
+
+def _overruled(explanation: Explanation) -> Iterator[str]:
+    other = explanation.overruled
+    if other is not None:
+        yield f"{rule_title(other)} would {_verb(other)} it, but {_decides_first(explanation.verdict)}."
+
+
+def _decides_first(verdict: Verdict) -> str:
+    if verdict.rule is None:
+        return f"tier {verdict.tier} ends with Deny before that"
+    return f"{rule_title(verdict)} decides first"
+
+
+def _near(explanation: Explanation) -> Iterator[str]:
+    for item in explanation.near:
+        yield f"{rule_title(item.verdict)} would {_verb(item.verdict)} it"
+        yield f"  {item.mismatch}"
+    if explanation.near_left_out:
+        yield f"and {explanation.near_left_out} more policies"
+
+
+def _verb(verdict: Verdict) -> str:
+    return str(verdict.outcome)
+
+
+class _Report:
+    """Lines with indentation that holds when they wrap."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def line(self, level: int, text: str | Text) -> None:
+        """Print one line, or more where it is long."""
+        if isinstance(text, str):
+            level += (len(text) - len(text.lstrip())) // _INDENT
+            text = Text(text.lstrip())
+        self._console.print(Padding(text, (0, 0, 0, level * _INDENT), expand=False))
+
+    def section(self, title: str, lines: Iterable[str]) -> None:
+        """Print a title and lines, or nothing where there are none."""
+        listed = list(lines)
+        if listed:
+            self._console.print()
+            self.line(0, Text(title, "bold"))
+            for each in listed:
+                self.line(1, each)
+
+    def trace(self, stages: Sequence[Step]) -> None:
+        """Print the way of the packet: the stages that asked anything."""
+        asking = [stage for stage in stages if stage.steps]
+        if asking:
+            self._console.print()
+            self.line(0, Text("How it was decided", "bold"))
+            self._steps(1, asking)
+
+    def _steps(self, level: int, steps: Sequence[Step]) -> None:
+        shown = condensed(steps)
+        for step in shown:
+            mark, style = _MARKS[step.matched]
+            text = Text.assemble((mark, style), step.text, (" (nearly)" if step.near_miss else "", "yellow"))
+            self.line(level, text)
+            if step.matched is not False or not step.text.startswith("rule "):
+                self._steps(level + 1, step.steps)
+        if len(shown) < len(steps):
+            self.line(level, f"… and {len(steps) - len(shown)} more that do not match")
+
+
+def condensed(steps: Sequence[Step]) -> Sequence[Step]:
+    """Of many steps those that matched, and as many near misses as fit."""
+    if len(steps) <= MOST_STEPS:
+        return steps
+    worth = [step for step in steps if step.matched is not False or _nearly(step)]
+    kept = [step for step in worth if step.matched is not False] or []
+    near = [step for step in worth if step.matched is False][: max(0, MOST_STEPS - len(kept))]
+    chosen = {id(step) for step in (*kept, *near)}
+    return [step for step in steps if id(step) in chosen]
+
+
+def _nearly(step: Step) -> bool:
+    return step.near_miss or any(map(_nearly, step.steps))

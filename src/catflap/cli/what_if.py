@@ -1,0 +1,154 @@
+"""What would have to be different for a packet to meet another verdict: the usual mistakes, found by trying.
+
+A policy whose selector fails by a slip, and a rule that stands behind one that decides before it, leave no trace in a
+walk through what is enforced. So the walk is repeated with the selector matching, or with the deciding rule gone.
+Nothing here changes the host that is asked about.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from catflap.cli.world import Host
+from catflap.model import Policy, ResourceChange, ResourceKey, parse_selector
+from catflap.model.resources import Action
+from catflap.model.selector_explain import explain_mismatch
+from catflap.policy import HostPolicy
+from catflap.policy.host_policy import DirectionPolicy, RuleLists, TierStep
+from catflap.verdict import Packet, Reason, Verdict, evaluate
+
+MOST_TRIED: Final = 1000  # policies that do not select the endpoint
+MOST_RULES: Final = 100  # one behind the other
+
+_EVERYTHING = parse_selector("all()")
+_BY_RULE = frozenset(
+    {Reason.POLICY_ALLOW, Reason.POLICY_DENY, Reason.PROFILE_ALLOW, Reason.PROFILE_DENY},
+)
+_TIERS_OF_SIDES = ("ingress", "egress")
+_PLAIN_TIERS = ("forward_ingress", "forward_egress", "untracked_ingress", "untracked_egress", "pre_dnat")
+
+ChangeTier = Callable[[TierStep], TierStep | None]
+
+
+class Unselected(msgspec.Struct, frozen=True):
+    """A policy that would decide otherwise if it selected the endpoint. ``mismatch`` says why it does not."""
+
+    key: ResourceKey
+    verdict: Verdict
+    mismatch: str
+
+
+def unselected(
+    host: Host,
+    policies: Mapping[ResourceKey, Policy],
+    endpoint: ResourceKey,
+    packet: Packet,
+    verdict: Verdict,
+) -> list[Unselected]:
+    """The policies that would have decided otherwise had they selected an endpoint, the likeliest slips first.
+
+    Args:
+        host: where the packet is.
+        policies: those that could have selected the endpoint; of very many only `MOST_TRIED` are tried.
+        endpoint: one that polices the packet.
+        packet: the packet.
+        verdict: what becomes of it.
+    """
+    labels = host.engine.effective_labels(endpoint)
+    candidates = {key: item for key, item in policies.items() if not item.selector.matches(labels)}
+    tried = dict(list(candidates.items())[:MOST_TRIED])
+    everything = _with_selectors_matching(host, tried)
+    found = []
+    for key, policy in tried.items():
+        answer = evaluate(_with_policies(everything, tried.keys() - {key}), packet)
+        if answer.outcome is not verdict.outcome and answer.key == key:
+            found.append(Unselected(key, answer, explain_mismatch(policy.selector, labels)))
+    return sorted(found, key=lambda item: -_likeness(item.mismatch, labels))
+
+
+def _with_selectors_matching(host: Host, policies: Mapping[ResourceKey, Policy]) -> HostPolicy:
+    """What the host would enforce if these policies selected everything."""
+    engine = host.another_engine()
+    engine.apply(
+        ResourceChange(key, msgspec.structs.replace(policy, selector=_EVERYTHING))
+        for key, policy in policies.items()
+    )
+    return engine.host_policy()
+
+
+def _with_policies(policy: HostPolicy, unwanted: Iterable[ResourceKey]) -> HostPolicy:
+    """The same without some policies; a tier that they leave empty is none."""
+    gone = frozenset(unwanted)
+
+    def change(tier: TierStep) -> TierStep | None:
+        kept = tuple(key for key in tier.policies if key not in gone)
+        return msgspec.structs.replace(tier, policies=kept) if kept else None
+
+    policies = {key: lists for key, lists in policy.policies.items() if key not in gone}
+    return msgspec.structs.replace(_with_tiers(policy, change), policies=policies)
+
+
+def _likeness(mismatch: str, labels: Mapping[str, str]) -> float:
+    """How much the clause that fails is like one of the labels: a slip of the pen is very much so."""
+    clause = mismatch.partition(": ")[0]
+    texts = [f'{name} == "{value}"' for name, value in labels.items()]
+    return max((difflib.SequenceMatcher(None, clause, text).ratio() for text in texts), default=0.0)
+
+
+def overruled(policy: HostPolicy, packet: Packet, verdict: Verdict) -> Verdict | None:
+    """The rule that would decide otherwise, were it not for the rule or the tier's default action that decides now."""
+    for _ in range(MOST_RULES):
+        changed = _without_decider(policy, verdict)
+        if changed is None:
+            return None
+        policy, answer = changed, evaluate(changed, packet)
+        if answer.outcome is not verdict.outcome:
+            return answer if answer.reason in _BY_RULE else None
+        verdict = answer
+    return None
+
+
+def _without_decider(policy: HostPolicy, verdict: Verdict) -> HostPolicy | None:
+    """The same without what gave a verdict; None where that was no rule and no default action."""
+    if verdict.reason is Reason.TIER_DEFAULT_DENY:
+
+        def passing(tier: TierStep) -> TierStep:
+            if tier.name != verdict.tier:
+                return tier
+            return msgspec.structs.replace(tier, default_action=Action.PASS)
+
+        return _with_tiers(policy, passing)
+    if verdict.reason not in _BY_RULE or verdict.key is None:
+        return None
+    key, rule = verdict.key, verdict.rule
+    table = "policies" if key in policy.policies else "profiles"
+    lists: Mapping[ResourceKey, RuleLists] = getattr(policy, table)
+    side = "ingress" if verdict.direction == "Ingress" else "egress"
+    kept = tuple(each for each in getattr(lists[key], side) if each.number != rule)
+    changed = msgspec.structs.replace(lists[key], **{side: kept})
+    return msgspec.structs.replace(policy, **{table: {**lists, key: changed}})
+
+
+def _with_tiers(policy: HostPolicy, change: ChangeTier) -> HostPolicy:
+    """The same with every tier of every interface changed, or (None) left out."""
+
+    def tiers(steps: Iterable[TierStep]) -> tuple[TierStep, ...]:
+        return tuple(changed for step in steps if (changed := change(step)) is not None)
+
+    def sides(item: object) -> Iterator[tuple[str, DirectionPolicy]]:
+        for name in _TIERS_OF_SIDES:
+            side: DirectionPolicy = getattr(item, name)
+            yield name, msgspec.structs.replace(side, tiers=tiers(side.tiers))
+
+    interfaces = tuple(
+        msgspec.structs.replace(
+            item, **dict(sides(item)), **{name: tiers(getattr(item, name)) for name in _PLAIN_TIERS}
+        )
+        for item in policy.interfaces
+    )
+    workloads = tuple(msgspec.structs.replace(item, **dict(sides(item))) for item in policy.workloads)
+    return msgspec.structs.replace(policy, interfaces=interfaces, workloads=workloads)

@@ -1,0 +1,148 @@
+"""The chains that interfaces share: those of tiers, policies and profiles, and those that hold whatever policy says.
+
+Each is written once, on first use, whatever hooks and interfaces lead to it. Tiers are left by ``return``, which needs no
+packet mark. A policy without Pass has one chain, which tiers jump to; in such a chain ``return`` could only mean "next
+policy", so a policy with Pass stands in the chains of its tiers itself. Nothing here may know interfaces.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from catflap.model.resources import Action, Direction, ResourceKey
+from catflap.nft.fixed import ICMPV6_CHAIN, IS_ICMPV6, failsafe_replies_text, failsafe_text
+from catflap.nft.memo import Memo
+from catflap.nft.names import hashed_name, unique_names
+from catflap.nft.rules import RuleText, line
+from catflap.nft.ruleset import Chain
+from catflap.nft.sets import Needs
+from catflap.policy.host_policy import DirectionPolicy, Failsafe, HostPolicy, ProfileStep, RuleLists, TierStep
+
+_WORDS = {Direction.INGRESS: "in", Direction.EGRESS: "out"}
+
+
+class _Group(enum.IntEnum):
+    """How shared chains are ordered among each other."""
+
+    FIXED = 1
+    TIER = 2
+    POLICY = 3
+    PROFILE = 4
+
+
+class SharedChains:
+    """Writes rules that lead to shared chains, and the chains.
+
+    Args:
+        policy: the host policy.
+        memo: has begun with this policy.
+
+    Attributes:
+        needs: the sets that the chains refer to.
+    """
+
+    def __init__(self, policy: HostPolicy, memo: Memo) -> None:
+        self.needs = Needs()
+        self._policy = policy
+        self._memo = memo
+        self._names = {
+            **unique_names({key: lists.title for key, lists in policy.policies.items()}),
+            **unique_names({key: key.name for key in policy.profiles}),
+        }
+        self._tiers: dict[tuple[TierStep, Direction], Chain] = {}
+        self._written: set[str] = set()
+        self._new: list[tuple[_Group, Chain]] = []
+
+    def take_new(self) -> list[Chain]:
+        """The chains that were written since the last call, in the order in which rules lead to them."""
+        new, self._new = self._new, []
+        return [chain for _, chain in sorted(new, key=lambda item: item[0])]
+
+    def jump(self, chain: Chain, about: str, condition: str = "") -> str:
+        """A rule that leads to a chain that holds whatever policy says, and back."""
+        self._write(_Group.FIXED, chain)
+        return line(condition, f"jump {chain.name}", about=about)
+
+    def goto(self, chain: Chain) -> str:
+        """The verdict that leads to a chain that holds whatever policy says, for good."""
+        self._write(_Group.FIXED, chain)
+        return f"goto {chain.name}"
+
+    def failsafe(self, direction: Direction) -> str:
+        """Accept the failsafe ports of a direction."""
+        return self._failsafe("failsafe", failsafe_text, direction, "failsafe ports")
+
+    def failsafe_replies(self, direction: Direction) -> str:
+        """Accept what the failsafe ports of the other direction answer."""
+        return self._failsafe(
+            "failsafe-replies", failsafe_replies_text, direction, "replies of failsafe ports"
+        )
+
+    def icmpv6(self) -> str:
+        """Accept the ICMPv6 messages without which IPv6 does not work."""
+        return self.jump(ICMPV6_CHAIN, "ICMPv6 that must not be dropped", IS_ICMPV6)
+
+    def tiers(
+        self, tiers: Iterable[TierStep], direction: Direction, *, default_actions: bool = True
+    ) -> list[str]:
+        """Go through tiers; without ``default_actions`` a packet that no policy decides about leaves them all."""
+        steps = tiers if default_actions else (replace(tier, default_action=Action.PASS) for tier in tiers)
+        chains = [(step.name, self._tier(step, direction)) for step in steps]
+        return [line(f"jump {chain.name}", about=f"tier {name}") for name, chain in chains if chain.rules]
+
+    def decision(self, steps: DirectionPolicy, direction: Direction, endpoint: ResourceKey) -> list[str]:
+        """Go through tiers and profiles, and drop what none of them allows."""
+        return [
+            *self.tiers(steps.tiers, direction),
+            *(self._profile(step, direction) for step in steps.profiles),
+            line("drop", about=f"no policy or profile allows it: {endpoint}"),
+        ]
+
+    def _write(self, group: _Group, chain: Chain) -> None:
+        if chain.name not in self._written:
+            self._written.add(chain.name)
+            self._new.append((group, chain))
+
+    def _failsafe(
+        self, word: str, text_of: Callable[[Failsafe, Direction], RuleText], direction: Direction, about: str
+    ) -> str:
+        text = text_of(self._policy.failsafe, direction)
+        self.needs.add(text.needs)
+        return self.jump(Chain(f"{word}-{_WORDS[direction]}", text.lines), about)
+
+    def _tier(self, tier: TierStep, direction: Direction) -> Chain:
+        """The chain of a tier; one without rules decides nothing and is not among the chains."""
+        if (tier, direction) not in self._tiers:
+            rules = [rule for key in tier.policies for rule in self._policy_step(key, direction)]
+            if tier.default_action is Action.DENY:
+                rules.append(line("drop", about=f"tier {tier.name}: no policy decides"))
+            name = f"tier-{_WORDS[direction]}-{hashed_name(tier.name, repr(tier))}"
+            chain = self._tiers[tier, direction] = Chain(name, tuple(rules))
+            if rules:
+                self._write(_Group.TIER, chain)
+        return self._tiers[tier, direction]
+
+    def _policy_step(self, key: ResourceKey, direction: Direction) -> Sequence[str]:
+        """What a policy puts into the chain of its tier."""
+        lists = self._policy.policies[key]
+        text = self._text(lists, direction)
+        if text.passes or not text.lines:
+            return text.lines
+        name = f"policy-{_WORDS[direction]}-{self._names[key]}"
+        self._write(_Group.POLICY, Chain(name, text.lines))
+        return [line(f"jump {name}", about=f"policy {lists.title}")]
+
+    def _profile(self, step: ProfileStep, direction: Direction) -> str:
+        if step.key is None:
+            return line("drop", about=f"profile {step.name} does not exist")
+        name = f"profile-{_WORDS[direction]}-{self._names[step.key]}"
+        self._write(_Group.PROFILE, Chain(name, self._text(self._policy.profiles[step.key], direction).lines))
+        return line(f"jump {name}", about=f"profile {step.name}")
+
+    def _text(self, lists: RuleLists, direction: Direction) -> RuleText:
+        text = self._memo.text(lists, direction)
+        self.needs.add(text.needs)
+        return text

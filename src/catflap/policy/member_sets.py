@@ -1,0 +1,115 @@
+"""All sets that active rules refer to, kept up to date endpoint by endpoint.
+
+A changed endpoint touches only the sets that it enters or leaves. Sets exist only while rules want them. Policies and
+hosts are unknown here: whoever feeds this says what is wanted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from catflap.model.resources import EndpointPort, ResourceKey
+from catflap.policy.carriers import Carriers
+from catflap.policy.criteria import PortCriterion, SetCriterion
+from catflap.policy.followed_set import FollowedAddresses, FollowedPorts
+from catflap.policy.host_policy import IpSet, PortSet
+from catflap.policy.label_index import LabelIndex
+
+_Followed: TypeAlias = FollowedAddresses | FollowedPorts
+
+
+class CurrentSets(msgspec.Struct, frozen=True):
+    """All sets in use, by id and in the order of ids."""
+
+    ip_sets: Mapping[str, IpSet] = {}
+    port_sets: Mapping[str, PortSet] = {}
+
+
+class MemberSets:
+    """The sets in use, fed with all that carries labels and told which criteria are wanted."""
+
+    def __init__(self) -> None:
+        self._index: LabelIndex[ResourceKey, SetCriterion] = LabelIndex()
+        self._carriers = Carriers()
+        self._followed: dict[SetCriterion, _Followed] = {}
+        self._current: CurrentSets | None = CurrentSets()
+
+    def set_object(
+        self,
+        key: ResourceKey,
+        labels: Mapping[str, str],
+        addresses: tuple[str, ...],
+        ports: tuple[EndpointPort, ...] = (),
+    ) -> None:
+        """Add an object or change it. ``labels`` have tags and ports beside them, see `catflap.policy.criteria`."""
+        if not self._carriers.carries(key, addresses, ports):
+            self.remove_object(key)
+            self._carriers.add(key, addresses, ports)
+        for criterion in self._index.set_item(key, labels):
+            self._current = None
+            followed = self._followed[criterion]
+            if key in self._index.items(criterion):
+                followed.enter(key)
+            else:
+                followed.leave(key)
+
+    def remove_object(self, key: ResourceKey) -> None:
+        """Forget an object and its addresses. Removing one that is not known changes nothing."""
+        for criterion in self._index.remove_item(key):
+            self._current = None
+            self._followed[criterion].leave(key)
+        self._carriers.remove(key)
+
+    def want(self, criteria: Iterable[SetCriterion]) -> None:
+        """Follow exactly these criteria."""
+        wanted = set(criteria)
+        for criterion in self._followed.keys() - wanted:
+            self._current = None
+            self._index.remove_criterion(criterion)
+            del self._followed[criterion]
+        for criterion in wanted - self._followed.keys():
+            self._current = None
+            self._index.add_criterion(criterion)
+            self._followed[criterion] = self._follow(criterion)
+
+    def _follow(self, criterion: SetCriterion) -> _Followed:
+        matching = self._index.items(criterion)
+        if isinstance(criterion, PortCriterion):
+            return FollowedPorts(self._carriers, matching, criterion)
+        return FollowedAddresses(self._carriers, matching, criterion)
+
+    def current(self) -> CurrentSets:
+        """The wanted sets; what has not changed since the last call is the same object as then."""
+        if self._current is None:
+            values = sorted(
+                (followed.value() for followed in self._followed.values()), key=lambda item: item.id
+            )
+            self._current = CurrentSets(
+                {item.id: item for item in values if isinstance(item, IpSet)},
+                {item.id: item for item in values if isinstance(item, PortSet)},
+            )
+        return self._current
+
+    def owners(self, set_id: str, address: str) -> frozenset[ResourceKey]:
+        """The objects through which an address is in a set: they carry it, or a network that holds it.
+
+        Raises:
+            KeyError: no rule uses such a set.
+            ValueError: this is no address.
+        """
+        followed = next((item for item in self._followed.values() if item.id == set_id), None)
+        if followed is None:
+            raise KeyError(set_id)
+        return frozenset(key for place in _around(address) for key in followed.owners(place))
+
+
+def _around(address: str) -> Iterator[str]:
+    """The address, and every network that holds it, as the model writes them."""
+    parsed = ipaddress.ip_address(address)
+    yield str(parsed)
+    for length in range(parsed.max_prefixlen):
+        yield str(ipaddress.ip_network((parsed, length), strict=False))

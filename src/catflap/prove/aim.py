@@ -1,0 +1,277 @@
+"""Draws packets for a policy: half of them from the rules that they shall meet or just miss, the others from the pools.
+
+The policy only says where to aim. It must never decide what is expected of a packet.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from catflap.model.resources import (
+    ICMP,
+    ICMPV6,
+    MAX_PORT,
+    PORT_PROTOCOLS,
+    SCTP,
+    TCP,
+    UDP,
+    Direction,
+    IpVersion,
+    PortRange,
+    ip_version_of,
+)
+from catflap.policy.host_policy import HostPolicy, MatchPeer, MatchRule
+from catflap.prove import pools
+from catflap.prove.draw import Draw
+from catflap.prove.sample import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Fault, Flow, Sample
+from catflap.prove.topology import (
+    CABLES,
+    LINK_LOCAL,
+    LOCAL,
+    REMOTE,
+    ROUTES,
+    TRANSLATIONS,
+    WORKLOADS,
+)
+
+_VERSIONS: Final[tuple[IpVersion, ...]] = (4, 6)
+_ICMP_OF: Final[dict[IpVersion, int]] = {4: ICMP, 6: ICMPV6}
+_TRACKED: Final = (TCP, UDP, SCTP)  # protocols that a known connection may have; ICMP echo besides
+_MACS: Final = (None, "02:aa:aa:aa:aa:aa", "02:00:00:00:02:05", "02:00:00:00:02:06")
+_LOWEST_OTHER_PORT: Final = 40000
+
+
+def _of_version(addresses: Sequence[str]) -> dict[IpVersion, tuple[str, ...]]:
+    return {
+        version: tuple(each for each in addresses if ip_version_of(each) == version) for version in _VERSIONS
+    }
+
+
+_LOCAL: Final = _of_version([each for found in LOCAL.values() for each in found])
+_REMOTE: Final = _of_version([each for found in REMOTE.values() for each in found])
+_TRANSLATED: Final = {
+    version: tuple(target for target in TRANSLATIONS if ip_version_of(target.address) == version)
+    for version in _VERSIONS
+}
+
+
+def samples(draw: Draw, policy: HostPolicy, count: int) -> list[Sample]:
+    """Packets for a host that enforces this policy."""
+    rules = _rules(policy)
+    return [_sample(draw, policy, draw.pick(rules) if rules and draw.chance(0.6) else None) for _ in range(count)]
+
+
+def _rules(policy: HostPolicy) -> list[MatchRule]:
+    return [
+        rule
+        for table in (policy.policies, policy.profiles)
+        for lists in table.values()
+        for direction in Direction
+        for rule in lists.rules(direction)
+    ]
+
+
+def _sample(draw: Draw, policy: HostPolicy, rule: MatchRule | None) -> Sample:
+    version = (rule and rule.ip_version) or draw.pick(_VERSIONS)
+    interface = draw.weighted((10, draw.pick(CABLES)), (4, "eth0"), (5, None))
+    special = draw.number(1, 100)
+    if special <= 6:  # noqa: PLR2004  # percent
+        return _service(draw, version, interface or "cali1")
+    plain = _plain(draw, policy, rule, version, interface)
+    if special <= 26 and _may_be_known(plain):  # noqa: PLR2004  # percent
+        return _of_known_connection(draw, plain)
+    if special <= 32:  # noqa: PLR2004  # percent
+        return _error_about(draw, plain)
+    if special <= 36:  # noqa: PLR2004  # percent
+        return _faulty(draw, plain)
+    return plain
+
+
+def _plain(
+    draw: Draw, policy: HostPolicy, rule: MatchRule | None, version: IpVersion, interface: str | None
+) -> Sample:
+    protocol = _protocol(draw, rule, version)
+    source = _address(draw, policy, rule.source if rule else None, _sources(interface, version, draw))
+    destination = _address(draw, policy, rule.destination if rule else None, _destinations(interface, version, draw))
+    fields: dict[str, Any] = {}
+    if protocol in PORT_PROTOCOLS:
+        fields["source_port"] = _port(draw, rule.source if rule else None, other=draw.chance(0.6))
+        fields["destination_port"] = _port(draw, rule.destination if rule else None, other=False)
+        if interface and draw.chance(0.12):
+            destination, fields["destination_port"] = draw.pick(_TRANSLATED[version])
+    if protocol in (ICMP, ICMPV6):
+        fields |= _icmp(draw, rule, protocol)
+    return Sample(
+        interface=interface,
+        source=_routable(source, destination, version, draw),
+        destination=destination,
+        protocol=protocol,
+        hop_limit=draw.weighted((4, 64), (1, 255), (1, 254)),
+        source_mac=draw.pick(_MACS) if interface and draw.chance(0.2) else None,
+        tcp_flags=draw.weighted((8, TCP_SYN), (1, TCP_ACK), (1, TCP_RST), (1, TCP_FIN | TCP_ACK)),
+        extension=version == 6 and draw.chance(0.1),  # noqa: PLR2004  # the IP version
+        **fields,
+    )
+
+
+def _routable(source: str, destination: str, version: IpVersion, draw: Draw) -> str:
+    """Some sources are not routed, whatever policy says."""
+    if ipaddress.ip_address(source).is_link_local and ROUTES.get(destination) != "lo":
+        return draw.pick(_REMOTE[version])
+    return source
+
+
+def _sources(interface: str | None, version: IpVersion, draw: Draw) -> Sequence[str]:
+    if interface is None:
+        return _LOCAL[version] if draw.chance(0.8) else _REMOTE[version]
+    own = [each for each in REMOTE[interface] if ip_version_of(each) == version]
+    if draw.chance(0.7 if interface in (*WORKLOADS, "tap0") else 0.3):
+        return own
+    if version == 6 and draw.chance(0.1):  # noqa: PLR2004  # the IP version
+        return ("fe80::2",)
+    return _REMOTE[version] if draw.chance(0.8) else _LOCAL[version]
+
+
+def _destinations(interface: str | None, version: IpVersion, draw: Draw) -> Sequence[str]:
+    if interface is None:
+        return _LOCAL[version] if draw.chance(0.15) else _REMOTE[version]
+    if version == 6 and draw.chance(0.05):  # noqa: PLR2004  # the IP version
+        return (LINK_LOCAL,)
+    return _LOCAL[version] if draw.chance(0.45) else _REMOTE[version]
+
+
+def _address(draw: Draw, policy: HostPolicy, peer: MatchPeer | None, pool: Sequence[str]) -> str:
+    """An address of a pool, if possible one that a rule names."""
+    if peer is None or draw.chance(0.2):
+        return draw.pick(pool)
+    nets = [*peer.nets, *peer.not_nets]
+    for set_id in (*peer.ip_sets, *peer.not_ip_sets):
+        nets += sorted(policy.ip_sets[set_id].members)
+    for set_id in (*peer.port_sets, *peer.not_port_sets):
+        nets += sorted(member.address for member in policy.port_sets[set_id].members)
+    inside = [each for each in pool if any(_lies_in(each, net) for net in nets)]
+    return draw.pick(inside or pool)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _lies_in(address: str, net: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(net)
+
+
+def _protocol(draw: Draw, rule: MatchRule | None, version: IpVersion) -> int:
+    asked = rule and (rule.protocol if rule.protocol is not None else rule.not_protocol)
+    if asked is not None and draw.chance(0.85) and asked != _ICMP_OF[10 - version]:  # type: ignore[index]  # 4 or 6
+        return asked
+    common = draw.weighted((5, TCP), (5, UDP), (2, _ICMP_OF[version]), (1, SCTP), (1, None))
+    protocols = [each for each in pools.PROTOCOL_NUMBERS if each != _ICMP_OF[10 - version]]  # type: ignore[index]  # the same
+    return draw.pick(protocols) if common is None else common
+
+
+def _port(draw: Draw, peer: MatchPeer | None, *, other: bool) -> int:
+    """A port, if possible at the edge of what a rule names."""
+    ranges = [*peer.ports, *peer.not_ports] if peer else []
+    if ranges and draw.chance(0.8):
+        return _edge(draw, draw.pick(ranges))
+    return draw.number(_LOWEST_OTHER_PORT, MAX_PORT) if other else draw.pick(pools.SINGLE_PORTS)
+
+
+def _edge(draw: Draw, ports: PortRange) -> int:
+    edges = (ports.first, ports.last, max(ports.first - 1, 0), min(ports.last + 1, MAX_PORT))
+    return draw.pick(edges)
+
+
+def _icmp(draw: Draw, rule: MatchRule | None, protocol: int) -> dict[str, int]:
+    match = rule and (rule.icmp or rule.not_icmp)
+    icmp_type = match.type if match and draw.chance(0.7) else draw.pick(pools.ICMP_TYPES[protocol])
+    code = match.code if match and match.code is not None and draw.chance(0.7) else None
+    return {"icmp_type": icmp_type, "icmp_code": draw.pick(pools.ICMP_CODES) if code is None else code}
+
+
+def _may_be_known(sample: Sample) -> bool:
+    echo = sample.icmp_type in (8, 128)
+    return sample.protocol in _TRACKED or (sample.protocol in (ICMP, ICMPV6) and echo)
+
+
+def _of_known_connection(draw: Draw, sample: Sample) -> Sample:
+    """A packet of a connection that the kernel knows, in either direction. No connection has two packets."""
+    number = draw.number(_LOWEST_OTHER_PORT, MAX_PORT)
+    flow = Flow(
+        protocol=sample.protocol,
+        source=sample.source,
+        destination=sample.destination,
+        source_port=number if sample.icmp_type is not None else sample.source_port or 0,
+        destination_port=0 if sample.icmp_type is not None else sample.destination_port or 0,
+    )
+    if sample.icmp_type is None and draw.chance(0.5):
+        flow = flow.reversed
+    return msgspec.structs.replace(
+        sample, known=flow, tcp_flags=TCP_ACK, icmp_code=None if sample.icmp_type is None else 0
+    )
+
+
+def _error_about(draw: Draw, sample: Sample) -> Sample:
+    """An ICMP error that quotes a packet of a known connection, sent to whoever sent that packet."""
+    version = sample.ip_version
+    flow = Flow(
+        protocol=draw.pick((TCP, UDP)),
+        source=sample.destination,
+        destination=draw.pick(_REMOTE[version]),
+        source_port=draw.number(1, MAX_PORT),
+        destination_port=draw.pick(pools.SINGLE_PORTS),
+    )
+    return msgspec.structs.replace(
+        sample,
+        protocol=_ICMP_OF[version],
+        source_port=None,
+        destination_port=None,
+        icmp_type=draw.pick({4: (3, 11), 6: (1, 3)}[version]),
+        icmp_code=draw.pick((0, 1)),
+        known=flow,
+        quotes=True,
+    )
+
+
+def _faulty(draw: Draw, sample: Sample) -> Sample:
+    return msgspec.structs.replace(
+        sample, fault=draw.pick((Fault.CHECKSUM, Fault.FLAGS)) if sample.protocol == TCP else Fault.CHECKSUM
+    )
+
+
+def _service(draw: Draw, version: IpVersion, interface: str) -> Sample:
+    """What workloads and IPv6 need: DHCP, neighbour discovery, multicast listener reports, DNS."""
+    if version == 4:  # noqa: PLR2004  # the IP version
+        ports = draw.weighted((4, (68, 67)), (1, (67, 68)), (1, (68, 68)))
+        anonymous = draw.chance(0.6)
+        source = "0.0.0.0" if anonymous else draw.pick(_REMOTE[4])  # noqa: S104  # a packet's source
+        destination = "255.255.255.255" if anonymous or draw.chance(0.5) else draw.pick(_LOCAL[4])
+        return _datagram(interface, source, destination, ports)
+    if draw.chance(0.25):
+        ports = draw.weighted((3, (546, 547)), (1, (547, 546)), (2, (5353, 53)))
+        return _datagram(interface, "fe80::2", draw.pick((LINK_LOCAL, "ff02::1")), ports)
+    return Sample(
+        interface=interface,
+        source=draw.pick(("::", "fe80::2", *_REMOTE[6][:2])),
+        destination=draw.pick(("ff02::1", LINK_LOCAL, *_LOCAL[6])),
+        protocol=draw.weighted((8, ICMPV6), (1, TCP)),
+        icmp_type=draw.pick(pools.ICMP_TYPES[ICMPV6]),
+        icmp_code=0,
+        hop_limit=draw.pick((255, 64)),
+        extension=draw.chance(0.3),
+    )
+
+
+def _datagram(interface: str, source: str, destination: str, ports: tuple[int, int]) -> Sample:
+    return Sample(
+        interface=interface,
+        source=source,
+        destination=destination,
+        protocol=UDP,
+        source_port=ports[0],
+        destination_port=ports[1],
+        hop_limit=255,
+    )

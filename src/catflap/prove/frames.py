@@ -1,0 +1,176 @@
+"""Samples as bytes: Ethernet frames and IP packets with right checksums, numbered in their IP header. No I/O.
+
+The number stands in IPv4's identification and in the lower half of IPv6's flow label: every packet has one of the two
+whatever its protocol, address translation leaves both alone, and an ICMP error quotes them. TCP packets carry it in
+their sequence numbers as well, since a reset quotes nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import struct
+from typing import Final
+
+from catflap.model.resources import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE
+from catflap.prove.sample import TCP_FIN, TCP_SYN, Fault, Flow, Sample
+
+MAX_NUMBER: Final = 0xFFFF  # numbers are from 1: the kernel replaces an identification of 0
+
+_ETHERTYPE: Final = {4: b"\x08\x00", 6: b"\x86\xdd"}
+_PAYLOAD: Final = b"catflap!"
+_DESTINATION_OPTIONS: Final = 60
+_IPV4: Final = struct.Struct("!BBHHHBBH4s4s")
+_ECHO: Final = frozenset({(ICMP, 0), (ICMP, 8), (ICMPV6, 128), (ICMPV6, 129)})
+_CRC32C: Final = 0x82F63B78  # the polynomial of RFC 3720, reflected
+
+
+def frame(sample: Sample, number: int, source_mac: str, destination_mac: str) -> bytes:
+    """The sample as an Ethernet frame. ``source_mac`` counts where the sample has none of its own."""
+    return (
+        _mac(destination_mac)
+        + _mac(sample.source_mac or source_mac)
+        + _ETHERTYPE[sample.ip_version]
+        + packet(sample, number)
+    )
+
+
+def packet(sample: Sample, number: int) -> bytes:
+    """The sample as an IP packet."""
+    source, destination = packed(sample.source), packed(sample.destination)
+    payload = _payload(sample, number, source + destination)
+    if sample.ip_version == 4:  # noqa: PLR2004  # the IP version
+        return _ipv4(source, destination, sample.protocol, sample.hop_limit, number, payload)
+    return _ipv6(sample, source, destination, number, payload)
+
+
+@functools.lru_cache(maxsize=4096)
+def packed(address: str) -> bytes:
+    """An address as it stands in headers."""
+    return ipaddress.ip_address(address).packed
+
+
+@functools.lru_cache(maxsize=256)
+def _mac(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _ipv4(source: bytes, destination: bytes, protocol: int, ttl: int, number: int, payload: bytes) -> bytes:
+    def header(checksum: int) -> bytes:
+        length = _IPV4.size + len(payload)
+        return _IPV4.pack(0x45, 0, length, number, 0, ttl, protocol, checksum, source, destination)
+
+    return header(checksum_of(header(0))) + payload
+
+
+def _ipv6(sample: Sample, source: bytes, destination: bytes, number: int, payload: bytes) -> bytes:
+    protocol = sample.protocol
+    if sample.extension:
+        payload = bytes((protocol, 0, 1, 4, 0, 0, 0, 0)) + payload  # one option: four bytes of padding
+        protocol = _DESTINATION_OPTIONS
+    first = 6 << 28 | number
+    return struct.pack("!IHBB", first, len(payload), protocol, sample.hop_limit) + source + destination + payload
+
+
+def checksum_of(data: bytes) -> int:
+    """The Internet checksum (RFC 1071) of data that is not all zero; never 0, which UDP takes for none."""
+    if len(data) % 2:
+        data += b"\0"
+    return 0xFFFF - int.from_bytes(data) % 0xFFFF
+
+
+def _payload(sample: Sample, number: int, addresses: bytes) -> bytes:
+    match sample.protocol:
+        case _ if sample.protocol == TCP:
+            return _tcp(sample, number, addresses)
+        case _ if sample.protocol in (UDP, UDPLITE):
+            return _udp(sample, addresses)
+        case _ if sample.protocol == SCTP:
+            return _sctp(sample, number)
+        case _ if sample.protocol == DCCP:
+            return _dccp(sample, number, addresses)
+        case _ if sample.protocol in (ICMP, ICMPV6):
+            return _icmp(sample, number, addresses)
+    return _PAYLOAD
+
+
+def _summed(sample: Sample, before: bytes, after: bytes, addresses: bytes) -> bytes:
+    """The two parts with the checksum in between, over the pseudo header as well."""
+    length = len(before) + 2 + len(after)
+    total = addresses + struct.pack("!II", length, sample.protocol) + before + b"\0\0" + after
+    checksum = checksum_of(total) ^ (0x5555 if sample.fault is Fault.CHECKSUM else 0)
+    return before + checksum.to_bytes(2) + after
+
+
+def _ports(sample: Sample) -> tuple[int, int]:
+    return sample.source_port or 0, sample.destination_port or 0
+
+
+def _tcp(sample: Sample, number: int, addresses: bytes) -> bytes:
+    flags = TCP_SYN | TCP_FIN if sample.fault is Fault.FLAGS else sample.tcp_flags
+    before = struct.pack("!HHIIBBH", *_ports(sample), number << 16, number << 16, 0x50, flags, 1024)
+    return _summed(sample, before, b"\0\0", addresses)
+
+
+def _udp(sample: Sample, addresses: bytes) -> bytes:
+    """UDP-Lite has the same form; its length field says that the checksum covers everything."""
+    before = struct.pack("!HHH", *_ports(sample), 8 + len(_PAYLOAD))
+    return _summed(sample, before, _PAYLOAD, addresses)
+
+
+def _sctp(sample: Sample, number: int) -> bytes:
+    """An INIT chunk (RFC 9260), which begins an association."""
+    common = struct.pack("!HHI", *_ports(sample), 0)
+    chunk = struct.pack("!BBHIIHHI", 1, 0, 20, number, 65536, 1, 1, number)
+    checksum = crc32c(common + b"\0\0\0\0" + chunk) ^ (1 if sample.fault is Fault.CHECKSUM else 0)
+    return common + checksum.to_bytes(4, "little") + chunk
+
+
+def _dccp(sample: Sample, number: int, addresses: bytes) -> bytes:
+    """A Request (RFC 4340) with its long sequence number."""
+    before = struct.pack("!HHBB", *_ports(sample), 5, 0)
+    return _summed(sample, before, struct.pack("!BBHII", 1, 0, 0, number, 0), addresses)
+
+
+def _icmp(sample: Sample, number: int, addresses: bytes) -> bytes:
+    before = bytes((sample.icmp_type or 0, sample.icmp_code or 0))
+    covered = addresses if sample.protocol == ICMPV6 else b""
+    if sample.quotes and sample.known:
+        after = b"\0\0\0\0" + packet(_quoted(sample.known), number)
+    elif (sample.protocol, sample.icmp_type) in _ECHO:
+        after = struct.pack("!HH", sample.known.source_port if sample.known else number, 1) + _PAYLOAD
+    else:
+        after = b"\0\0\0\0" + bytes(24)
+    if covered:
+        return _summed(sample, before, after, addresses)
+    checksum = checksum_of(before + b"\0\0" + after) ^ (0x5555 if sample.fault is Fault.CHECKSUM else 0)
+    return before + checksum.to_bytes(2) + after
+
+
+def _quoted(flow: Flow) -> Sample:
+    return Sample(
+        interface=None,
+        source=flow.source,
+        destination=flow.destination,
+        protocol=flow.protocol,
+        source_port=flow.source_port,
+        destination_port=flow.destination_port,
+    )
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of SCTP (RFC 9260, appendix A)."""
+    table, crc = _crc_table(), 0xFFFFFFFF
+    for byte in data:
+        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
+@functools.cache
+def _crc_table() -> tuple[int, ...]:
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = (value >> 1) ^ (_CRC32C if value & 1 else 0)  # noqa: PLW2901  # eight steps of one division
+        table.append(value)
+    return tuple(table)

@@ -1,0 +1,95 @@
+"""Proves series of worlds on one host: what the kernel does with packets is what the evaluator says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from catflap.nft import EnforceError
+from catflap.policy import HostPolicy
+from catflap.prove.aim import samples
+from catflap.prove.compare import Mismatch, answers
+from catflap.prove.coverage import Coverage
+from catflap.prove.draw import Draw
+from catflap.prove.generate import series
+from catflap.prove.kernel import KernelHost
+from catflap.prove.oracle import Follower
+from catflap.prove.sample import Sample
+from catflap.prove.world import World
+from catflap.verdict.evaluate import Evaluator
+
+WORLDS_IN_SERIES: Final = 4
+PACKETS_PER_WORLD: Final = 500
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A failure that can be repeated: worlds that follow each other, and packets that go wrong in the last of them.
+
+    Without packets it is the policy itself that the kernel refuses.
+    """
+
+    worlds: tuple[World, ...]
+    samples: tuple[Sample, ...]
+    difference: str
+
+
+class SeriesResult(msgspec.Struct, frozen=True):
+    """What proving one series gave."""
+
+    seed: str
+    coverage: Coverage
+    mismatches: int
+    case: Case | None
+
+
+def prove_series(host: KernelHost, seed: str, *, packets: int = PACKETS_PER_WORLD) -> SeriesResult:
+    """Prove one series of worlds, up to the first one that fails."""
+    worlds = series(seed, WORLDS_IN_SERIES)
+    draw = Draw(f"{seed}/packets")
+    follower = Follower()
+    host.start_anew()
+    coverage = Coverage()
+    for count, world in enumerate(worlds, start=1):
+        so_far = tuple(worlds[:count])
+        policy = follower.follow(world)
+        try:
+            host.enforce(policy)
+        except EnforceError as error:
+            return SeriesResult(seed, coverage, 1, Case(so_far, (), str(error)))
+        found = _prove_world(host, policy, samples(draw, policy, packets), coverage)
+        coverage.invalid_documents += sum(map(bool, follower.problems.values()))
+        if found:
+            case = Case(so_far, (found[0].sample,), found[0].difference)
+            return SeriesResult(seed, coverage, len(found), case)
+    return SeriesResult(seed, coverage, 0, None)
+
+
+def _prove_world(
+    host: KernelHost, policy: HostPolicy, sent: Sequence[Sample], coverage: Coverage
+) -> list[Mismatch]:
+    evaluator = Evaluator(policy)
+    mismatches = []
+    for sample, fate in zip(sent, host.fates(sent), strict=True):
+        for answer in answers(evaluator, sample, fate):
+            coverage.note(policy, answer)
+            if answer.difference:
+                mismatches.append(
+                    Mismatch(sample, fate, answer.question, answer.verdict, answer.difference)
+                )
+    coverage.worlds += 1
+    return mismatches
+
+
+def repeat(host: KernelHost, case: Case) -> tuple[Mismatch, ...] | str:
+    """Do a case again on a clean host: the mismatches in its last world, or why the kernel refuses a policy."""
+    host.start_anew()
+    follower = Follower()
+    for world in case.worlds:
+        policy = follower.follow(world)
+        try:
+            host.enforce(policy)
+        except EnforceError as error:
+            return str(error)
+    return tuple(_prove_world(host, policy, case.samples, Coverage()))
