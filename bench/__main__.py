@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.facts import machine_facts
+from bench.fleet import ENCODINGS
 from catflap.lab.namespaces import Lab, LabError
 
-BENCHMARKS = {"bench.agent_latency": "10 endpoints, 10 policies, etcd with the v3 API"}
+
+class Benchmark(NamedTuple):
+    """A module that prints rows of what, measured and target. It gets the name of its namespace, then ``arguments``."""
+
+    module: str
+    title: str
+    arguments: tuple[str, ...] = ()
+
+
+BENCHMARKS = (
+    Benchmark("bench.agent_latency", "The agent: 10 endpoints, 10 policies, etcd with the v3 API"),
+    Benchmark("bench.decoding", "Decoding: from the bytes of the store to resources"),
+    *(
+        Benchmark(
+            "bench.scale",
+            f"Scale, {encoding}: 100,000 endpoints, 2,000 policies, 200 of them here",
+            (encoding,),
+        )
+        for encoding in ENCODINGS
+    ),
+)
 
 
 def main() -> int:
@@ -19,19 +41,25 @@ def main() -> int:
     console = Console(width=100, highlight=False)
     for name, fact in machine_facts().items():
         console.print(f"{name:10} {fact}")
-    for module, title in BENCHMARKS.items():
+    for benchmark in BENCHMARKS:
         try:
-            with Lab() as lab, console.status(f"measuring: {title}"):
-                (namespace,) = lab.add("bench")
-                rows = json.loads(namespace.run(sys.executable, "-m", module, namespace.name))
+            rows = _rows(console, benchmark)
         except LabError as error:
             console.print(f"bench: {error}")
             return 3
-        table = Table("what", "measured", "target", title=title, title_justify="left")
+        table = Table("what", "measured", "target", title=benchmark.title, title_justify="left")
         for row in rows:
             table.add_row(*row)
         console.print(table)
     return 0
+
+
+def _rows(console: Console, benchmark: Benchmark) -> list[list[str]]:
+    with Lab() as lab, console.status(f"measuring: {benchmark.title}"):
+        (namespace,) = lab.add("bench")
+        command = (sys.executable, "-m", benchmark.module, namespace.name, *benchmark.arguments)
+        rows: list[list[str]] = json.loads(namespace.run(*command))
+        return rows
 
 
 if __name__ == "__main__":

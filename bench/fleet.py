@@ -13,6 +13,7 @@ import msgspec
 Encoding: TypeAlias = Literal["v1", "v3"]
 Entry: TypeAlias = tuple[str, bytes]  # a path and its value
 
+ENCODINGS: tuple[Encoding, ...] = ("v1", "v3")
 HOST = "host-0"  # the one whose policy is measured
 ROLES, SERVICES, ZONES, ENVIRONMENTS = 100, 400, 20, ("prod", "test", "dev", "lab")
 RULES = 2  # with a selector each, in every policy

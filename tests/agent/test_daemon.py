@@ -225,7 +225,7 @@ async def test_other_hosts_configuration_does_not_concern_this_one(rig: Rig) -> 
 async def test_entries_of_other_kinds_are_counted_not_listed(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rig.store.change([(f"/calico/v1/host/h/workload/o/w{n}/endpoint/e", b"{}") for n in range(50)])
+    rig.store.change([(f"/calico/v1/ipam/v4/pool/{n}", b"{}") for n in range(50)])
     await rig.start()
     lines = [text for text in caplog.messages if text.startswith("Ignoring ")]
     assert len(lines) == 1

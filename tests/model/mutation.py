@@ -70,7 +70,7 @@ def mutated(random: Random, value: Any) -> Any:
     if not isinstance(value, dict | list) or not value or random.random() < 0.05:
         return _other(random, value)
     changed: Any = value.copy()
-    place = random.choice(list(value)) if isinstance(value, dict) else random.randrange(len(value))
+    place = _place(random, value)
     choice = random.random()
     if choice < 0.08:
         del changed[place]
@@ -81,6 +81,13 @@ def mutated(random: Random, value: Any) -> Any:
     else:
         changed[place] = mutated(random, value[place])
     return changed
+
+
+def _place(random: Random, value: Any) -> Any:
+    """A member's name or index; those that hold much are taken more often, or damage would stay near the top."""
+    places = list(value) if isinstance(value, dict) else range(len(value))
+    weights = [1 + 2 * len(value[place]) if isinstance(value[place], dict | list) else 1 for place in places]
+    return random.choices(places, weights)[0]
 
 
 def _duplicate(random: Random, changed: Any, place: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catflap.model.addresses import canonical_address, canonical_network
+from catflap.model.addresses import address_part, canonical_address, canonical_mac, canonical_network
 
 _FOUR_NUMBERS = "IPv4 addresses take four decimal numbers without leading zeros."
 
@@ -77,3 +77,40 @@ def test_not_networks(text: str, explanation: str) -> None:
 def test_a_network_of_the_other_version() -> None:
     with pytest.raises(ValueError, match=r"It is IPv4, not IPv6\."):
         canonical_network("10.0.0.0/8", 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("10.0.0.5/24", "10.0.0.5"), ("10.0.0.5", "10.0.0.5"), ("2001:DB8::5/64", "2001:db8::5")],
+)
+def test_the_address_in_a_network(text: str, address: str) -> None:
+    assert address_part(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0.5/", "10.0.0.5/33", "/24", "fe80::1%eth0/64", "10.0.0.5/24/24"])
+def test_no_address_in_it(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^$|\.$"):
+        address_part(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00:16:3e:00:00:0a",
+        "00-16-3E-00-00-0A",
+        "0:16:3e:0:0:a",
+        "0016.3e00.000a",
+        "00163e-00000a",
+        "00163E00000A",
+    ],
+)
+def test_ethernet_addresses(text: str) -> None:
+    assert canonical_mac(text) == "00:16:3e:00:00:0a"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "00:16:3e:00:00", "00:16:3e:00:00:0a:0b", "00:16-3e:00:00:0a", "00:16:3e:00:00:0g", "a\n" * 6]
+)
+def test_not_ethernet_addresses(text: str) -> None:
+    with pytest.raises(ValueError, match="six octets in hexadecimal"):
+        canonical_mac(text)

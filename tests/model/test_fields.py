@@ -89,6 +89,15 @@ def test_wrong_lists() -> None:
     assert found(subject) == ("spec.x: expected a list, got 'a'.", "spec.y[1]: expected a string, got 1.")
 
 
+def test_lists_of_objects_know_where_each_stands() -> None:
+    subject = fields({"x": [{"a": "b"}, 1]})
+    first, second = subject.objects("x")
+
+    assert first.text("a") == "b"
+    assert second.path("a") == "spec.x[1].a"
+    assert found(subject) == ("spec.x[1]: expected an object, got 1.",)
+
+
 def test_blank_selectors_are_absent() -> None:
     assert fields({"x": " "}).selector("x") is None
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from catflap.model.resources import HostEndpoint, Resource
+from catflap.model.resources import EndpointPort, HostEndpoint, Resource
 from catflap.model.v1_endpoint import read_host_endpoint
 from catflap.model.validation import InvalidObjectError
 
@@ -20,25 +20,32 @@ def read(data: Any, identifier: str = "ep", host: str = "h1") -> Resource:
 @pytest.mark.parametrize(
     ("data", "endpoint"),
     [
-        ({"name": "eth0"}, HostEndpoint("ep", "h1", "eth0")),
-        ({"name": "eth0.100"}, HostEndpoint("ep", "h1", "eth0.100")),
+        ({"name": "eth0"}, HostEndpoint("ep", "h1", ("eth0",))),
+        ({"name": "eth0.100"}, HostEndpoint("ep", "h1", ("eth0.100",))),
+        ({"name": "eth*"}, HostEndpoint("ep", "h1", ("eth*",))),
+        ({"name": "*"}, HostEndpoint("ep", "h1", ("*",))),
+        ({"name": "x" * 14 + "*"}, HostEndpoint("ep", "h1", ("x" * 14 + "*",))),
+        (
+            {"name": "eth0", "ports": [{"name": "http", "protocol": "tcp", "port": 80}]},
+            HostEndpoint("ep", "h1", ("eth0",), ports=(EndpointPort("http", 6, 80),)),
+        ),
         (
             {
                 "expected_ipv6_addrs": ["2001:DB8::1"],
                 "expected_ipv4_addrs": ["192.0.2.2", "192.0.2.1", "192.0.2.2"],
             },
-            HostEndpoint("ep", "h1", None, ("192.0.2.2", "192.0.2.1", "2001:db8::1")),
+            HostEndpoint("ep", "h1", (), ("192.0.2.2", "192.0.2.1", "2001:db8::1")),
         ),
-        ({"name": "eth0", "profile_ids": ["b", "a"]}, HostEndpoint("ep", "h1", "eth0", profiles=("b", "a"))),
-        ({"name": "eth0", "profile_id": "a"}, HostEndpoint("ep", "h1", "eth0", profiles=("a",))),
-        ({"name": "eth0", "profile_id": "a", "profile_ids": []}, HostEndpoint("ep", "h1", "eth0")),
+        ({"name": "eth0", "profile_ids": ["b", "a"]}, HostEndpoint("ep", "h1", ("eth0",), profiles=("b", "a"))),
+        ({"name": "eth0", "profile_id": "a"}, HostEndpoint("ep", "h1", ("eth0",), profiles=("a",))),
+        ({"name": "eth0", "profile_id": "a", "profile_ids": []}, HostEndpoint("ep", "h1", ("eth0",))),
         (
             {"name": "eth0", "labels": {"a.b/c": "ü", "d": ""}},
-            HostEndpoint("ep", "h1", "eth0", labels={"a.b/c": "ü", "d": ""}),
+            HostEndpoint("ep", "h1", ("eth0",), labels={"a.b/c": "ü", "d": ""}),
         ),
         (
             {"name": "eth0", "other": {"deep": [1]}, "expected_ipv4_addrs": []},
-            HostEndpoint("ep", "h1", "eth0"),
+            HostEndpoint("ep", "h1", ("eth0",)),
         ),
     ],
 )
@@ -46,6 +53,10 @@ def test_fields(data: dict[str, Any], endpoint: HostEndpoint) -> None:
     assert read(data) == endpoint
 
 
+PATTERN = (
+    "'name' must be a valid interface name. A pattern is the beginning of a name with one '*' at its end, "
+    "15 characters in all: 'eth*'; or only '*'."
+)
 FOUR_NUMBERS = "IPv4 addresses take four decimal numbers without leading zeros."
 PLACE = "'name' or 'expected_ipvX_addrs' must be present."
 
@@ -59,6 +70,8 @@ PLACE = "'name' or 'expected_ipvX_addrs' must be present."
         ({"name": None}, ["Expected 'name' to be a string; got None."]),
         ({"name": "eth 0"}, ["'name' must be a valid interface name."]),
         ({"name": "eth0\n"}, ["'name' must be a valid interface name."]),
+        *(({"name": name}, [PATTERN]) for name in ("eth*0", "*eth", "eth**", "eth *", "x" * 15 + "*")),
+        ({"name": "a", "ports": 1}, ["ports: expected a list, got 1."]),
         ({"name": "a", "expected_ipv4_addrs": "192.0.2.1"}, ["'expected_ipv4_addrs' should be a list"]),
         ({"name": "a", "expected_ipv6_addrs": None}, ["'expected_ipv6_addrs' should be a list"]),
         ({"expected_ipv4_addrs": [""]}, ["'expected_ipv4_addrs' should be a valid IP, not ''."]),

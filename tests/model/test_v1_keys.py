@@ -17,6 +17,11 @@ from catflap.model.validation import InvalidObjectError
         ("config/X", ResourceKey(Kind.CONFIGURATION, "X"), "configuration parameter X of all hosts"),
         ("host/h/config/X", ResourceKey(Kind.CONFIGURATION, "X", "h"), "configuration parameter X of host h"),
         ("host/h/endpoint/e", ResourceKey(Kind.HOST_ENDPOINT, "e", "h"), "host endpoint HostEndpointId<e>"),
+        (
+            "host/h/workload/o/w/endpoint/e",
+            ResourceKey(Kind.WORKLOAD_ENDPOINT, "e", "h/o/w"),
+            "endpoint WloadEndpointId<e>",
+        ),
         ("policy/tier/t/metadata", ResourceKey(Kind.TIER, "t"), "tier data for tier t"),
         ("policy/tier/t/policy/p", ResourceKey(Kind.POLICY, "p", "t"), "policy t/p"),
         ("policy/profile/p/rules", ResourceKey(Kind.PROFILE_RULES, "p"), "profile p rules"),
@@ -35,7 +40,8 @@ def test_paths_of_ours(path: str, key: ResourceKey, subject: str) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("host/h/workload/o/w/endpoint/e", "workload endpoint"),
+        ("host/h/workload/o/w/endpoint", "unknown key"),
+        ("host/h/workload/o/endpoint/e", "unknown key"),
         ("host/h/bird_ip", "BGP data"),
         ("ipam/v4/pool/x", "IPAM data"),
         ("", "unknown key"),

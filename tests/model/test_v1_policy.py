@@ -13,6 +13,7 @@ from catflap.model.resources import (
     Action,
     Direction,
     Policy,
+    PolicyKind,
     ProfileLabels,
     ProfileRules,
     ProfileTags,
@@ -31,6 +32,7 @@ from catflap.model.v1_policy import (
 from catflap.model.validation import InvalidObjectError
 
 ALL = parse_selector("all()")
+INGRESS = frozenset({Direction.INGRESS})
 
 
 def policy(data: Any, tier: str = "default", name: str = "p") -> Resource:
@@ -66,6 +68,15 @@ def refusal(read: Callable[..., Any], *names: str, data: Any) -> tuple[str, ...]
             {"selector": "", "untracked": False, "pre_dnat": None, "apply_on_forward": False},
             Policy("p", "default", ALL),
         ),
+        ({"selector": "", "apply_on_forward": True}, Policy("p", "default", ALL, apply_on_forward=True)),
+        (
+            {"selector": "", "untracked": True, "apply_on_forward": False},
+            Policy("p", "default", ALL, kind=PolicyKind.UNTRACKED, apply_on_forward=True),
+        ),
+        (
+            {"selector": "", "pre_dnat": True, "types": None},
+            Policy("p", "default", ALL, types=INGRESS, kind=PolicyKind.PRE_DNAT, apply_on_forward=True),
+        ),
         ({"selector": "", "whatever": 1}, Policy("p", "default", ALL)),
     ],
 )
@@ -88,17 +99,25 @@ def test_policies(data: dict[str, Any], expected: Policy) -> None:
         ({"selector": "", "types": "ingress"}, "Expected types to be a list, not 'ingress'."),
         ({"selector": "", "types": ["in"]}, "Types should be 'ingress' and 'egress', not 'in'."),
         ({"selector": "", "types": [1]}, "Types should be 'ingress' and 'egress', not 1."),
-        (
-            {"selector": "", "untracked": "no"},
-            "Field 'untracked' is not supported by this version: remove it, or delete the policy.",
-        ),
-        (
-            {"selector": "", "pre_dnat": True},
-            "Field 'pre_dnat' is not supported by this version: remove it, or delete the policy.",
-        ),
+        ({"selector": "", "types": False}, "Expected types to be a list, not False."),
+        ({"selector": "", "untracked": "no"}, "Field 'untracked' should be true or false, not 'no'."),
         (
             {"selector": "", "apply_on_forward": 1},
-            "Field 'apply_on_forward' is not supported by this version: remove it, or delete the policy.",
+            "Field 'apply_on_forward' should be true or false, not 1.",
+        ),
+        (
+            {"selector": "", "untracked": True, "pre_dnat": True},
+            "Field 'pre_dnat' cannot stand together with 'untracked': write two policies.",
+        ),
+        (
+            {"selector": "", "pre_dnat": True, "outbound_rules": [{}]},
+            "Field 'outbound_rules' must be empty with 'pre_dnat', since destinations are translated on the way in: "
+            "write another policy for these rules.",
+        ),
+        (
+            {"selector": "", "untracked": True, "inbound_rules": [{}, {"action": "reject"}]},
+            "Field 'inbound_rules[1].action' cannot be 'reject' with 'untracked': the answer to an untracked packet "
+            "would itself be dropped as invalid; write 'deny'.",
         ),
     ],
 )
@@ -119,10 +138,10 @@ def test_all_reasons_of_a_policy_are_named() -> None:
     assert reasons == (
         "Invalid policy ID ''a b''.",
         "Invalid policy ID ''c d''.",
+        "Field 'untracked' should be true or false, not 1.",
         "Profile missing required selector field",
         "Order should be a number, or \"default\", not 'x'",
         "Invalid src_tag: 1.",
-        "Field 'untracked' is not supported by this version: remove it, or delete the policy.",
     )
 
 

@@ -39,6 +39,7 @@ FOUR_NUMBERS = "IPv4 addresses take four decimal numbers without leading zeros."
         ({}, Rule(ALLOW)),
         ({"action": "allow"}, Rule(ALLOW)),
         ({"action": "deny"}, Rule(Action.DENY)),
+        ({"action": "reject"}, Rule(Action.REJECT)),
         ({"action": "next-tier"}, Rule(Action.PASS)),
         ({"action": "log"}, Rule(Action.LOG)),
         ({"ip_version": 4}, Rule(ALLOW, ip_version=4)),
@@ -53,6 +54,27 @@ FOUR_NUMBERS = "IPv4 addresses take four decimal numbers without leading zeros."
         (
             {"dst_net": "10.0.0.0/8", "!dst_net": "10.9.0.0/16"},
             Rule(ALLOW, destination=Peer(nets=("10.0.0.0/8",), not_nets=("10.9.0.0/16",))),
+        ),
+        (
+            {"src_nets": ["10.1.0.0/16", "::1", "10.1.0.0/16"], "!dst_nets": ["10.9.0.0/16"], "dst_nets": []},
+            Rule(
+                ALLOW,
+                source=Peer(nets=("10.1.0.0/16", "::1/128")),
+                destination=Peer(not_nets=("10.9.0.0/16",)),
+            ),
+        ),
+        (
+            {"src_net": "10.1.0.0/16", "src_nets": ["10.2.0.0/16"]},
+            Rule(ALLOW, source=Peer(nets=("10.1.0.0/16", "10.2.0.0/16"))),
+        ),
+        (
+            {"protocol": "tcp", "dst_ports": ["http", 80, "a-1"], "!src_ports": ["x"]},
+            Rule(
+                ALLOW,
+                protocol=6,
+                source=Peer(not_named_ports=("x",)),
+                destination=Peer(ports=ports((80, 80)), named_ports=("http", "a-1")),
+            ),
         ),
         ({"src_tag": "a", "!src_tag": "b"}, Rule(ALLOW, source=Peer(tag="a", not_tag="b"))),
         ({"dst_selector": ""}, Rule(ALLOW, destination=Peer(selector=parse_selector("all()")))),
@@ -95,7 +117,17 @@ def test_fields(written: dict[str, Any], rule: Rule) -> None:
         ([], "Rule should be a dict: []"),
         ("x", "Rule should be a dict: 'x'"),
         ({"foo": 1}, "Rule contains unknown keys: ['foo']."),
-        ({"src_nets": "::/0"}, "Rule contains unknown keys: ['src_nets']. Did you mean 'src_net'?"),
+        ({"scr_net": "::/0"}, "Rule contains unknown keys: ['scr_net']. Did you mean 'src_net'?"),
+        ({"src_nets": "::/0"}, "Expected src_nets to be a list in rule {'src_nets': '::/0'}."),
+        (
+            {"!dst_nets": ["10.0.0.0/8", 7]},
+            "Invalid CIDR (version None) in rule {'!dst_nets': ['10.0.0.0/8', 7]}.",
+        ),
+        (
+            {"src_nets": ["10.0.0.0/8", "::/0"], "ip_version": 4},
+            "Invalid CIDR (version 4) in rule {'ip_version': 4, 'src_nets': ['10.0.0.0/8', '::/0']}. "
+            "It is IPv6, not IPv4.",
+        ),
         ({"!action": "allow"}, "Rule contains unknown keys: ['!action']. Did you mean 'action'?"),
         ({"action": "default"}, "Invalid action in rule {'action': 'default'}."),
         ({"action": "Allow"}, "Invalid action in rule {'action': 'Allow'}. Did you mean 'allow'?"),
@@ -184,6 +216,8 @@ def test_refusals(rule: Any, reason: str) -> None:
         ("80", "range unparseable"),
         ("80-90", "range unparseable"),
         ("80: 90", "range unparseable"),
+        ("ht tp", "range unparseable"),
+        ("x" * 129, "range unparseable"),
         ("1:2\n", "range unparseable"),
         ("80:80", "range invalid"),
         ("90:80", "range invalid"),

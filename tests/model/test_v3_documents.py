@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from catflap.model.resources import HostEndpoint, Resource, Tier
+from catflap.model.resources import HostEndpoint, NetworkSet, Resource, Tier
 from catflap.model.v3_documents import (
     API_VERSION,
     KINDS,
@@ -96,8 +96,8 @@ def test_not_documents(value: Any) -> None:
         document_path(value)
 
 
-def read(value: Any, key_name: str = "x") -> tuple[Resource, ...]:
-    return read_document("Tier", key_name, msgspec.json.encode(value))
+def read(value: Any, key_name: str = "x", kind: str = "Tier", namespace: str = "") -> tuple[Resource, ...]:
+    return read_document(kind, key_name, namespace, msgspec.json.encode(value))
 
 
 def test_only_the_metadata_that_matters_is_needed() -> None:
@@ -119,9 +119,7 @@ def test_bookkeeping_and_status_are_skipped() -> None:
 def test_labels_come_from_the_metadata() -> None:
     value = document("HostEndpoint", {"labels": {"a": "b"}}, spec={"node": "n", "interfaceName": "e"})
 
-    assert read_document("HostEndpoint", "x", msgspec.json.encode(value)) == (
-        HostEndpoint("x", "n", "e", labels={"a": "b"}),
-    )
+    assert read(value, kind="HostEndpoint") == (HostEndpoint("x", "n", ("e",), labels={"a": "b"}),)
 
 
 @pytest.mark.parametrize(
@@ -170,3 +168,34 @@ def test_refused_documents(value: Any, reasons: tuple[str, ...]) -> None:
 def test_the_name_in_the_key_is_checked() -> None:
     with pytest.raises(InvalidObjectError, match=r"metadata\.name: 'a b' is not a name"):
         read({}, "a b")
+
+
+@pytest.mark.parametrize("metadata", [{}, {"namespace": None}, {"namespace": "ns"}])
+def test_the_namespace_is_that_of_the_key(metadata: dict[str, Any]) -> None:
+    (resource,) = read(document("NetworkSet", metadata), kind="NetworkSet", namespace="ns")
+
+    assert resource == NetworkSet("x", labels={"projectcalico.org/namespace": "ns"})
+
+
+@pytest.mark.parametrize(
+    ("namespace", "written", "reason"),
+    [
+        ("ns", "other", "metadata.namespace: is 'other', but the key says 'ns'."),
+        ("ns", "", "metadata.namespace: is '', but the key says 'ns'."),
+        ("ns", 1, "metadata.namespace: expected a string, got 1."),
+        (
+            "a'\"",
+            None,
+            "metadata.namespace: 'a\\'\"' is not a name; use up to 253 letters, digits, '.', '-' and '_'.",
+        ),
+    ],
+)
+def test_refused_namespaces(namespace: str, written: Any, reason: str) -> None:
+    with pytest.raises(InvalidObjectError) as caught:
+        read(document("NetworkSet", {"namespace": written}), kind="NetworkSet", namespace=namespace)
+
+    assert caught.value.reasons == (reason,)
+
+
+def test_the_namespace_of_a_kind_without_any_is_skipped() -> None:
+    assert read(document("Tier", {"namespace": "default"})) == (Tier("x", 1_000_000),)

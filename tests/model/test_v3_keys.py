@@ -19,6 +19,16 @@ def v3_key(kind: Kind, name: str, scope: str = "") -> ResourceKey:
     [
         ("hostendpoints/a", [v3_key(Kind.HOST_ENDPOINT, "a")], "HostEndpoint a"),
         ("globalnetworkpolicies/a.b", [v3_key(Kind.POLICY, "a.b")], "GlobalNetworkPolicy a.b"),
+        ("networkpolicies/ns/a", [v3_key(Kind.POLICY, "a", "ns")], "NetworkPolicy ns/a"),
+        ("globalnetworksets/a", [v3_key(Kind.NETWORK_SET, "a")], "GlobalNetworkSet a"),
+        ("networksets/ns/a", [v3_key(Kind.NETWORK_SET, "a", "ns")], "NetworkSet ns/a"),
+        ("workloadendpoints/ns/a", [v3_key(Kind.WORKLOAD_ENDPOINT, "a", "ns")], "WorkloadEndpoint ns/a"),
+        ("nodes/a", [v3_key(Kind.NODE, "a")], "Node a"),
+        (
+            "stagedglobalnetworkpolicies/a",
+            [v3_key(Kind.STAGED_POLICY, "a")],
+            "StagedGlobalNetworkPolicy a",
+        ),
         ("tiers/a", [v3_key(Kind.TIER, "a")], "Tier a"),
         ("profiles/a", [v3_key(Kind.PROFILE_RULES, "a"), v3_key(Kind.PROFILE_LABELS, "a")], "Profile a"),
         (
@@ -47,10 +57,13 @@ def test_paths_of_ours(path: str, keys: list[ResourceKey], subject: str) -> None
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("globalnetworksets/a", "GlobalNetworkSet is not supported"),
-        ("networkpolicies/ns/a", "NetworkPolicy is not supported"),
-        ("tires/a", "kind 'tires' is not known"),
-        ("", "kind '' is not known"),
+        ("ippools/a", "IPPool is not supported"),
+        ("stagednetworkpolicies/ns/a", "StagedNetworkPolicy is not supported"),
+        ("tires/a", "kind 'tires' is not known. Did you mean 'tiers'?"),
+        ("", "kind '' is not known."),
+        ("networkpolicies/a", "unknown key"),
+        ("networkpolicies//a", "unknown key"),
+        ("networkpolicies/ns/a/b", "unknown key"),
         ("tiers", "unknown key"),
         ("tiers/", "unknown key"),
         ("tiers/a/b", "unknown key"),

@@ -1,8 +1,7 @@
-"""Each kind of document, from its spec."""
+"""Documents of the kinds that are neither endpoint nor policy, each from its spec."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import pytest
@@ -10,143 +9,16 @@ import pytest
 from catflap.model.resources import (
     Action,
     ConfigurationValues,
-    Direction,
-    HostEndpoint,
-    Policy,
+    NetworkSet,
+    Node,
     ProfileLabels,
     ProfileRules,
     ReadyFlag,
-    Resource,
     Rule,
     Tier,
 )
-from catflap.model.selector import parse_selector
-from catflap.model.v3_documents import INTERPRETERS
-from catflap.model.fields import Fields
-from catflap.model.v3_resources import Document, configured_host
-from catflap.model.validation import InvalidObjectError, Reasons
-
-
-def read(kind: str, spec: Any, name: str = "x") -> tuple[Resource, ...]:
-    fields = Fields(spec, "spec", Reasons())
-    resources = INTERPRETERS[kind](Document(name, name, {"role": "web"}, fields))
-    fields.close()
-    fields.reasons.raise_if_any()
-    return resources
-
-
-def refusal(kind: str, spec: Any, name: str = "x") -> tuple[str, ...]:
-    with pytest.raises(InvalidObjectError) as caught:
-        read(kind, spec, name)
-    return caught.value.reasons
-
-
-LABELS = {"role": "web"}
-ALL = parse_selector("all()")
-
-
-@pytest.mark.parametrize(
-    ("spec", "endpoint"),
-    [
-        ({"node": "n", "interfaceName": "eth0.5"}, HostEndpoint("x", "n", "eth0.5", labels=LABELS)),
-        (
-            {"node": "n", "interfaceName": "", "expectedIPs": ["2001:DB8::1", "192.0.2.1", "192.0.2.1"]},
-            HostEndpoint("x", "n", None, ("2001:db8::1", "192.0.2.1"), LABELS),
-        ),
-        (
-            {"node": "n", "interfaceName": "eth0", "profiles": ["b", "a"]},
-            HostEndpoint("x", "n", "eth0", labels=LABELS, profiles=("b", "a")),
-        ),
-        (
-            {
-                "node": "n",
-                "interfaceName": "eth0",
-                "ports": [{"name": "http", "protocol": "TCP", "port": 80}],
-            },
-            HostEndpoint("x", "n", "eth0", labels=LABELS),
-        ),
-    ],
-)
-def test_host_endpoints(spec: dict[str, Any], endpoint: HostEndpoint) -> None:
-    assert read("HostEndpoint", spec) == (endpoint,)
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"node": None}, "spec.node: the name of the host is missing."),
-        ({"interfaceName": None}, "spec.interfaceName: 'interfaceName' or 'expectedIPs' must be present."),
-        (
-            {"interfaceName": "*"},
-            "spec.interfaceName: '*' is not supported by this version: name one interface, or give expectedIPs.",
-        ),
-        ({"interfaceName": "eth 0"}, "spec.interfaceName: 'eth 0' is not the name of an interface."),
-        ({"expectedIPs": ["a"]}, "spec.expectedIPs[0]: 'a' is not an IP address."),
-        ({"expectedIPs": [""]}, "spec.expectedIPs[0]: '' is not an IP address."),
-        ({"profiles": ["a b"]}, "spec.profiles[0]: 'a b' is not the name of a profile."),
-        ({"profiles": "a"}, "spec.profiles: expected a list, got 'a'."),
-        ({"ports": [{"nmae": "http"}]}, "spec.ports[0].nmae: unknown field. Did you mean 'name'?"),
-        ({"interface": "eth1"}, "spec.interface: unknown field. Did you mean 'interfaceName'?"),
-    ],
-)
-def test_refused_host_endpoints(fields: dict[str, Any], reason: str) -> None:
-    assert refusal("HostEndpoint", {"node": "n", "interfaceName": "eth0"} | fields) == (reason,)
-
-
-@pytest.mark.parametrize(
-    ("spec", "policy"),
-    [
-        (None, Policy("x", "default", ALL, math.inf)),
-        ({"tier": "t", "order": 5, "selector": "has(a)"}, Policy("x", "t", parse_selector("has(a)"), 5.0)),
-        ({"selector": "", "order": None, "types": []}, Policy("x", "default", ALL, math.inf)),
-        ({"types": ["Egress"]}, Policy("x", "default", ALL, types=frozenset({Direction.EGRESS}))),
-        (
-            {"ingress": [{"action": "Allow"}], "egress": [{"action": "Deny"}]},
-            Policy("x", "default", ALL, ingress=(Rule(Action.ALLOW),), egress=(Rule(Action.DENY),)),
-        ),
-        (
-            {"doNotTrack": False, "preDNAT": None, "namespaceSelector": "", "performanceHints": ["x"]},
-            Policy("x", "default", ALL),
-        ),
-    ],
-)
-def test_policies(spec: Any, policy: Policy) -> None:
-    assert read("GlobalNetworkPolicy", spec) == (policy,)
-
-
-@pytest.mark.parametrize(
-    ("spec", "reason"),
-    [
-        ({"tier": "a b"}, "spec.tier: 'a b' is not the name of a tier."),
-        ({"order": "5"}, "spec.order: expected a number, got '5'."),
-        ({"selector": "a ="}, "spec.selector: 'a =' is not a selector: expected '==' at position 2."),
-        ({"selctor": "has(a)"}, "spec.selctor: unknown field. Did you mean 'selector'?"),
-        (
-            {"types": ["ingress"]},
-            "spec.types[0]: 'ingress' is no direction; write Ingress or Egress. Did you mean 'Ingress'?",
-        ),
-        (
-            {"doNotTrack": True},
-            "spec.doNotTrack: not supported by this version: remove it, or delete the policy.",
-        ),
-        ({"preDNAT": True}, "spec.preDNAT: not supported by this version: remove it, or delete the policy."),
-        (
-            {"applyOnForward": True},
-            "spec.applyOnForward: not supported by this version: remove it, or delete the policy.",
-        ),
-        ({"applyOnForward": "no"}, "spec.applyOnForward: expected true or false, got 'no'."),
-        (
-            {"namespaceSelector": "all()"},
-            "spec.namespaceSelector: not supported by this version: host endpoints have no namespace.",
-        ),
-        (
-            {"serviceAccountSelector": "all()"},
-            "spec.serviceAccountSelector: not supported by this version: host endpoints have no service account.",
-        ),
-    ],
-)
-def test_refused_policies(spec: Any, reason: str) -> None:
-    assert refusal("GlobalNetworkPolicy", spec) == (reason,)
+from catflap.model.v3_resources import configured_host
+from tests.model.v3_reading import LABELS, read, refusal
 
 
 @pytest.mark.parametrize(
@@ -183,6 +55,73 @@ def test_profiles_give_rules_and_labels() -> None:
         ProfileRules("x", ingress=(Rule(Action.DENY),)),
         ProfileLabels("x", {"managed": "yes"}),
     )
+
+
+@pytest.mark.parametrize("spec", [None, {"nets": []}, {"nets": None}])
+def test_empty_network_sets(spec: Any) -> None:
+    assert read("GlobalNetworkSet", spec) == (NetworkSet("x", labels=LABELS),)
+
+
+def test_networks_of_a_set_are_canonical_and_may_overlap() -> None:
+    spec = {"nets": ["10.1.2.3/8", "10.0.0.0/8", "10.1.0.0/16", "2001:DB8::1"]}
+
+    assert read("GlobalNetworkSet", spec) == (
+        NetworkSet("x", ("10.0.0.0/8", "10.1.0.0/16", "2001:db8::1/128"), LABELS),
+    )
+
+
+def test_the_set_of_a_namespace_is_labelled_with_it() -> None:
+    labels = {"role": "web", "projectcalico.org/namespace": "ns"}
+
+    assert read("NetworkSet", {"nets": ["::/0"]}, namespace="ns") == (NetworkSet("x", ("::/0",), labels),)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"nets": ["10.0.0.0/8", "x"]}, "spec.nets[1]: 'x' is not a CIDR."),
+        ({"nets": "::/0"}, "spec.nets: expected a list, got '::/0'."),
+        ({"allowedEgressDomains": ["a.example"]}, "spec.allowedEgressDomains: unknown field."),
+    ],
+)
+def test_refused_network_sets(spec: Any, reason: str) -> None:
+    assert refusal("GlobalNetworkSet", spec) == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("spec", "interfaces"),
+    [
+        (None, {}),
+        ({"bgp": {"ipv4Address": "192.0.2.1/24"}, "whatever": [1]}, {}),
+        (
+            {
+                "interfaces": [
+                    {"name": "eth0", "addresses": ["192.0.2.1/24", "2001:DB8::1"]},
+                    {"name": "lo", "more": 1},
+                    {"name": "eth0", "addresses": ["192.0.2.2"]},
+                ]
+            },
+            {"eth0": ("192.0.2.1", "2001:db8::1", "192.0.2.2"), "lo": ()},
+        ),
+    ],
+)
+def test_nodes(spec: Any, interfaces: dict[str, tuple[str, ...]]) -> None:
+    assert read("Node", spec) == (Node("x", LABELS, interfaces),)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"interfaces": [{"addresses": []}]}, "spec.interfaces[0].name: is missing."),
+        ({"interfaces": [1]}, "spec.interfaces[0]: expected an object, got 1."),
+        (
+            {"interfaces": [{"name": "a", "addresses": ["b"]}]},
+            "spec.interfaces[0].addresses[0]: 'b' is not a CIDR.",
+        ),
+    ],
+)
+def test_refused_nodes(spec: Any, reason: str) -> None:
+    assert refusal("Node", spec)[0] == reason
 
 
 @pytest.mark.parametrize(("name", "host"), [("default", None), ("node.a.b", "a.b")])

@@ -13,9 +13,9 @@ from catflap.model.v3_rules import parse_rules
 from catflap.model.validation import InvalidObjectError, Reasons
 
 
-def read(rule: Any) -> Rule:
+def read(rule: Any, namespace: str = "") -> Rule:
     reasons = Reasons()
-    (parsed,) = parse_rules(Fields({"ingress": [rule]}, "spec", reasons), "ingress")
+    (parsed,) = parse_rules(Fields({"ingress": [rule]}, "spec", reasons), "ingress", namespace)
     reasons.raise_if_any()
     return parsed
 
@@ -72,6 +72,16 @@ ALLOW = Action.ALLOW
                 ),
             ),
         ),
+        ({"action": "Reject"}, Rule(Action.REJECT)),
+        (
+            {"protocol": "TCP", "source": {"ports": ["http", 1]}, "destination": {"notPorts": ["x"]}},
+            Rule(
+                ALLOW,
+                protocol=6,
+                source=Peer(ports=(PortRange(1, 1),), named_ports=("http",)),
+                destination=Peer(not_named_ports=("x",)),
+            ),
+        ),
         ({"metadata": {"annotations": {"ticket": "1"}}}, Rule(ALLOW, annotations={"ticket": "1"})),
     ],
 )
@@ -79,19 +89,57 @@ def test_fields(fields: dict[str, Any], rule: Rule) -> None:
     assert read({"action": "Allow"} | fields) == rule
 
 
-_NEEDS_PORTS = "needs a protocol with ports in the rule: TCP, UDP, SCTP or UDPLite."
+_IN_NS = 'projectcalico.org/namespace == "ns"'
+
+
+@pytest.mark.parametrize(
+    ("peer", "selector", "namespaced"),
+    [
+        ({}, None, None),
+        ({"nets": ["10.0.0.0/8"]}, None, None),
+        ({"selector": "has(a)"}, "has(a)", f"{_IN_NS} && has(a)"),
+        ({"selector": "all()"}, "all()", _IN_NS),
+        ({"notSelector": "has(b)"}, None, _IN_NS),
+        ({"namespaceSelector": "has(x)"}, "has(pcns.x)", "has(pcns.x)"),
+        ({"namespaceSelector": "all()"}, "has(projectcalico.org/namespace)", "has(projectcalico.org/namespace)"),
+        (
+            {"namespaceSelector": "global()", "selector": "has(a)"},
+            "!has(projectcalico.org/namespace) && has(a)",
+            "!has(projectcalico.org/namespace) && has(a)",
+        ),
+        (
+            {"serviceAccounts": {"names": ["b", "a"]}},
+            'projectcalico.org/serviceaccount in {"a", "b"}',
+            f'{_IN_NS} && projectcalico.org/serviceaccount in {{"a", "b"}}',
+        ),
+        (
+            {"serviceAccounts": {"names": ["a"], "selector": "x == 'y'"}, "namespaceSelector": "has(n)"},
+            'has(pcns.n) && projectcalico.org/serviceaccount in {"a"} && pcsa.x == "y"',
+            'has(pcns.n) && projectcalico.org/serviceaccount in {"a"} && pcsa.x == "y"',
+        ),
+    ],
+)
+def test_namespaces_and_service_accounts(
+    peer: dict[str, Any], selector: str | None, namespaced: str | None
+) -> None:
+    for namespace, expected in (("", selector), ("ns", namespaced)):
+        rule = read({"action": "Allow", "source": peer}, namespace)
+        assert rule.source.selector == (None if expected is None else parse_selector(expected))
+
+
+_NEEDS_PORTS = "needs a protocol with ports: TCP, UDP, SCTP or UDPLite."
 
 
 @pytest.mark.parametrize(
     ("fields", "place", "reason"),
     [
-        ({"action": None}, "action", "is missing; write Allow, Deny, Log or Pass."),
+        ({"action": None}, "action", "is missing; write Allow, Deny, Reject, Log or Pass."),
         (
             {"action": "allow"},
             "action",
-            "'allow' is none; write Allow, Deny, Log or Pass. Did you mean 'Allow'?",
+            "'allow' is none; write Allow, Deny, Reject, Log or Pass. Did you mean 'Allow'?",
         ),
-        ({"action": ["Allow"]}, "action", "['Allow'] is none; write Allow, Deny, Log or Pass."),
+        ({"action": ["Allow"]}, "action", "['Allow'] is none; write Allow, Deny, Reject, Log or Pass."),
         ({"ipVersion": "4"}, "ipVersion", "expected 4 or 6, got '4'."),
         ({"ipVersion": 6, "protocol": "ICMP"}, "ipVersion", "is 6, but protocol 1 exists in IPv4 only."),
         (
@@ -125,29 +173,31 @@ _NEEDS_PORTS = "needs a protocol with ports in the rule: TCP, UDP, SCTP or UDPLi
         ({"source": {"ports": [80]}}, "source.ports", _NEEDS_PORTS),
         ({"protocol": "ICMP", "source": {"notPorts": [80]}}, "source.notPorts", _NEEDS_PORTS),
         (
-            {"protocol": "TCP", "destination": {"ports": ["http"]}},
+            {"protocol": "TCP", "destination": {"ports": ["80-90"]}},
             "destination.ports[0]",
-            "named ports such as 'http' are not supported by this version: write the number.",
+            "'80-90' is not a port; write 0-65535, a range such as '8000:8080', or a port's name.",
         ),
         (
             {"protocol": "TCP", "destination": {"ports": [65536]}},
             "destination.ports[0]",
-            "65536 is not a port; write 0-65535, or a range such as '8000:8080'.",
+            "65536 is not a port; write 0-65535, a range such as '8000:8080', or a port's name.",
         ),
         (
             {"protocol": "TCP", "destination": {"ports": [1, "9:8"]}},
             "destination.ports[1]",
-            "'9:8' is not a port; write 0-65535, or a range such as '8000:8080'.",
+            "'9:8' is not a port; write 0-65535, a range such as '8000:8080', or a port's name.",
         ),
+        ({"source": {"ports": ["http"]}}, "source.ports", _NEEDS_PORTS),
         (
-            {"source": {"namespaceSelector": "all()"}},
+            {"source": {"namespaceSelector": "x"}},
             "source.namespaceSelector",
-            "not supported by this version: hosts have no namespaces.",
+            "'x' is not a selector: expected an operator (==, !=, in, not in, contains, …) after label 'x', "
+            "found the end at position 1.",
         ),
         (
-            {"source": {"serviceAccounts": {"names": ["a"]}}},
-            "source.serviceAccounts",
-            "not supported by this version: hosts have no service accounts.",
+            {"source": {"serviceAccounts": {"names": ["a b"]}}},
+            "source.serviceAccounts.names[0]",
+            "'a b' is not the name of a service account.",
         ),
         (
             {"destination": {"services": {"name": "a"}}},

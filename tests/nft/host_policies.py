@@ -17,6 +17,7 @@ from catflap.model.resources import (
     Encoding,
     IcmpMatch,
     Kind,
+    PolicyKind,
     PortRange,
     ResourceKey,
 )
@@ -29,9 +30,12 @@ from catflap.policy.host_policy import (
     IpSet,
     MatchPeer,
     MatchRule,
+    PortSet,
     ProfileStep,
     RuleLists,
+    SocketAddress,
     TierStep,
+    WorkloadPolicy,
 )
 
 NETS = (
@@ -44,11 +48,15 @@ ADDRESSES = (
     "10.200.0.1",
     "192.168.0.0",
     "8.8.8.8",
+    "0.0.0.0",
     "2001:db8::1",
     "fe80::1",
+    "::",
     str(ip_address("::ffff:1.2.3.4")),  # in the spelling of this version of Python, which the model's is
 )
+MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")
 SET_IDS = ("s-a", "s-b", "t-c")
+PORT_SET_IDS = ("p-a", "p-b")
 
 
 def policy_key(name: str, encoding: Encoding = Encoding.V1) -> ResourceKey:
@@ -84,10 +92,12 @@ def host_policy(
     """The same steps on all interfaces, in both directions."""
     steps = DirectionPolicy(tuple(tiers), tuple(profiles))
     return complete(
-        tuple(InterfacePolicy(name, endpoint(name), steps, steps) for name in interfaces),
-        {item.key: item for item in rules},
-        {item.id: item for item in ip_sets},
-        failsafe or Failsafe(),
+        HostPolicy(
+            tuple(InterfacePolicy(name, endpoint(name), steps, steps) for name in interfaces),
+            ip_sets={item.id: item for item in ip_sets},
+            failsafe=failsafe or Failsafe(),
+        ),
+        rules,
     )
 
 
@@ -95,31 +105,54 @@ def endpoint(interface: str) -> ResourceKey:
     return ResourceKey(Kind.HOST_ENDPOINT, interface, "host")
 
 
-def complete(
-    interfaces: tuple[InterfacePolicy, ...],
-    rules: Mapping[ResourceKey, RuleLists],
-    ip_sets: Mapping[str, IpSet],
-    failsafe: Failsafe,
-) -> HostPolicy:
-    """A host policy with just the rule lists and IP sets that its interfaces use."""
-    sides = [item.direction(direction) for item in interfaces for direction in Direction]
-    policies = {key for side in sides for tier in side.tiers for key in tier.policies}
-    profiles = {step.key for side in sides for step in side.profiles if step.key}
-    used = [rules[key] for key in sorted(policies | profiles)]
+def workload(interface: str, **fields: object) -> WorkloadPolicy:
+    nothing = DirectionPolicy()
+    values = {"ingress": nothing, "egress": nothing, **fields}
+    key = ResourceKey(Kind.WORKLOAD_ENDPOINT, interface, "host")
+    return WorkloadPolicy(interface, key, **values)  # type: ignore[arg-type]  # tests name the fields that matter
+
+
+def sides(policy: HostPolicy) -> list[DirectionPolicy]:
+    """All tiers and profiles that stand anywhere in a host policy."""
+    ends = [*policy.interfaces, *policy.workloads]
+    own = [end.ingress for end in ends] + [end.egress for end in ends]
+    others = [
+        tiers
+        for item in policy.interfaces
+        for tiers in (
+            *(item.forward_ingress, item.forward_egress),
+            *(item.untracked_ingress, item.untracked_egress, item.pre_dnat),
+        )
+    ]
+    return own + [DirectionPolicy(tiers) for tiers in others]
+
+
+def used_keys(policy: HostPolicy) -> tuple[set[ResourceKey], set[ResourceKey]]:
+    """The policies and the profiles that a host policy refers to."""
+    steps = sides(policy)
+    policies = {key for side in steps for tier in side.tiers for key in tier.policies}
+    return policies, {step.key for side in steps for step in side.profiles if step.key}
+
+
+def complete(policy: HostPolicy, rules: Iterable[RuleLists]) -> HostPolicy:
+    """With those of the rule lists that it refers to, and without sets that these do not use."""
+    table = {item.key: item for item in rules}
+    policies, profiles = used_keys(policy)
     peers = [
         peer
-        for item in used
+        for key in (*policies, *profiles)
         for direction in Direction
-        for match in item.rules(direction)
+        for match in table[key].rules(direction)
         for peer in (match.source, match.destination)
     ]
-    ids = {set_id for peer in peers for set_id in (*peer.ip_sets, *peer.not_ip_sets)}
-    return HostPolicy(
-        interfaces,
-        {key: rules[key] for key in sorted(policies)},
-        {key: rules[key] for key in sorted(profiles)},
-        {name: ip_sets[name] for name in sorted(ids)},
-        failsafe,
+    ip_sets = {set_id for peer in peers for set_id in (*peer.ip_sets, *peer.not_ip_sets)}
+    port_sets = {set_id for peer in peers for set_id in (*peer.port_sets, *peer.not_port_sets)}
+    return replace(
+        policy,
+        policies={key: table[key] for key in sorted(policies)},
+        profiles={key: table[key] for key in sorted(profiles)},
+        ip_sets={name: policy.ip_sets[name] for name in sorted(ip_sets)},
+        port_sets={name: policy.port_sets[name] for name in sorted(port_sets)},
     )
 
 
@@ -140,6 +173,7 @@ icmp_matches = st.builds(
 
 
 _several_nets, _several_sets = _several(NETS), _several(SET_IDS)
+_several_port_sets = _several(PORT_SET_IDS)
 _address_peers = st.one_of(
     st.just(MatchPeer()), st.builds(MatchPeer, _several_nets, _several_nets, _several_sets, _several_sets)
 )
@@ -148,16 +182,24 @@ _address_peers = st.one_of(
 @st.composite
 def peers(draw: st.DrawFn, *, ports: bool) -> MatchPeer:
     peer = draw(_address_peers)
-    return replace(peer, ports=draw(_ports), not_ports=draw(_ports)) if ports else peer
+    if not ports:
+        return peer
+    return replace(
+        peer,
+        ports=draw(_ports),
+        not_ports=draw(_ports),
+        port_sets=draw(_several_port_sets),
+        not_port_sets=draw(_several_port_sets),
+    )
 
 
 @st.composite
-def match_rules(draw: st.DrawFn, number: int = 0) -> MatchRule:
+def match_rules(draw: st.DrawFn, number: int = 0, actions: Sequence[Action] = tuple(Action)) -> MatchRule:
     protocol = draw(st.sampled_from([None, ICMP, ICMPV6, *sorted(PORT_PROTOCOLS), 255]))
     ports, icmp = protocol in PORT_PROTOCOLS, protocol in {ICMP, ICMPV6}
     return MatchRule(
         number,
-        draw(st.sampled_from(list(Action))),
+        draw(st.sampled_from(actions)),
         ip_version=draw(st.sampled_from([None, None, None, 4, 6])),
         protocol=protocol,
         not_protocol=draw(st.sampled_from([None, None, 6, 58])),
@@ -166,17 +208,23 @@ def match_rules(draw: st.DrawFn, number: int = 0) -> MatchRule:
         source=draw(peers(ports=ports)),
         destination=draw(peers(ports=ports)),
         log_prefix=draw(st.sampled_from([None, None, "web", 'a"b\n{'])),
+        annotations=draw(st.sampled_from([{}, {}, {"ticket": "NET-1", "by": 'x"*'}])),
     )
 
 
 @st.composite
-def rule_lists(draw: st.DrawFn, key: ResourceKey) -> RuleLists:
+def rule_lists(draw: st.DrawFn, key: ResourceKey, kind: PolicyKind = PolicyKind.NORMAL) -> RuleLists:
+    actions = [action for action in Action if kind is not PolicyKind.UNTRACKED or action is not Action.REJECT]
     counts = draw(st.sampled_from([(0, 1), (1, 0), (2, 0), (0, 2), (1, 1), (3, 0)]))
-    ingress, egress = ([draw(match_rules(number)) for number in range(count)] for count in counts)
-    return lists(key, ingress, egress)
+    ingress, egress = ([draw(match_rules(number, actions)) for number in range(count)] for count in counts)
+    return replace(lists(key, ingress, egress), kind=kind)
 
 
 ip_set_members = st.frozensets(st.sampled_from([*NETS, *ADDRESSES]), max_size=5)
+PORTS = (22, 53, 80, 85, 443)
+sockets = st.builds(
+    SocketAddress, st.sampled_from(ADDRESSES), st.sampled_from(sorted(PORT_PROTOCOLS)), st.sampled_from(PORTS)
+)
 
 
 @st.composite
@@ -191,36 +239,90 @@ def failsafes(draw: st.DrawFn) -> Failsafe:
     return Failsafe(draw(several), draw(several))
 
 
-POLICY_KEYS = (policy_key("a"), policy_key("b"), policy_key("c"), policy_key("a", Encoding.V3))
+KEYS: Mapping[PolicyKind, tuple[ResourceKey, ...]] = {
+    PolicyKind.NORMAL: (policy_key("a"), policy_key("b"), policy_key("c"), policy_key("a", Encoding.V3)),
+    PolicyKind.UNTRACKED: (policy_key("raw"), policy_key("raw2")),
+    PolicyKind.PRE_DNAT: (policy_key("dnat"), policy_key("dnat2")),
+}
 PROFILE_KEYS = (profile_key("p"), profile_key("q"))
+EXACT = ("br-lan", "eth0", "eth0.100", "lo", "wl{an}")
+PATTERNS = ("e*", "eth*", "l*", "ca*", "cali1*")
+PREFIXES = ("cali", "tap")
+WORKLOADS = ("cali1", "cali2", "tap0")
+INTERFACES = (*EXACT, *WORKLOADS, "cali9", "eth7", "lo1", "ppp0")  # those that packets come from and go to
+
+_some_profiles = st.lists(
+    st.sampled_from([*(ProfileStep(key.name, key) for key in PROFILE_KEYS), ProfileStep("none", None)]),
+    max_size=2,
+).map(tuple)
 
 
 @st.composite
-def direction_policies(draw: st.DrawFn) -> DirectionPolicy:
-    keys = draw(st.lists(st.sampled_from(POLICY_KEYS), max_size=3, unique=True))
+def tier_steps(draw: st.DrawFn, kind: PolicyKind = PolicyKind.NORMAL) -> tuple[TierStep, ...]:
+    """None, one or two tiers."""
+    keys = draw(st.lists(st.sampled_from(KEYS[kind]), max_size=3, unique=True))
     cut = draw(st.integers(0, len(keys)))
     actions = st.sampled_from([Action.DENY, Action.PASS])
-    tiers = [
+    return tuple(
         TierStep(name, tuple(part), draw(actions))
         for name, part in (("t", keys[:cut]), ("default", keys[cut:]))
         if part
-    ]
-    steps = st.sampled_from(
-        [*(ProfileStep(key.name, key) for key in PROFILE_KEYS), ProfileStep("none", None)]
     )
-    return DirectionPolicy(tuple(tiers), tuple(draw(st.lists(steps, max_size=2))))
+
+
+direction_policies = st.builds(DirectionPolicy, tier_steps(), _some_profiles)
+
+
+@st.composite
+def interface_policies(draw: st.DrawFn, name: str) -> InterfacePolicy:
+    item = InterfacePolicy(name, endpoint(name), draw(direction_policies), draw(direction_policies))
+    if draw(st.booleans()):
+        return item
+    return replace(
+        item,
+        forward_ingress=draw(tier_steps()),
+        forward_egress=draw(tier_steps()),
+        untracked_ingress=draw(tier_steps(PolicyKind.UNTRACKED)),
+        untracked_egress=draw(tier_steps(PolicyKind.UNTRACKED)),
+        pre_dnat=draw(tier_steps(PolicyKind.PRE_DNAT)),
+    )
+
+
+@st.composite
+def workload_policies(draw: st.DrawFn, name: str) -> WorkloadPolicy:
+    return workload(
+        name,
+        ingress=draw(direction_policies),
+        egress=draw(direction_policies),
+        mac=draw(st.sampled_from([None, MACS[0]])),
+        addresses=draw(st.lists(st.sampled_from(ADDRESSES), max_size=2, unique=True).map(tuple)),
+        spoofable_nets=draw(_several_nets),
+    )
 
 
 @st.composite
 def host_policies(draw: st.DrawFn) -> HostPolicy:
-    names = sorted(draw(st.sets(st.sampled_from(["eth0", "eth0.100", "br-lan", "wl{an}"]), max_size=3)))
-    interfaces = tuple(
-        InterfacePolicy(name, endpoint(name), draw(direction_policies()), draw(direction_policies()))
-        for name in names
+    names = sorted(draw(st.sets(st.sampled_from(EXACT), max_size=3)))
+    patterns = draw(st.lists(st.sampled_from(PATTERNS), max_size=2, unique=True))
+    names += [*patterns, *draw(st.sampled_from([[], ["*"]]))]
+    prefixes = draw(st.sampled_from([(), PREFIXES[:1], PREFIXES]))
+    known = draw(st.sets(st.sampled_from(WORKLOADS))) if prefixes else ()
+    policy = HostPolicy(
+        interfaces=tuple(draw(interface_policies(name)) for name in names),
+        ip_sets={name: IpSet(name, f'role == "{name}"', draw(ip_set_members)) for name in SET_IDS},
+        failsafe=draw(failsafes()),
+        port_sets={
+            name: PortSet(name, f"port {name}", draw(st.frozensets(sockets, max_size=4)))
+            for name in PORT_SET_IDS
+        },
+        workloads=tuple(
+            draw(workload_policies(name)) for name in sorted(known) if name.startswith(prefixes)
+        ),
+        workload_prefixes=prefixes,
+        workload_to_host=draw(st.sampled_from([Action.DENY, Action.ALLOW])),
+        accept_mark=draw(st.sampled_from([0x0100_0000, 0x8000_0000, 1])),
     )
-    steps = [item.direction(direction) for item in interfaces for direction in Direction]
-    policies = {key for step in steps for tier in step.tiers for key in tier.policies}
-    profiles = {step.key for item in steps for step in item.profiles if step.key}
-    rules = {key: draw(rule_lists(key)) for key in sorted(policies | profiles)}
-    ip_sets = {name: IpSet(name, f'role == "{name}"', draw(ip_set_members)) for name in SET_IDS}
-    return complete(interfaces, rules, ip_sets, draw(failsafes()))
+    policies, profiles = used_keys(policy)
+    kinds = {key: kind for kind, keys in KEYS.items() for key in keys}
+    rules = [draw(rule_lists(key, kinds.get(key, PolicyKind.NORMAL))) for key in sorted(policies | profiles)]
+    return complete(policy, rules)

@@ -1,6 +1,6 @@
-"""Two readings of the same policy: what the host policy says of a packet, and what the nft text does with it.
+"""What nft text does with a packet: every base chain of every hook on its way, in order of priority, read word by word.
 
-Both are written as plainly as possible and share nothing, so that they can be held against each other.
+It knows only what nf_tables does, and nothing of policy.
 """
 
 from __future__ import annotations
@@ -9,225 +9,193 @@ import ipaddress
 import re
 from typing import Literal
 
-import msgspec
-from hypothesis import strategies as st
-from tests.nft.host_policies import ADDRESSES
+from catflap.model.resources import ICMP_VERSIONS
+from catflap.nft.ruleset import Chain, RuleSet
+from catflap.verdict.packet import Packet, Path
 
-from catflap.model.resources import ICMP, ICMPV6, Action, Direction, IcmpMatch, PortRange, ip_version_of
-from catflap.nft.ruleset import RuleSet
-from catflap.policy.host_policy import FailsafePort, HostPolicy, MatchPeer, MatchRule, RuleLists
+Fate = Literal["accept", "drop", "reject"]
 
-Verdict = Literal["accept", "drop"]
+_HOOKS = {Path.IN: ("prerouting", "input"), Path.OUT: ("output",), Path.FORWARD: ("prerouting", "forward")}
+_TRACKING, _TRANSLATION = -200, -100  # the priorities of connection tracking and of destination translation
+_ICMP_WORDS = {4: "icmp", 6: "icmpv6"}
+_IP_WORDS = {4: "ip", 6: "ip6"}
 
-
-class Packet(msgspec.Struct, frozen=True):
-    source: str
-    destination: str
-    protocol: int
-    sport: int = 0  # of an ICMP packet: the type
-    dport: int = 0  # of an ICMP packet: the code
-    state: str = "new"
-    hop_limit: int = 64
-
-    @property
-    def version(self) -> int:
-        return ip_version_of(self.source)
+_NOT_FOR_PACKETS = re.compile(r'log prefix "[^"]*" level notice|comment "[^"]*"')
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_STATEMENTS = {"accept", "drop", "reject", "return", "jump", "goto", "notrack"}
+_SET_MARK = ["meta", "mark", "set", "meta", "mark"]
+_TEST_MARK = ["meta", "mark", "and"]
 
 
-@st.composite
-def packets_for(draw: st.DrawFn, match: MatchRule) -> Packet:
-    """A packet with a fair chance to match: its fields come from the rule's where it has any."""
-    side = draw(
-        st.sampled_from([[item for item in ADDRESSES if (":" in item) is ipv6] for ipv6 in (False, True)])
-    )
-    protocol = (
-        st.sampled_from([1, 6, 17, 58, 132, 255]) if match.protocol is None else st.just(match.protocol)
-    )
-    edges = [
-        port
-        for peer in (match.source, match.destination)
-        for ports in (*peer.ports, *peer.not_ports)
-        for port in (ports.first, ports.last, max(ports.first - 1, 0))
-    ]
-    header = st.sampled_from([0, 1, 3, 8, 128, 255, *edges])
-    return Packet(
-        draw(st.sampled_from(side)), draw(st.sampled_from(side)), draw(protocol), draw(header), draw(header)
-    )
+class Passage:
+    """A packet on its way, and what rules have done to it."""
 
+    def __init__(self, rule_set: RuleSet, packet: Packet, mark: int = 0) -> None:
+        self.rule_set = rule_set
+        self.packet = packet
+        self.mark = mark
+        self.tracked = True
+        self.priority = 0
 
-# --- what the host policy says ---
+    def fate(self) -> Fate:
+        """What becomes of it after all hooks."""
+        for hook in _HOOKS[self.packet.path]:
+            for chain in self._base_chains(hook):
+                verdict = self._base_chain(chain)
+                if verdict in {"drop", "reject"}:
+                    return verdict
+        return "accept"
 
+    def _base_chains(self, hook: str) -> list[Chain]:
+        chains = [chain for chain in self.rule_set.chains.values() if chain.hook and chain.hook.hook == hook]
+        return sorted(chains, key=lambda chain: chain.hook.priority if chain.hook else 0)
 
-def rule_matches(rule: MatchRule, packet: Packet, policy: HostPolicy) -> bool:
-    icmp_version = {ICMP: 4, ICMPV6: 6}.get(rule.protocol or 0)
-    return all(
-        (
-            rule.ip_version in (None, packet.version),
-            rule.protocol in (None, packet.protocol),
-            rule.not_protocol != packet.protocol,
-            not (rule.icmp or rule.not_icmp) or packet.version == icmp_version,
-            rule.icmp is None or _icmp_matches(rule.icmp, packet),
-            rule.not_icmp is None or not _icmp_matches(rule.not_icmp, packet),
-            _peer_matches(rule.source, packet.source, packet.sport, policy),
-            _peer_matches(rule.destination, packet.destination, packet.dport, policy),
+    def _base_chain(self, chain: Chain) -> Fate:
+        assert chain.hook
+        assert chain.hook.policy == "accept"
+        self.priority = chain.hook.priority
+        return self._chain(chain.name) or "accept"
+
+    def _chain(self, name: str) -> Fate | None:
+        """None where the end of the chain or ``return`` leads back."""
+        for rule in self.rule_set.chains[name].rules:
+            statements = self.statements(_NOT_FOR_PACKETS.sub("", rule).split())
+            while statements:
+                match statements:
+                    case ["accept"]:
+                        return "accept"
+                    case ["drop"]:
+                        return "drop"
+                    case ["reject", "with", *how]:
+                        self._check_answer(how)
+                        return "reject"
+                    case ["return"]:
+                        return None
+                    case ["goto", target]:
+                        return self._chain(target)
+                    case ["jump", target]:
+                        if verdict := self._chain(target):
+                            return verdict
+                        break
+                    case _:
+                        statements = self._change(statements)
+        return None
+
+    def _check_answer(self, how: list[str]) -> None:
+        tcp = self.packet.protocol == 6
+        assert how == (["tcp", "reset"] if tcp else ["icmpx", "admin-prohibited"])
+
+    def _change(self, statements: list[str]) -> list[str]:
+        """Do a statement that ends nothing, and give those after it."""
+        if statements[0] == "notrack":
+            assert self.priority < _TRACKING
+            self.tracked = False
+            return statements[1:]
+        assert statements[:5] == _SET_MARK, f"not understood: {statements}"
+        bits = int(statements[6], 0)
+        self.mark = self.mark | bits if statements[5] == "or" else self.mark & bits
+        return statements[7:]
+
+    def statements(self, words: list[str]) -> list[str]:
+        """What stands after the conditions, if they all hold."""
+        while words and words[0] not in _STATEMENTS and words[:5] != _SET_MARK:
+            if words[1] == "vmap":
+                return self._look_up(words)
+            if words[:3] == _TEST_MARK:
+                assert words[4:6] == ["!=", "0"]
+                holds, words = self.mark & int(words[3], 0) != 0, words[6:]
+            else:
+                holds, words = self._compare(words)
+            if not holds:
+                return []
+        return words
+
+    def _look_up(self, words: list[str]) -> list[str]:
+        verdict = self.rule_set.maps[words[2].removeprefix("@")].elements.get(str(self._field(words[0])), "")
+        return verdict.split()
+
+    def _compare(self, words: list[str]) -> tuple[bool, list[str]]:
+        """Whether a condition holds, and the words after it. What a packet does not have compares to nothing."""
+        size = 1 if words[0] in {"iifname", "oifname"} else 2
+        fields = [" ".join(words[:size])]
+        words = words[size:]
+        while words[0] == ".":
+            fields.append(" ".join(words[1:3]))
+            words = words[3:]
+        negated = words[0] == "!="
+        value, rest = words[negated], words[negated + 1 :]
+        actual = [self._field(field) for field in fields]
+        if any(item is None for item in actual):
+            return False, rest
+        return self._is_one_of(actual, value) is not negated, rest
+
+    def _is_one_of(self, actual: list[str | int | None], value: str) -> bool:
+        candidates = self.rule_set.sets[value[1:]].elements if value.startswith("@") else [value]
+        return any(
+            all(map(_equals, actual, candidate.split(" . "), strict=True)) for candidate in candidates
         )
-    )
 
+    def _field(self, name: str) -> str | int | None:
+        """The value of a field, or None where the packet does not have it."""
+        packet, ip = self.packet, _IP_WORDS[self.packet.ip_version]
+        icmp = _ICMP_WORDS[self.packet.ip_version]
+        is_icmp = ICMP_VERSIONS.get(packet.protocol) == packet.ip_version
+        values = {
+            "iifname": None if packet.path is Path.OUT else packet.interface,
+            "oifname": packet.interface if packet.path is Path.OUT else packet.out_interface,
+            "meta nfproto": f"ipv{packet.ip_version}",
+            "meta l4proto": packet.protocol,
+            "ether saddr": packet.source_mac,
+            f"{ip} saddr": packet.source,
+            f"{ip} daddr": self._destination(),
+            "ip6 hoplimit": packet.hop_limit if packet.ip_version == 6 else None,
+            "th sport": packet.source_port,
+            "th dport": self._destination_port(),
+            f"{icmp} type": packet.icmp_type if is_icmp else None,
+            f"{icmp} code": packet.icmp_code if is_icmp else None,
+            "ct state": self._state(name),
+        }
+        known = {*values, *(f"{word} {end}" for word in ("ip", "ip6") for end in ("saddr", "daddr"))}
+        assert name in known | {f"{word} {part}" for word in ("icmp", "icmpv6") for part in ("type", "code")}
+        return values.get(name)
 
-def _icmp_matches(icmp: IcmpMatch, packet: Packet) -> bool:
-    return packet.sport == icmp.type and icmp.code in (None, packet.dport)
+    def _state(self, name: str) -> str | None:
+        if name != "ct state":
+            return None
+        assert self.priority > _TRACKING, "nothing is tracked yet"
+        return str(self.packet.state) if self.tracked else "untracked"
 
+    def _destination(self) -> str:
+        original = self.packet.original_destination if self.priority < _TRANSLATION else None
+        return self.packet.destination if original is None else original
 
-def _peer_matches(peer: MatchPeer, address: str, port: int, policy: HostPolicy) -> bool:
-    def member(set_id: str) -> bool:
-        return _in_any(address, tuple(policy.ip_sets[set_id].members))
-
-    return (
-        (not peer.nets or _in_any(address, peer.nets))
-        and not _in_any(address, peer.not_nets)
-        and all(map(member, peer.ip_sets))
-        and not any(map(member, peer.not_ip_sets))
-        and (not peer.ports or _in_ranges(port, peer.ports))
-        and not _in_ranges(port, peer.not_ports)
-    )
-
-
-def _in_any(address: str, nets: tuple[str, ...]) -> bool:
-    return any(ipaddress.ip_address(address) in ipaddress.ip_network(net) for net in nets)
-
-
-def _in_ranges(port: int, ranges: tuple[PortRange, ...]) -> bool:
-    return any(item.first <= port <= item.last for item in ranges)
-
-
-def expected(policy: HostPolicy, interface: str, direction: Direction, packet: Packet) -> Verdict:
-    """The verdict on a packet, from the words of the design."""
-    steps = next((item for item in policy.interfaces if item.interface == interface), None)
-    if steps is None or packet.state in {"established", "related"}:
-        return "accept"
-    ports = policy.failsafe.inbound if direction is Direction.INGRESS else policy.failsafe.outbound
-    if any(_failsafe(port, direction, packet) for port in ports) or _essential(packet):
-        return "accept"
-    if packet.state == "invalid":
-        return "drop"
-    for tier in steps.direction(direction).tiers:
-        found = [_decision(policy.policies[key], direction, packet, policy) for key in tier.policies]
-        action = next((item for item in found if item), tier.default_action)
-        if action is not Action.PASS:
-            return "accept" if action is Action.ALLOW else "drop"
-    for profile in steps.direction(direction).profiles:
-        if profile.key is None:
-            return "drop"
-        action = _decision(policy.profiles[profile.key], direction, packet, policy) or Action.PASS
-        if action is not Action.PASS:
-            return "accept" if action is Action.ALLOW else "drop"
-    return "drop"
-
-
-def _decision(lists: RuleLists, direction: Direction, packet: Packet, policy: HostPolicy) -> Action | None:
-    deciding = (rule for rule in lists.rules(direction) if rule.action is not Action.LOG)
-    return next((rule.action for rule in deciding if rule_matches(rule, packet, policy)), None)
-
-
-def _failsafe(port: FailsafePort, direction: Direction, packet: Packet) -> bool:
-    other = packet.source if direction is Direction.INGRESS else packet.destination
-    return (
-        packet.protocol == port.protocol
-        and _in_ranges(packet.dport, (port.ports,))
-        and (port.net is None or _in_any(other, (port.net,)))
-    )
-
-
-def _essential(packet: Packet) -> bool:
-    if packet.version != 6 or packet.protocol != ICMPV6:
-        return False
-    neighbour = 133 <= packet.sport <= 137 and packet.hop_limit == 255
-    return neighbour or packet.sport in {1, 2, 3, 4, 130, 131, 132, 143}
-
-
-# --- what the nft text does ---
-
-_COMMENT = re.compile(r'(?:log prefix "[^"]*" level notice)|(?:comment "[^"]*")')
-
-
-def walk(rule_set: RuleSet, interface: str, direction: Direction, packet: Packet) -> Verdict:
-    """The verdict of our base chain; its policy is accept."""
-    hook = "input" if direction is Direction.INGRESS else "output"
-    if hook not in rule_set.chains:
-        return "accept"
-    return _walk_chain(rule_set, hook, interface, packet) or "accept"
-
-
-def _walk_chain(rule_set: RuleSet, chain: str, interface: str, packet: Packet) -> Verdict | None:
-    for rule in rule_set.chains[chain].rules:
-        words = _COMMENT.sub("", rule).split()
-        if words[1:2] == ["vmap"]:
-            verdict = rule_set.maps[words[2][1:]].elements.get(interface)
-            words = verdict.split() if verdict else ["continue"]
-        words = _unmatched(words, rule_set, packet)
-        match words:
-            case ["accept"]:
-                return "accept"
-            case ["drop"]:
-                return "drop"
-            case ["return"]:
-                return None
-            case ["jump", target]:
-                if decided := _walk_chain(rule_set, target, interface, packet):
-                    return decided
-            case [] | ["continue"]:
-                pass
-            case _:
-                raise AssertionError(f"not understood: {rule}")
-    return None
+    def _destination_port(self) -> int | None:
+        original = self.packet.original_destination_port if self.priority < _TRANSLATION else None
+        return self.packet.destination_port if original is None else original
 
 
 def condition_matches(condition: str, sets: RuleSet, packet: Packet) -> bool:
     """Whether a condition without a verdict matches."""
-    return _unmatched([*condition.split(), "accept"], sets, packet) == ["accept"]
+    return Passage(sets, packet).statements([*condition.split(), "accept"]) == ["accept"]
 
 
-def _unmatched(words: list[str], rule_set: RuleSet, packet: Packet) -> list[str]:
-    """The words after the conditions, or "continue" where one does not match."""
-    while words and words[0] not in {"accept", "drop", "return", "jump", "continue"}:
-        negated = words[2] == "!="
-        field, value, rest = words[:2], words[2 + negated], words[3 + negated :]
-        actual = _field(" ".join(field), packet)
-        if actual is None or _equals(actual, value, rule_set) == negated:
-            return ["continue"]
-        words = rest
-    return words
+def walk(rule_set: RuleSet, packet: Packet, mark: int = 0) -> Fate:
+    """What becomes of a packet that arrives with a mark."""
+    return Passage(rule_set, packet, mark).fate()
 
 
-def _field(name: str, packet: Packet) -> str | int | None:
-    """The value of a field, or None where the packet does not have it."""
-    ip, icmp = {4: ("ip", "icmp"), 6: ("ip6", "icmpv6")}[packet.version]
-    is_icmp = packet.protocol == {4: ICMP, 6: ICMPV6}[packet.version]
-    values: dict[str, str | int | None] = {
-        "meta nfproto": f"ipv{packet.version}",
-        "meta l4proto": packet.protocol,
-        "ct state": packet.state,
-        "th sport": packet.sport,
-        "th dport": packet.dport,
-        f"{ip} saddr": packet.source,
-        f"{ip} daddr": packet.destination,
-        "ip6 hoplimit": packet.hop_limit,
-        f"{icmp} type": packet.sport if is_icmp else None,
-        f"{icmp} code": packet.dport if is_icmp else None,
-    }
-    return values.get(name)
-
-
-def _equals(actual: str | int, value: str, rule_set: RuleSet) -> bool:
-    candidates = rule_set.sets[value[1:]].elements if value.startswith("@") else [value]
-    return any(_equals_one(actual, candidate) for candidate in candidates)
-
-
-def _equals_one(actual: str | int, value: str) -> bool:
+def _equals(actual: str | int | None, value: str) -> bool:
     if isinstance(actual, int):
         first, _, last = value.partition("-")
         return int(first) <= actual <= int(last or first)
-    if "." in value or ":" in value:
-        same_version = (":" in actual) == (":" in value)
-        return same_version and ipaddress.ip_address(actual) in ipaddress.ip_network(value)
+    assert actual is not None
+    if value.startswith('"'):
+        name = value.strip('"')
+        return actual.startswith(name[:-1]) if name.endswith("*") else actual == name
+    if _MAC.fullmatch(value) is None and ("." in value or ":" in value):
+        return _inside(actual, value)
     return actual in value.split(",")
+
+
+def _inside(address: str, net: str) -> bool:
+    return (":" in address) == (":" in net) and ipaddress.ip_address(address) in ipaddress.ip_network(net)

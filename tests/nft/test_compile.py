@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.nft.host_policies import (
     host_policies,
     host_policy,
@@ -14,7 +15,8 @@ from tests.nft.host_policies import (
     profile_key,
     rule,
 )
-from tests.nft.interpreter import Packet, expected, packets_for, walk
+from tests.nft.interpreter import walk
+from tests.nft.packets import packet, packets
 
 from catflap.model.resources import Action, Direction, Encoding, IcmpMatch, PortRange
 from catflap.nft.compile import Compiler, compile_policy
@@ -28,6 +30,9 @@ from catflap.policy.host_policy import (
     ProfileStep,
     TierStep,
 )
+from catflap.verdict.evaluate import Evaluator
+from catflap.verdict.packet import ConnectionState
+from catflap.verdict.result import Outcome
 
 _WEB, _DB, _SSH = policy_key("web"), policy_key("db"), policy_key("ssh")
 _BASE = profile_key("base")
@@ -118,24 +123,25 @@ def test_every_rule_has_a_comment() -> None:
             assert all(re.search(r' comment "[^"]+"$', text) for text in chain.rules)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(host_policies(), st.data())
-def test_the_rule_set_decides_as_the_policy_says(policy: HostPolicy, data: st.DataObject) -> None:
+def test_packets_fare_as_the_policy_says(policy: HostPolicy, data: st.DataObject) -> None:
+    """On every path, whatever mark a packet comes with."""
     rule_set = compiled(policy)
-    for steps in policy.interfaces:
-        for direction in Direction:
-            owners = (*policy.policies.values(), *policy.profiles.values())
-            for match in (rule(), *(item for owner in owners for item in owner.rules(direction))):
-                packet = data.draw(packets_for(match))
-                verdict = walk(rule_set, steps.interface, direction, packet)
-                assert verdict == expected(policy, steps.interface, direction, packet)
+    evaluator = Evaluator(policy)
+    for each in data.draw(st.lists(packets(policy), min_size=12, max_size=12)):
+        verdict = evaluator.evaluate(each)
+        denied = "reject" if verdict.answered else "drop"
+        expected = "accept" if verdict.outcome is Outcome.ALLOW else denied
+        for mark in (0, 0xFFFF_FFFF):
+            assert walk(rule_set, each, mark) == expected, verdict
 
 
 def test_other_interfaces_are_not_touched() -> None:
     rule_set = compiled(host_policy(("eth0",)))
-    packet = Packet("10.0.0.1", "10.0.0.2", 6, state="invalid")
-    assert walk(rule_set, "eth0", Direction.INGRESS, packet) == "drop"
-    assert walk(rule_set, "eth1", Direction.INGRESS, packet) == "accept"
+    invalid = packet(state=ConnectionState.INVALID)
+    assert walk(rule_set, invalid) == "drop"
+    assert walk(rule_set, replace(invalid, interface="eth1")) == "accept"
 
 
 @settings(max_examples=100, deadline=None)

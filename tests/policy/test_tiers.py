@@ -11,7 +11,8 @@ from catflap.model.resources import (
     Tier,
 )
 from catflap.model.selector import parse_selector
-from catflap.policy.tiers import TierTable
+from catflap.policy.host_policy import TierStep
+from catflap.policy.tiers import TierTable, tier_steps
 
 ALL = parse_selector("all()")
 INGRESS_ONLY = frozenset({Direction.INGRESS})
@@ -32,7 +33,8 @@ def steps(
     table: TierTable, *policies: Policy, direction: Direction = Direction.INGRESS
 ) -> list[tuple[str, list[str]]]:
     keyed = {ResourceKey(Kind.POLICY, p.name, scope=p.tier): p for p in policies}
-    return [(s.name, [key.name for key in s.policies]) for s in table.steps(keyed, keyed, direction)]
+    found = tier_steps(table.group(keyed.items()), lambda policy: direction in policy.types)
+    return [(step.name, [key.name for key in step.policies]) for step in found]
 
 
 def test_the_default_tier_exists_without_metadata() -> None:
@@ -72,6 +74,18 @@ def test_a_tier_whose_policies_do_not_govern_the_direction_does_not_appear() -> 
     policy = Policy("web", "default", ALL, types=INGRESS_ONLY)
     assert steps(TierTable(), policy, direction=Direction.EGRESS) == []
     assert steps(TierTable(), policy) == [("default", ["web"])]
+
+
+def test_a_step_has_its_tiers_default_action() -> None:
+    key = ResourceKey(Kind.POLICY, "p", scope="t")
+    groups = tiers(Tier("t", 1, Action.PASS)).group([(key, Policy("p", "t", ALL))])
+    assert tier_steps(groups, lambda _policy: True) == (TierStep("t", (key,), Action.PASS),)
+
+
+def test_policies_alike_in_order_and_name_sort_by_key() -> None:
+    keys = [ResourceKey(Kind.POLICY, "p", scope, Encoding.V3) for scope in ("b", "", "a")]
+    groups = TierTable().group((key, Policy("p", "default", ALL)) for key in keys)
+    assert [key.scope for group in groups for key, _ in group.policies] == ["", "a", "b"]
 
 
 def test_a_policy_without_types_counts_in_both_directions() -> None:

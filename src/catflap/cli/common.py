@@ -6,6 +6,7 @@ import argparse
 import enum
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 STORE_VARIABLE = "CATFLAP_STORE"
@@ -30,6 +31,25 @@ class CommandError(Exception):
     def __init__(self, message: str, code: Exit = Exit.NO) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes a list of positional arguments in several pieces, with options between them.
+
+    The standard one takes the first piece for the whole list, and the others for mistakes.
+    """
+
+    def parse_known_args(  # type: ignore[override]  # the overloads are about types of namespaces, of which we have one
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """See `argparse.ArgumentParser.parse_known_args`."""
+        found, rest = super().parse_known_args(args, namespace)
+        for action in self._actions:
+            if action.nargs == "*" and not action.option_strings:
+                words = [word for word in rest if not word.startswith("-")]
+                rest = [word for word in rest if word.startswith("-")]
+                getattr(found, action.dest).extend(self._get_values(action, words) if words else ())
+        return found, rest
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:

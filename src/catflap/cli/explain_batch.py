@@ -59,7 +59,7 @@ class Batch:
 
     def _evaluator(self, question: Question) -> Evaluator:
         host, interface = question.host, question.packet.interface
-        assumed = host.assumes(interface, question.local)
+        assumed = host.expecting(interface, question.local) is not None
         view = (host.name, interface, question.local) if assumed else (host.name, "", None)
         if view not in self._evaluators:
             self._evaluators[view] = Evaluator(host.policy(*view[1:]))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from catflap.agent.failsafe import format_failsafe
 from catflap.cli.questions import UNNAMED, Question
 from catflap.cli.what_if import Unselected, overruled, unselected
 from catflap.cli.world import Host, World
@@ -125,6 +126,7 @@ def _notes(
     yield from host.notes
     yield from assumptions(question)
     yield from _uncovered(world, host, coverage)
+    yield from _empty_sets(policy)
     notices = host.engine.notices
     yield from notices[:MOST_NOTICES]
     if len(notices) > MOST_NOTICES:
@@ -132,21 +134,48 @@ def _notes(
     if verdict.reason is Reason.FAILSAFE_ALLOW:
         bare = Evaluator(msgspec.structs.replace(policy, failsafe=Failsafe())).evaluate(packet)
         yield f"A failsafe port lets it through before policy is asked. Without that: {headline(bare)}."
-    if verdict.outcome is Outcome.ALLOW:
+    if verdict.outcome is Outcome.DENY:
+        yield from _failsafe(host, packet.path)
+    else:
         yield "Allow is not final: it means that Catflap does not drop the packet."
+
+
+def _empty_sets(policy: HostPolicy) -> Iterator[str]:
+    """Sets that no address is in: a slip in a rule's selector, or endpoints without expected IPs."""
+    empty = [
+        *(item.description for item in policy.ip_sets.values() if not item.members),
+        *(item.description for item in policy.port_sets.values() if not item.members),
+    ]
+    if empty:
+        listed = ", ".join(empty[:MOST_NOTICES])
+        yield f"No endpoint or network set with an address matches these selectors of rules: {listed}."
 
 
 def assumptions(question: Question) -> Iterator[str]:
     """What had to be assumed of the host's interfaces to answer a question."""
-    host, interface = question.host, question.packet.interface
-    if question.local and host.assumes(interface, question.local) and interface != UNNAMED:
-        yield f"Assumed that {interface} carries {question.local}, as an endpoint of host {host.name} expects."
-    elif question.packet.path is Path.FORWARD or interface != UNNAMED:
-        for endpoint in host.unplaced:
+    host, packet = question.host, question.packet
+    endpoint = host.expecting(packet.interface, question.local)
+    if endpoint is not None:
+        if packet.interface != UNNAMED:
+            yield f"Assumed that {packet.interface} carries {question.local}, as {endpoint.name} expects."
+        return
+    for interface in _interfaces(packet):
+        if interface not in host.interfaces and host.unplaced and not host.names(interface):
+            expected = host.unplaced[0].expected_ips[0]
+            names = ", ".join(endpoint.name for endpoint in host.unplaced)
             yield (
-                f"Host endpoint {endpoint.name} expects {', '.join(endpoint.expected_ips)}, which no known interface"
-                f" carries. If it is this one: --assume-interfaces {interface}={endpoint.expected_ips[0]}"
+                f"Assumed that {interface} carries no address that {names} expects. If it does, say so:"
+                f" --assume-interfaces {interface}={expected}"
             )
+
+
+def _failsafe(host: Host, path: Path) -> Iterator[str]:
+    """The failsafe ports that a packet did not go to."""
+    if path is Path.FORWARD:
+        return
+    name = "FailsafeInboundHostPorts" if path is Path.IN else "FailsafeOutboundHostPorts"
+    setting = host.configuration.settings[name.lower()]
+    yield f"{name} is {format_failsafe(setting.value)} ({setting.source or 'the default'})."
 
 
 def _uncovered(world: World, host: Host, coverage: tuple[Coverage, ...]) -> Iterator[str]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from catflap.cli.explanation import Coverage, Explanation, decider, rule_title
@@ -65,10 +64,11 @@ def _way(packet: Packet) -> str:
 
 
 def _coverage(item: Coverage) -> Iterator[str]:
+    interface = "the interface" if item.interface == UNNAMED else item.interface
     if item.endpoint is None:
-        yield f"{item.interface}: none polices it"
+        yield f"{interface}: none polices it"
     else:
-        yield f"{item.interface}: {item.because}"
+        yield f"{interface}: {item.because}"
         own = [f"{name}={value}" for name, value in item.labels.items() if name not in item.inherited]
         yield f"  labels: {' '.join(own) or 'none'}"
         if item.inherited:
@@ -109,11 +109,14 @@ class _Report:
         self._console = console
 
     def line(self, level: int, text: str | Text) -> None:
-        """Print one line, or more where it is long."""
+        """Print one line, or more where it is long, all with the same indentation."""
         if isinstance(text, str):
             level += (len(text) - len(text.lstrip())) // _INDENT
             text = Text(text.lstrip())
-        self._console.print(Padding(text, (0, 0, 0, level * _INDENT), expand=False))
+        indent = " " * (level * _INDENT)
+        for part in text.wrap(self._console, self._console.width - len(indent)):
+            part.rstrip()
+            self._console.print(Text(indent).append_text(part))
 
     def section(self, title: str, lines: Iterable[str]) -> None:
         """Print a title and lines, or nothing where there are none."""
@@ -148,11 +151,10 @@ def condensed(steps: Sequence[Step]) -> Sequence[Step]:
     """Of many steps those that matched, and as many near misses as fit."""
     if len(steps) <= MOST_STEPS:
         return steps
-    worth = [step for step in steps if step.matched is not False or _nearly(step)]
-    kept = [step for step in worth if step.matched is not False] or []
-    near = [step for step in worth if step.matched is False][: max(0, MOST_STEPS - len(kept))]
-    chosen = {id(step) for step in (*kept, *near)}
-    return [step for step in steps if id(step) in chosen]
+    kept = [number for number, step in enumerate(steps) if step.matched is not False]
+    near = [number for number, step in enumerate(steps) if step.matched is False and _nearly(step)]
+    chosen = {*kept, *near[: max(0, MOST_STEPS - len(kept))]}
+    return [step for number, step in enumerate(steps) if number in chosen]
 
 
 def _nearly(step: Step) -> bool:

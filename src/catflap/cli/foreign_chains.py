@@ -1,4 +1,4 @@
-"""Base chains of other tables on a packet's way, which keep their say whatever Catflap allows. Only listed, never changed."""
+"""Base chains of other tables on a packet's way, which keep their say whatever Catflap allows. Only listed."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import catflap
 from catflap.cli import agent, explain, init, lab, render
-from catflap.cli.common import CommandError, Exit
+from catflap.cli.common import CommandError, Exit, Parser
 
 _DESCRIPTION = "Secure the network interfaces of hosts with policy written against labels."
 _EPILOG = """\
@@ -24,7 +24,7 @@ exit codes: 0 success, 1 the answer is no or the input invalid, 2 usage, 3 store
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="catflap",
         description=_DESCRIPTION,
         epilog=_EPILOG,

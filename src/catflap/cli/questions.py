@@ -222,7 +222,7 @@ def _find_interface(host: Host, local: str, remote: str, notes: list[str]) -> st
 def _carrying(host: Host, address: str) -> list[str]:
     """The interfaces that carry an address; `UNNAMED` where only an endpoint's expectation tells of one."""
     found = sorted(name for name, addresses in host.addresses.items() if address in addresses)
-    return found or [UNNAMED] * (host.expecting(address) is not None)
+    return found or [UNNAMED] * (host.expecting(UNNAMED, address) is not None)
 
 
 def _workload_interface(host: Host, address: str) -> str | None:

@@ -6,6 +6,7 @@ silently: every assumption stands in the notes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -106,7 +107,7 @@ class Host:
                 address without naming an interface, the interface is assumed to carry it.
         """
         addresses = dict(self.addresses)
-        if address is not None and self.assumes(interface, address):
+        if address is not None and self.expecting(interface, address):
             addresses[interface] = frozenset({address, *addresses.get(interface, ())})
         self._fed = addresses
         self.engine.set_interfaces(addresses)
@@ -117,15 +118,21 @@ class Host:
         """What interfaces carry: known ones what they do, named ones what is expected of them."""
         return {**self.named_interfaces, **self.interfaces}
 
-    def assumes(self, interface: str, address: str | None) -> bool:
-        """Whether it must be assumed that an interface carries an address; see `policy`."""
-        return interface not in self.interfaces and address in self._by_address
-
-    def expecting(self, address: str) -> HostEndpoint | None:
-        """The endpoint that expects an address and names no interface."""
+    def expecting(self, interface: str, address: str | None) -> HostEndpoint | None:
+        """The endpoint for whose sake an interface is assumed to carry an address; see `policy`."""
+        if address is None or interface in self.interfaces:
+            return None
         return self._by_address.get(address)
 
-    @property
+    def names(self, interface: str) -> bool:
+        """Whether an endpoint names an interface, exactly or with a pattern other than ``*``."""
+        return any(
+            interface == name or (name.endswith("*") and name != "*" and interface.startswith(name[:-1]))
+            for endpoint in self.endpoints.values()
+            for name in endpoint.interfaces
+        )
+
+    @functools.cached_property
     def unplaced(self) -> list[HostEndpoint]:
         """Endpoints that expect addresses, which no known interface carries."""
         present: frozenset[str] = frozenset().union(*self.addresses.values())

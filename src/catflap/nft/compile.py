@@ -1,7 +1,7 @@
-"""From a host policy to the rule set that enforces it: which stages there are, and what each does with which interface.
+"""From a host policy to the rule set that enforces it: the stages, and what each does with packets of which interface.
 
-Chains stand in the order in which packets meet them. Interfaces without policy for a stage meet its dispatch and nothing
-else. What policy means is written down in `catflap.verdict`; the tests hold this against it.
+Chains stand in the order in which packets meet them. Interfaces without policy for a stage meet its dispatch and
+nothing else. What policy means is written down in `catflap.verdict`; the tests hold this against it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Compiler:
         """The rule set of a host. Interfaces whose name cannot be written in nft text are left out, and reported."""
         problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
         self._memo.begin(policy)
-        rule_set = _Writer(_without(policy, problems), self._memo).write()
+        rule_set = _Writer(_enforceable(policy, problems), self._memo).write()
         return Compiled(rule_set, tuple(problems.values()))
 
 
@@ -63,14 +63,17 @@ def _names(policy: HostPolicy) -> Iterator[str]:
     yield from (f"{prefix}*" for prefix in policy.workload_prefixes)
 
 
-def _without(policy: HostPolicy, problems: dict[str, UnsupportedInterface]) -> HostPolicy:
-    if not problems:
-        return policy
+def _enforceable(policy: HostPolicy, problems: Mapping[str, UnsupportedInterface]) -> HostPolicy:
+    """Without what cannot be written, and without host endpoints for single workload interfaces: they police none."""
+    prefixes = tuple(prefix for prefix in policy.workload_prefixes if f"{prefix}*" not in problems)
+    interfaces = (
+        item for item in policy.interfaces if item.is_pattern or not item.interface.startswith(prefixes)
+    )
     return replace(
         policy,
-        interfaces=tuple(item for item in policy.interfaces if item.interface not in problems),
+        interfaces=tuple(item for item in interfaces if item.interface not in problems),
         workloads=tuple(item for item in policy.workloads if item.interface not in problems),
-        workload_prefixes=tuple(name for name in policy.workload_prefixes if f"{name}*" not in problems),
+        workload_prefixes=prefixes,
     )
 
 

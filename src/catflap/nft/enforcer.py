@@ -36,8 +36,7 @@ class Enforcer:
 
     Args:
         nft: the namespace's nf_tables.
-        before_attach: called when the first base chains are about to be attached: chains that ask for the state of
-            connections exist, so the kernel tracks connections, but no packet meets our rules yet.
+        before_attach: called when the kernel has just begun to track connections, before any rule asks for their state.
     """
 
     def __init__(self, nft: Nft, before_attach: Callable[[], None] = lambda: None) -> None:
@@ -58,9 +57,9 @@ class Enforcer:
         try:
             transactions = plan(before or existing(self._nft.list_table()), compiled.rule_set)
             for transaction in transactions:
-                if transaction.phase is Phase.ATTACH:
-                    self._before_attach()
                 self._nft.run(transaction.text)
+                if transaction.phase is Phase.TRACK:
+                    self._before_attach()
         except NftError as error:
             raise EnforceError(f"cannot program nftables: {error}") from error
         self._programmed = Existing.of(compiled.rule_set)

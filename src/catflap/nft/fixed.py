@@ -1,7 +1,7 @@
 """The chains that hold whatever policy says: what keeps a host reachable, its IPv6 alive and its workloads served.
 
-They only ever accept. Failsafe ports are written like rules of policy. Of ICMPv6 the messages pass without which
-a host's IPv6 does not work (RFC 4890, section 4.4): errors, neighbour discovery where the hop limit proves that it comes
+They only ever accept. Failsafe ports are written like rules of policy. Of ICMPv6 the messages pass without which a
+host's IPv6 does not work (RFC 4890, section 4.4): errors, neighbour discovery where the hop limit proves that it comes
 from the link (RFC 4861), and multicast listener discovery. Echo is a matter of policy.
 """
 

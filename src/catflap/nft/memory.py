@@ -16,7 +16,16 @@ from msgspec.structs import replace
 
 from catflap.nft.parse import AddBlock, ChangeElements, DeleteTable, Elements, Remove, parse
 from catflap.nft.port import NftError
-from catflap.nft.ruleset import FAMILY, INTERVAL, TABLE_NAME, Chain, NftSet, RuleSet, VerdictMap
+from catflap.nft.ruleset import (
+    CONCATENATION,
+    FAMILY,
+    INTERVAL,
+    TABLE_NAME,
+    Chain,
+    NftSet,
+    RuleSet,
+    VerdictMap,
+)
 
 _STRING = re.compile(r'"[^"]*"')
 _REFERENCE = re.compile(r"@(\S+)|(?:jump|goto) (\S+)")
@@ -189,7 +198,8 @@ def _span(element: str) -> tuple[int, int]:
 def _set_document(item: NftSet) -> dict[str, Any]:
     elements = [_element_document(element, item.type) for element in sorted(item.elements)]
     flags = {"flags": list(item.flags)} if item.flags else {}
-    return {"name": item.name, "type": item.type, **flags, "elem": elements}
+    types = item.type.split(CONCATENATION)
+    return {"name": item.name, "type": types if types[1:] else item.type, **flags, "elem": elements}
 
 
 def _map_document(item: VerdictMap) -> dict[str, Any]:
@@ -211,6 +221,9 @@ def _chain_document(item: Chain) -> dict[str, Any]:
 
 
 def _element_document(element: str, type_: str) -> Any:
+    parts = element.split(CONCATENATION)
+    if parts[1:]:
+        return {"concat": [int(part) if part.isdigit() else part for part in parts]}
     if "/" in element:
         address, _, length = element.partition("/")
         return {"prefix": {"addr": address, "len": int(length)}}

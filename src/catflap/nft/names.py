@@ -95,7 +95,7 @@ def interface_chain(word: str, interface: str) -> str:
 
 
 def unsupported(interface: str) -> UnsupportedInterface | None:
-    """Why a name or prefix pattern cannot be written in nft text so that it means just what it says; None where it can."""
+    """Why a name or pattern cannot be written in nft text so that it means just what it says; None where it can."""
     if interface == "*":
         return None
     name = interface.removesuffix("*")

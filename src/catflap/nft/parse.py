@@ -18,7 +18,7 @@ _OBJECT = re.compile(r"\t(set|map|chain) (\S+) \{")
 _HOOK = re.compile(r"type (\S+) hook (\S+) priority (-?\d+); policy (\S+);")
 _COMMAND = re.compile(rf"(flush|delete) (set|map|chain) {TABLE} (\S+)")
 _ELEMENTS = re.compile(rf"(add|delete) element {TABLE} (\S+) {{ (.*) }}")
-_ELEMENT = re.compile(r'"([^"]*)" : ([^,]+)|([^,"\s]+)')
+_ELEMENT = re.compile(r'"([^"]*)" : ([^,]+)|([^,"\s][^,"]*)')
 
 
 class AddBlock(msgspec.Struct, frozen=True):

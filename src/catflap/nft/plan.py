@@ -6,8 +6,10 @@ are filled first, then rules are switched to them, and only then goes what nothi
 change with the rules of their transaction, and must: between two transactions a packet would meet the members of one
 policy with the rules of the other (measured: packets pass that both policies deny).
 
-The table is never deleted and made anew, and base chains come last on first install: until then nothing is policed.
-``destroy`` is not used: nft 1.0.6 lacks it.
+New base chains are attached, and old ones emptied, in the transaction that switches the rules. So all hooks change
+together: a policy that moves from one hook to another is never in both, nor in none.
+
+The table is never deleted and made anew. ``destroy`` is not used: nft 1.0.6 lacks it.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from catflap.nft.ruleset import (
     TABLE,
-    Chain,
+    TRACKING,
     Hook,
     NftSet,
     RuleSet,
@@ -34,8 +37,8 @@ class Phase(enum.StrEnum):
     """What a transaction is for, in the order in which they run."""
 
     FILL = "fill"  # new sets
+    TRACK = "track"  # from here on the kernel tracks connections, while no rule asks for their state yet
     SWITCH = "switch"  # members of sets in use, chains and dispatch maps
-    ATTACH = "attach"  # base chains: from here on packets meet our rules
     SWEEP = "sweep"  # what nothing refers to any more
 
 
@@ -71,21 +74,45 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
     """The transactions that lead from one to the other; none where nothing changes."""
     if not desired:
         return (Transaction(Phase.SWEEP, f"delete table {TABLE}\n"),) if existing.present else ()
+    track = _track(existing, desired)
+    tracking = _with_tracking(existing, desired) if track else existing
     if _clash(existing, desired):
-        return (Transaction(Phase.ATTACH, _replacement(existing, desired)),)
-    phases = {Phase.FILL: _fill, Phase.SWITCH: _switch, Phase.ATTACH: _attach, Phase.SWEEP: _sweep}
-    return tuple(
-        Transaction(phase, text)
-        for phase, commands in phases.items()
-        if (text := "".join(commands(existing, desired)))
-    )
+        texts = {Phase.TRACK: track, Phase.SWITCH: _replacement(tracking, desired)}
+    else:
+        texts = {
+            Phase.FILL: _fill(existing, desired),
+            Phase.TRACK: track,
+            Phase.SWITCH: "".join(_switch(tracking, desired)),
+            Phase.SWEEP: "".join(_sweep(existing, desired)),
+        }
+    return tuple(Transaction(phase, text) for phase, text in texts.items() if text)
 
 
-def _fill(existing: Existing, desired: RuleSet) -> Iterator[str]:
+def _fill(existing: Existing, desired: RuleSet) -> str:
     """Create and fill new sets: nothing refers to them yet."""
     new = [item for name, item in desired.sets.items() if name not in existing.sets]
-    if new or not existing.present:
-        yield block(new, (), ())
+    return block(new, (), ()) if new else ""
+
+
+def _track(existing: Existing, desired: RuleSet) -> str:
+    """Create the chain that makes the kernel track connections, unless it has done its work.
+
+    Where no other regular chain exists, somebody was interrupted after this step: it is taken again.
+    """
+    regular = {name for name, hook in existing.hooks.items() if hook is None}
+    if TRACKING not in desired.chains or regular > {TRACKING}:
+        return ""
+    flush = f"flush chain {TABLE} {TRACKING}\n" if TRACKING in existing.hooks else ""
+    return flush + block((), (), [desired.chains[TRACKING]])
+
+
+def _with_tracking(existing: Existing, desired: RuleSet) -> Existing:
+    """What there is after `_track`."""
+    return replace(
+        existing,
+        hooks={TRACKING: None, **existing.hooks},
+        rules={**existing.rules, TRACKING: desired.chains[TRACKING].rules},
+    )
 
 
 def _elements(verb: str, item: SetOrMap, keys: Iterable[str]) -> Iterator[str]:
@@ -97,10 +124,11 @@ def _switch(existing: Existing, desired: RuleSet) -> Iterator[str]:
     """Change sets in use, write new and changed chains and point the maps to them, all at once.
 
     A packet must not meet the new members with the old rules, nor the old members with the new rules: in either mix it
-    may pass although both policies deny it. Base chains are written only where they exist already.
+    may pass although both policies deny it. So it is with the rules of different base chains.
     """
     kept = [(existing.sets[name], item) for name, item in desired.sets.items() if name in existing.sets]
-    chains = [chain for chain in desired.chains.values() if _to_write(chain, existing)]
+    chains = [chain for chain in desired.chains.values() if chain.rules != existing.rules.get(chain.name)]
+    detached = [name for name, hook in existing.hooks.items() if hook and name not in desired.chains]
     new_maps = [item for name, item in desired.maps.items() if name not in existing.maps]
     changes = [
         _map_change(existing.maps[name], item) for name, item in desired.maps.items() if name in existing.maps
@@ -109,16 +137,11 @@ def _switch(existing: Existing, desired: RuleSet) -> Iterator[str]:
         yield from _elements("delete", old, old.elements - item.elements)
         yield from _elements("add", item, item.elements - old.elements)
     yield from (f"flush chain {TABLE} {chain.name}\n" for chain in chains if chain.name in existing.hooks)
+    yield from (f"flush chain {TABLE} {name}\n" for name in detached)
     yield from (deletes for deletes, _ in changes)
     if chains or new_maps:
         yield block((), new_maps, chains)
     yield from (adds for _, adds in changes)
-
-
-def _to_write(chain: Chain, existing: Existing) -> bool:
-    if chain.name not in existing.hooks:
-        return chain.hook is None
-    return chain.rules != existing.rules.get(chain.name)
 
 
 def _map_change(old: VerdictMap, new: VerdictMap) -> tuple[str, str]:
@@ -126,13 +149,6 @@ def _map_change(old: VerdictMap, new: VerdictMap) -> tuple[str, str]:
     deleted = [key for key, verdict in old.elements.items() if new.elements.get(key) != verdict]
     added = [key for key, verdict in new.elements.items() if old.elements.get(key) != verdict]
     return "".join(_elements("delete", old, deleted)), "".join(_elements("add", new, added))
-
-
-def _attach(existing: Existing, desired: RuleSet) -> Iterator[str]:
-    """Create the base chains that do not exist: from here on the packets meet our rules."""
-    new = [chain for name, chain in desired.chains.items() if chain.hook and name not in existing.hooks]
-    if new:
-        yield block((), (), new)
 
 
 def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:

@@ -11,8 +11,12 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from catflap.model.resources import DCCP, PROTOCOL_NUMBERS
 from catflap.nft.plan import Existing
-from catflap.nft.ruleset import Hook, NftSet, VerdictMap
+from catflap.nft.ruleset import CONCATENATION, Hook, NftSet, VerdictMap
+
+# nft lists protocols by the names of /etc/protocols, where that has one.
+_PROTOCOLS = {name: str(number) for name, number in {**PROTOCOL_NUMBERS, "dccp": DCCP}.items()}
 
 
 def existing(document: Mapping[str, Any] | None) -> Existing:
@@ -33,23 +37,27 @@ def _of_kind(objects: list[Mapping[str, Any]], kind: str) -> Iterator[Mapping[st
 
 
 def _set(item: Mapping[str, Any]) -> NftSet:
+    type_ = _type(item["type"])
     elements = frozenset(_element(element) for element in item.get("elem", ()))
-    if item["type"] == "ipv6_addr":
+    if type_.startswith("ipv6_addr"):
         elements = frozenset(map(_as_python_writes, elements))
-    return NftSet(
-        item["name"], str(item["type"]), tuple(item.get("flags", ())), elements, item.get("comment", "")
-    )
+    return NftSet(item["name"], type_, tuple(item.get("flags", ())), elements, item.get("comment", ""))
 
 
 def _map(item: Mapping[str, Any]) -> VerdictMap:
     """A map with flags or to something else than verdicts gets a type that none of ours has."""
-    strange = [*item.get("flags", ()), *({item["map"]} - {"verdict"})]
+    strange = [*item.get("flags", ()), *({_type(item["map"])} - {"verdict"})]
     elements = {_element(key): _verdict(data) for key, data in item.get("elem", ())}
-    return VerdictMap(item["name"], " ".join([str(item["type"]), *strange]), elements)
+    return VerdictMap(item["name"], " ".join([_type(item["type"]), *strange]), elements)
 
 
 def _hook(item: Mapping[str, Any]) -> Hook | None:
     return Hook(item["hook"], item["prio"], item["type"], item["policy"]) if "hook" in item else None
+
+
+def _type(type_: Any) -> str:
+    """A type as nft text; one of several parts is listed as such."""
+    return CONCATENATION.join(map(str, type_)) if isinstance(type_, list) else str(type_)
 
 
 def _element(element: Any) -> str:
@@ -61,6 +69,8 @@ def _element(element: Any) -> str:
             return f"{address}/{length}"
         case {"range": [first, last]}:
             return f"{first}-{last}"
+        case {"concat": [*parts]}:
+            return CONCATENATION.join(_PROTOCOLS.get(text, text) for text in map(_element, parts))
         case {"elem": {"val": value}}:  # somebody gave it a comment, a timeout or a counter
             return _element(value)
         case _:
@@ -81,7 +91,8 @@ def _verdict(data: Any) -> str:
 
 def _as_python_writes(element: str) -> str:
     """An IPv6 element: nft writes IPv4-mapped addresses with dots, Python in some versions only."""
-    if "." not in element or "-" in element:
+    first, *rest = element.split(CONCATENATION)
+    address, slash, length = first.partition("/")
+    if "." not in address or "-" in address:
         return element
-    address, slash, length = element.partition("/")
-    return f"{ipaddress.IPv6Address(address)}{slash}{length}"
+    return CONCATENATION.join([f"{ipaddress.IPv6Address(address)}{slash}{length}", *rest])

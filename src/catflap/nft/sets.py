@@ -3,8 +3,8 @@
 Plain addresses go into hash sets and networks into separate interval sets, collapsed here and never by the kernel
 (auto-merge would make the kernel's content differ from what we put in). Lists that stand in rules and all networks are
 named by their content, so that an interval set never changes while rules use it (see `catflap.nft.plan`); the plain
-addresses of a selector and the sockets of a named port are named by its id and change in place. A set that would hold all
-addresses of an IP version is none: no look-up can say anything about it. Nothing here may know the order or actions of
+addresses of a selector and the sockets of a named port are named by its id and change in place. A set that would hold
+all addresses of an IP version does not exist: nobody has to look it up. Nothing here may know the order or actions of
 rules.
 """
 

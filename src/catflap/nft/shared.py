@@ -1,8 +1,8 @@
 """The chains that interfaces share: those of tiers, policies and profiles, and those that hold whatever policy says.
 
-Each is written once, on first use, whatever hooks and interfaces lead to it. Tiers are left by ``return``, which needs no
-packet mark. A policy without Pass has one chain, which tiers jump to; in such a chain ``return`` could only mean "next
-policy", so a policy with Pass stands in the chains of its tiers itself. Nothing here may know interfaces.
+Each is written once, on first use, whatever hooks and interfaces lead to it. Tiers are left by ``return``, which needs
+no packet mark. A policy without Pass has one chain, which tiers jump to; in such a chain ``return`` could only mean
+"next policy", so a policy with Pass stands in the chains of its tiers itself. Nothing here may know interfaces.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The base chains: where policy meets the packets, and how a packet's interface finds the chain that is for it.
 
-Every stage has a base chain of its own, so that ``accept`` in one leaves the later ones their say. An interface finds its
-chain by one look-up of its name in a verdict map, or else in a few rules for prefixes of names. What nothing covers meets
-just these. A base chain in which nothing would happen does not exist. Nothing here may know what the chains contain.
+Every stage has a base chain of its own, so that ``accept`` in one leaves the later ones their say. An interface finds
+its chain by one look-up of its name in a verdict map, or else in a few rules for prefixes of names. What nothing covers
+meets just these. A base chain in which nothing would happen does not exist. Nothing here may know what chains contain.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOOPBACK = "lo"  # no pattern covers it
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """A base chain, the key and map that it dispatches by, and the word that the names of its interfaces' chains begin with."""
+    """A base chain, the key and map that it dispatches by, and the word before the names of its interfaces' chains."""
 
     base: str
     hook: Hook

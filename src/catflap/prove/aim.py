@@ -20,12 +20,13 @@ from catflap.model.resources import (
     SCTP,
     TCP,
     UDP,
+    Action,
     Direction,
     IpVersion,
     PortRange,
     ip_version_of,
 )
-from catflap.policy.host_policy import HostPolicy, MatchPeer, MatchRule
+from catflap.policy.host_policy import HostPolicy, MatchPeer, MatchRule, SocketAddress
 from catflap.prove import pools
 from catflap.prove.draw import Draw
 from catflap.prove.sample import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Fault, Flow, Sample
@@ -62,61 +63,116 @@ _TRANSLATED: Final = {
 
 def samples(draw: Draw, policy: HostPolicy, count: int) -> list[Sample]:
     """Packets for a host that enforces this policy."""
-    rules = _rules(policy)
-    return [_sample(draw, policy, draw.pick(rules) if rules and draw.chance(0.6) else None) for _ in range(count)]
+    aim = _Aim(draw, policy)
+    return [aim.sample() for _ in range(count)]
 
 
-def _rules(policy: HostPolicy) -> list[MatchRule]:
-    return [
-        rule
-        for table in (policy.policies, policy.profiles)
-        for lists in table.values()
-        for direction in Direction
-        for rule in lists.rules(direction)
-    ]
+class _Aim:
+    """What there is to aim at in a policy."""
+
+    def __init__(self, draw: Draw, policy: HostPolicy) -> None:
+        self._draw = draw
+        self._policy = policy
+        self._rules = [
+            rule
+            for table in (policy.policies, policy.profiles)
+            for lists in table.values()
+            for direction in Direction
+            for rule in lists.rules(direction)
+        ]
+        self._policed = _policed(policy) or CABLES
+
+    def sample(self) -> Sample:
+        """One packet."""
+        draw = self._draw
+        version = draw.pick(_VERSIONS)
+        interface = None if draw.chance(0.25) else self._interface()
+        special = draw.number(1, 100)
+        if special <= 6:  # noqa: PLR2004  # percent
+            return _service(draw, version, interface or "cali1")
+        rule = draw.pick(self._rules) if self._rules and draw.chance(0.6) else MatchRule(0, Action.ALLOW)
+        plain = self._plain(rule, rule.ip_version or version, interface)
+        if special <= 22 and _may_be_known(plain):  # noqa: PLR2004  # percent
+            return _of_known_connection(draw, plain)
+        if special <= 27:  # noqa: PLR2004  # percent
+            return _error_about(draw, plain)
+        if special <= 31:  # noqa: PLR2004  # percent
+            return _faulty(draw, plain)
+        return plain
+
+    def _interface(self) -> str:
+        """A cable, more often one that policy knows."""
+        return self._draw.pick(self._policed if self._draw.chance(0.8) else CABLES)
+
+    def _plain(self, rule: MatchRule, version: IpVersion, interface: str | None) -> Sample:
+        draw = self._draw
+        protocol = _protocol(draw, rule, version)
+        source = self._address(rule.source, _sources(interface, version, draw))
+        destination = self._address(rule.destination, self._destinations(interface, version))
+        fields: dict[str, Any] = {}
+        if protocol in PORT_PROTOCOLS:
+            fields["source_port"] = self._port(rule.source, other=draw.chance(0.6))
+            fields["destination_port"] = self._port(rule.destination, other=False)
+            if interface and draw.chance(0.12):
+                destination, fields["destination_port"] = draw.pick(_TRANSLATED[version])
+        if protocol in (ICMP, ICMPV6):
+            fields |= _icmp(draw, rule, protocol)
+        return Sample(
+            interface=interface,
+            source=_routable(source, destination, version, draw),
+            destination=destination,
+            protocol=protocol,
+            hop_limit=draw.weighted((4, 64), (1, 255), (1, 254)),
+            source_mac=draw.pick(_MACS) if interface and draw.chance(0.2) else None,
+            tcp_flags=draw.weighted((8, TCP_SYN), (1, TCP_ACK), (1, TCP_RST), (1, TCP_FIN | TCP_ACK)),
+            extension=version == 6 and draw.chance(0.1),  # noqa: PLR2004  # the IP version
+            **fields,
+        )
+
+    def _destinations(self, interface: str | None, version: IpVersion) -> Sequence[str]:
+        draw = self._draw
+        if interface and version == 6 and draw.chance(0.05):  # noqa: PLR2004  # the IP version
+            return (LINK_LOCAL,)
+        if draw.chance(0.45 if interface else 0.15):
+            return _LOCAL[version]
+        return [each for each in REMOTE[self._interface()] if ip_version_of(each) == version]
+
+    def _address(self, peer: MatchPeer, pool: Sequence[str]) -> str:
+        """An address of a pool, if possible one that a rule names."""
+        if self._draw.chance(0.2):
+            return self._draw.pick(pool)
+        nets = [*peer.nets, *peer.not_nets]
+        for set_id in (*peer.ip_sets, *peer.not_ip_sets):
+            nets += sorted(self._policy.ip_sets[set_id].members)
+        nets += [member.address for member in self._sockets(peer)]
+        inside = [each for each in pool if any(_lies_in(each, net) for net in nets)]
+        return self._draw.pick(inside or pool)
+
+    def _sockets(self, peer: MatchPeer) -> list[SocketAddress]:
+        ids = (*peer.port_sets, *peer.not_port_sets)
+        return sorted(member for set_id in ids for member in self._policy.port_sets[set_id].members)
+
+    def _port(self, peer: MatchPeer, *, other: bool) -> int:
+        """A port, if possible at the edge of what a rule names."""
+        ranges = [*peer.ports, *peer.not_ports]
+        ranges += [PortRange(member.port, member.port) for member in self._sockets(peer)]
+        if ranges and self._draw.chance(0.8):
+            return _edge(self._draw, self._draw.pick(ranges))
+        if other:
+            return self._draw.number(_LOWEST_OTHER_PORT, MAX_PORT)
+        return self._draw.pick(pools.SINGLE_PORTS)
 
 
-def _sample(draw: Draw, policy: HostPolicy, rule: MatchRule | None) -> Sample:
-    version = (rule and rule.ip_version) or draw.pick(_VERSIONS)
-    interface = draw.weighted((10, draw.pick(CABLES)), (4, "eth0"), (5, None))
-    special = draw.number(1, 100)
-    if special <= 6:  # noqa: PLR2004  # percent
-        return _service(draw, version, interface or "cali1")
-    plain = _plain(draw, policy, rule, version, interface)
-    if special <= 26 and _may_be_known(plain):  # noqa: PLR2004  # percent
-        return _of_known_connection(draw, plain)
-    if special <= 32:  # noqa: PLR2004  # percent
-        return _error_about(draw, plain)
-    if special <= 36:  # noqa: PLR2004  # percent
-        return _faulty(draw, plain)
-    return plain
+def _policed(policy: HostPolicy) -> list[str]:
+    """The cables that an endpoint of this host polices."""
+    known = {workload.interface for workload in policy.workloads}
+    names = [interface.interface for interface in policy.interfaces]
+    patterns = tuple(name[:-1] for name in names if name.endswith("*"))
+    return [name for name in CABLES if name in known or name in names or _is_like(name, patterns, policy)]
 
 
-def _plain(
-    draw: Draw, policy: HostPolicy, rule: MatchRule | None, version: IpVersion, interface: str | None
-) -> Sample:
-    protocol = _protocol(draw, rule, version)
-    source = _address(draw, policy, rule.source if rule else None, _sources(interface, version, draw))
-    destination = _address(draw, policy, rule.destination if rule else None, _destinations(interface, version, draw))
-    fields: dict[str, Any] = {}
-    if protocol in PORT_PROTOCOLS:
-        fields["source_port"] = _port(draw, rule.source if rule else None, other=draw.chance(0.6))
-        fields["destination_port"] = _port(draw, rule.destination if rule else None, other=False)
-        if interface and draw.chance(0.12):
-            destination, fields["destination_port"] = draw.pick(_TRANSLATED[version])
-    if protocol in (ICMP, ICMPV6):
-        fields |= _icmp(draw, rule, protocol)
-    return Sample(
-        interface=interface,
-        source=_routable(source, destination, version, draw),
-        destination=destination,
-        protocol=protocol,
-        hop_limit=draw.weighted((4, 64), (1, 255), (1, 254)),
-        source_mac=draw.pick(_MACS) if interface and draw.chance(0.2) else None,
-        tcp_flags=draw.weighted((8, TCP_SYN), (1, TCP_ACK), (1, TCP_RST), (1, TCP_FIN | TCP_ACK)),
-        extension=version == 6 and draw.chance(0.1),  # noqa: PLR2004  # the IP version
-        **fields,
-    )
+def _is_like(name: str, patterns: tuple[str, ...], policy: HostPolicy) -> bool:
+    return name.startswith(patterns) and not name.startswith(policy.workload_prefixes)
 
 
 def _routable(source: str, destination: str, version: IpVersion, draw: Draw) -> str:
@@ -137,34 +193,13 @@ def _sources(interface: str | None, version: IpVersion, draw: Draw) -> Sequence[
     return _REMOTE[version] if draw.chance(0.8) else _LOCAL[version]
 
 
-def _destinations(interface: str | None, version: IpVersion, draw: Draw) -> Sequence[str]:
-    if interface is None:
-        return _LOCAL[version] if draw.chance(0.15) else _REMOTE[version]
-    if version == 6 and draw.chance(0.05):  # noqa: PLR2004  # the IP version
-        return (LINK_LOCAL,)
-    return _LOCAL[version] if draw.chance(0.45) else _REMOTE[version]
-
-
-def _address(draw: Draw, policy: HostPolicy, peer: MatchPeer | None, pool: Sequence[str]) -> str:
-    """An address of a pool, if possible one that a rule names."""
-    if peer is None or draw.chance(0.2):
-        return draw.pick(pool)
-    nets = [*peer.nets, *peer.not_nets]
-    for set_id in (*peer.ip_sets, *peer.not_ip_sets):
-        nets += sorted(policy.ip_sets[set_id].members)
-    for set_id in (*peer.port_sets, *peer.not_port_sets):
-        nets += sorted(member.address for member in policy.port_sets[set_id].members)
-    inside = [each for each in pool if any(_lies_in(each, net) for net in nets)]
-    return draw.pick(inside or pool)
-
-
 @functools.lru_cache(maxsize=1 << 16)
 def _lies_in(address: str, net: str) -> bool:
     return ipaddress.ip_address(address) in ipaddress.ip_network(net)
 
 
-def _protocol(draw: Draw, rule: MatchRule | None, version: IpVersion) -> int:
-    asked = rule and (rule.protocol if rule.protocol is not None else rule.not_protocol)
+def _protocol(draw: Draw, rule: MatchRule, version: IpVersion) -> int:
+    asked = rule.not_protocol if rule.protocol is None else rule.protocol
     if asked is not None and draw.chance(0.85) and asked != _ICMP_OF[10 - version]:  # type: ignore[index]  # 4 or 6
         return asked
     common = draw.weighted((5, TCP), (5, UDP), (2, _ICMP_OF[version]), (1, SCTP), (1, None))
@@ -172,21 +207,13 @@ def _protocol(draw: Draw, rule: MatchRule | None, version: IpVersion) -> int:
     return draw.pick(protocols) if common is None else common
 
 
-def _port(draw: Draw, peer: MatchPeer | None, *, other: bool) -> int:
-    """A port, if possible at the edge of what a rule names."""
-    ranges = [*peer.ports, *peer.not_ports] if peer else []
-    if ranges and draw.chance(0.8):
-        return _edge(draw, draw.pick(ranges))
-    return draw.number(_LOWEST_OTHER_PORT, MAX_PORT) if other else draw.pick(pools.SINGLE_PORTS)
-
-
 def _edge(draw: Draw, ports: PortRange) -> int:
     edges = (ports.first, ports.last, max(ports.first - 1, 0), min(ports.last + 1, MAX_PORT))
     return draw.pick(edges)
 
 
-def _icmp(draw: Draw, rule: MatchRule | None, protocol: int) -> dict[str, int]:
-    match = rule and (rule.icmp or rule.not_icmp)
+def _icmp(draw: Draw, rule: MatchRule, protocol: int) -> dict[str, int]:
+    match = rule.icmp or rule.not_icmp
     icmp_type = match.type if match and draw.chance(0.7) else draw.pick(pools.ICMP_TYPES[protocol])
     code = match.code if match and match.code is not None and draw.chance(0.7) else None
     return {"icmp_type": icmp_type, "icmp_code": draw.pick(pools.ICMP_CODES) if code is None else code}
@@ -257,7 +284,7 @@ def _service(draw: Draw, version: IpVersion, interface: str) -> Sample:
         interface=interface,
         source=draw.pick(("::", "fe80::2", *_REMOTE[6][:2])),
         destination=draw.pick(("ff02::1", LINK_LOCAL, *_LOCAL[6])),
-        protocol=draw.weighted((8, ICMPV6), (1, TCP)),
+        protocol=ICMPV6,
         icmp_type=draw.pick(pools.ICMP_TYPES[ICMPV6]),
         icmp_code=0,
         hop_limit=draw.pick((255, 64)),

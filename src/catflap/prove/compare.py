@@ -12,6 +12,7 @@ from catflap.model.resources import TCP, UDP
 from catflap.prove.kernel import Fate, Place
 from catflap.prove.oracle import Question, questions
 from catflap.prove.sample import TCP_RST, Sample
+from catflap.prove.topology import LOOPBACK, ROUTES
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.result import Outcome, Stage, Verdict
 
@@ -75,6 +76,7 @@ def _can_be_answered(sample: Sample) -> bool:
     """No errors are sent about broken packets, resets, or to anybody but one sender (RFC 1122, section 3.2.2)."""
     ends = (ipaddress.ip_address(sample.source), ipaddress.ip_address(sample.destination))
     one_to_one = not any(end.is_multicast or end.is_unspecified or end.is_link_local for end in ends)
-    if sample.fault or not one_to_one or sample.destination == "255.255.255.255":
+    to_itself = sample.interface is not None and ROUTES.get(sample.source) == LOOPBACK
+    if sample.fault or to_itself or not one_to_one or sample.destination == "255.255.255.255":
         return False
     return sample.protocol == UDP or (sample.protocol == TCP and not sample.tcp_flags & TCP_RST)

@@ -114,7 +114,9 @@ def _tuple(kind: int, flow: Flow, direction: int) -> bytes:
     return _attribute(
         kind | _NESTED,
         _attribute(_TUPLE_IP | _NESTED, addresses)
-        + _attribute(_TUPLE_PROTO | _NESTED, _attribute(1, bytes((flow.protocol,))) + _ports(flow, direction)),
+        + _attribute(
+            _TUPLE_PROTO | _NESTED, _attribute(1, bytes((flow.protocol,))) + _ports(flow, direction)
+        ),
     )
 
 
@@ -123,7 +125,9 @@ def _ports(flow: Flow, direction: int) -> bytes:
         return _attribute(2, flow.source_port.to_bytes(2)) + _attribute(3, flow.destination_port.to_bytes(2))
     if flow.protocol not in _ECHO:
         return b""
-    first = 4 if flow.protocol == ICMP else 7  # CTA_PROTO_ICMP_ID or CTA_PROTO_ICMPV6_ID; type and code follow
+    first = (
+        4 if flow.protocol == ICMP else 7
+    )  # CTA_PROTO_ICMP_ID or CTA_PROTO_ICMPV6_ID; type and code follow
     echo_type = _ECHO[flow.protocol][direction]
     identifier = flow.destination_port if direction else flow.source_port
     return (

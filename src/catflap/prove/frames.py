@@ -69,7 +69,9 @@ def _ipv6(sample: Sample, source: bytes, destination: bytes, number: int, payloa
         payload = bytes((protocol, 0, 1, 4, 0, 0, 0, 0)) + payload  # one option: four bytes of padding
         protocol = _DESTINATION_OPTIONS
     first = 6 << 28 | number
-    return struct.pack("!IHBB", first, len(payload), protocol, sample.hop_limit) + source + destination + payload
+    return (
+        struct.pack("!IHBB", first, len(payload), protocol, sample.hop_limit) + source + destination + payload
+    )
 
 
 def checksum_of(data: bytes) -> int:

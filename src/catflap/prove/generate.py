@@ -19,7 +19,7 @@ Entry = tuple[str, Any]
 
 def series(seed: str, length: int) -> list[World]:
     """Worlds that follow each other on one host."""
-    draw = Draw(seed)
+    draw = Draw(f"{seed}/worlds")
     worlds = [_world(draw)]
     while len(worlds) < length:
         worlds.append(_next(draw, worlds[-1]))
@@ -28,23 +28,11 @@ def series(seed: str, length: int) -> list[World]:
 
 def _world(draw: Draw) -> World:
     entries: dict[str, Any] = {}
-    style = draw.weighted((3, _v3), (1, _v1), (1, _mixed))
+    share = draw.weighted((3, 1.0), (1, 0.0), (2, 0.5))
     for make, least, most in _PLAN:
         for number in range(draw.number(least, most)):
-            entries.update(make(draw, number, style(draw)))
+            entries.update(_spoiled(draw, make(draw, number, draw.chance(share))))
     return World(_configuration(draw), entries)
-
-
-def _v3(_: Draw) -> bool:
-    return True
-
-
-def _v1(_: Draw) -> bool:
-    return False
-
-
-def _mixed(draw: Draw) -> bool:
-    return draw.chance(0.5)
 
 
 def _next(draw: Draw, world: World) -> World:
@@ -59,12 +47,19 @@ def _next(draw: Draw, world: World) -> World:
     return World(configuration, entries)
 
 
+def _spoiled(draw: Draw, entries: list[Entry]) -> list[Entry]:
+    """A few objects are invalid, and so as good as missing."""
+    return [(path, {"spec": []} if draw.chance(0.02) else value) for path, value in entries]
+
+
 def _configuration(draw: Draw) -> dict[str, str]:
     return {
         "InterfacePrefix": draw.weighted((5, "cali"), (3, draw.pick(pools.INTERFACE_PREFIXES))),
         "FailsafeInboundHostPorts": draw.pick(pools.FAILSAFES),
         "FailsafeOutboundHostPorts": draw.pick(pools.FAILSAFES),
         "DefaultEndpointToHostAction": draw.pick(pools.WORKLOAD_TO_HOST),
+        "IptablesMarkMask": draw.pick(pools.MARK_MASKS),
+        "AutoHostEndpoints": draw.weighted((9, "false"), (1, "true")),
     }
 
 
@@ -91,12 +86,12 @@ def _policy(draw: Draw, number: int, v3: bool) -> list[Entry]:
 
 
 def _tier(draw: Draw, number: int, v3: bool) -> list[Entry]:
-    name = pools.TIERS[:-1][number % (len(pools.TIERS) - 1)]
+    name = pools.TIERS[number % len(pools.TIERS)]
     return _stored(v3_documents.tier(draw, name)) if v3 else [v1_documents.tier(draw, name)]
 
 
 def _profile(draw: Draw, number: int, v3: bool) -> list[Entry]:
-    name = pools.PROFILES[:-1][number % (len(pools.PROFILES) - 1)]
+    name = pools.PROFILES[number % len(pools.PROFILES)]
     return _stored(v3_documents.profile(draw, name)) if v3 else v1_documents.profile(draw, name)
 
 
@@ -104,12 +99,22 @@ def _network_set(draw: Draw, number: int, _: bool) -> list[Entry]:
     return _stored(v3_documents.network_set(draw, f"set{number}"))
 
 
+def _network_policy(draw: Draw, number: int, _: bool) -> list[Entry]:
+    return _stored(v3_documents.network_policy(draw, f"narrow{number}"))
+
+
+def _node(draw: Draw, _: int, __: bool) -> list[Entry]:
+    return _stored(v3_documents.node(draw))
+
+
 _Maker = Callable[[Draw, int, bool], list[Entry]]
 _PLAN: Final[tuple[tuple[_Maker, int, int], ...]] = (
     (_host_endpoint, 1, 5),
     (_workload_endpoint, 0, 3),
-    (_policy, 0, 9),
+    (_policy, 1, 10),
     (_tier, 0, 3),
-    (_profile, 0, 2),
+    (_profile, 1, 2),
     (_network_set, 0, 2),
+    (_network_policy, 0, 2),
+    (_node, 0, 1),
 )

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -80,7 +80,7 @@ class KernelHost:
         LabError: On entering: network namespaces are not permitted here.
     """
 
-    def __enter__(self) -> KernelHost:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             network = ProofNetwork.build(stack.enter_context(Lab()))
             with network.host.entered():
@@ -159,9 +159,7 @@ def _cable(network: ProofNetwork, name: str, stack: contextlib.ExitStack) -> soc
 
 def _raw(network: ProofNetwork, version: int, stack: contextlib.ExitStack) -> socket.socket:
     """A socket that sends packets with the IP header that they bring."""
-    made = stack.enter_context(
-        network.host.socket(_FAMILY[version], socket.SOCK_RAW, socket.IPPROTO_RAW)
-    )
+    made = stack.enter_context(network.host.socket(_FAMILY[version], socket.SOCK_RAW, socket.IPPROTO_RAW))
     made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, observer.OWN_MARK)
     made.settimeout(_PATIENCE)
     return made
@@ -199,4 +197,3 @@ def _received(seen: AbstractSet[Seen]) -> Journey:
 
 def _sent(seen: AbstractSet[Seen]) -> Journey:
     return Journey(next((place for reached, place in _SENT if reached not in seen), None))
-

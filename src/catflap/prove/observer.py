@@ -20,7 +20,7 @@ from catflap.prove.topology import LOOPBACK, TRANSLATED_PROTOCOLS, TRANSLATIONS
 
 TABLE: Final = "inet catflap-prover"
 OWN_MARK: Final = 0x2  # on the packets that the prover lets the host send; the host's own answers lack it
-FOREIGN_MARK: Final = 0x0100_0000  # what policy uses itself, set by somebody else
+FOREIGN_MARK: Final = 0x8101_0000  # the bits that policy may use itself, set by somebody else
 
 
 class Seen(enum.StrEnum):
@@ -47,6 +47,7 @@ class Seen(enum.StrEnum):
 
 
 STATES: Final = (Seen.NEW, Seen.ESTABLISHED, Seen.RELATED, Seen.INVALID, Seen.UNTRACKED)
+_FAMILY: Final = {4: "ip", 6: "ip6"}
 _NUMBERS: Final = {4: "@nh,32,16", 6: "@nh,16,16"}
 
 # ICMP errors of Reject quote the packet's IP header; a reset tells its sequence number, or the one it acknowledges.
@@ -79,9 +80,7 @@ def _received(hook: str, priority: int, *notes: Seen, **rules: tuple[str, ...]) 
 
 def _marking() -> tuple[str, ...]:
     mark = f"meta mark set meta mark | {FOREIGN_MARK}"
-    return tuple(
-        f"meta nfproto ipv{version} {field} & 1 == 1 {mark}" for version, field in _NUMBERS.items()
-    )
+    return tuple(f"meta nfproto ipv{version} {field} & 1 == 1 {mark}" for version, field in _NUMBERS.items())
 
 
 def _answers() -> tuple[str, ...]:
@@ -138,10 +137,14 @@ def _translation_lines() -> Iterator[str]:
     yield "type nat hook prerouting priority -100; policy accept;"
     protocols = ", ".join(map(str, TRANSLATED_PROTOCOLS))
     for old, new in TRANSLATIONS.items():
-        word, address = ("ip6", f"[{new.address}]") if ip_version_of(new.address) == 6 else ("ip", new.address)  # noqa: PLR2004  # the IP version
+        word = _FAMILY[ip_version_of(new.address)]
         match = f"{word} daddr {old.address} meta l4proto {{ {protocols} }} th dport {old.port}"
-        yield f"{match} dnat {word} to {address}:{new.port}"
+        yield f"{match} dnat {word} to {_bracketed(new.address)}:{new.port}"
     yield "}"
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def clear_text() -> str:

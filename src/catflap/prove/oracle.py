@@ -96,7 +96,9 @@ class Question(msgspec.Struct, frozen=True):
 def questions(sample: Sample, fate: Fate) -> Iterator[Question]:
     """A packet that the host sends to itself is asked about twice: on its way out, and on its way in."""
     if fate.sent:
-        yield Question(_packet(sample, fate, Path.OUT, ROUTES.get(sample.destination, ETHERNET[0])), fate.sent)
+        yield Question(
+            _packet(sample, fate, Path.OUT, ROUTES.get(sample.destination, ETHERNET[0])), fate.sent
+        )
     if fate.received:
         translation = _translation(sample, fate)
         destination = translation.address if translation else sample.destination

@@ -21,9 +21,12 @@ SELECTORS: Final = (
     "role starts with 'w'",
     "has(nothing)",
 )
+NODE_SELECTORS: Final = ("all()", "rack == 'r1'", "has(rack)", "rack != 'r1'")
 TAGS: Final = ("tagged", "other-tag")
-PROFILES: Final = ("p1", "p2", "missing")
-TIERS: Final = ("default", "first", "second", "nowhere")  # the last never has metadata
+PROFILES: Final = ("p1", "p2")
+MISSING_PROFILE: Final = "missing"
+TIERS: Final = ("default", "first", "second")
+MISSING_TIER: Final = "nowhere"
 PORT_NAMES: Final = ("http", "dns", "nobody-has-it")
 
 NETS4: Final = (
@@ -33,7 +36,14 @@ NETS4: Final = (
 )
 NETS6: Final = (
     *("::/0", "2001:db8::/32", "2001:db8::/121", "2001:db8::80/121", "2001:db8::10/128", "2001:db8::10"),
-    *("2001:db8::1/128", "2001:db8:1::/64", "2001:db8:65::/126", "2001:db8:65::2/128", "2a00::/16", "fe80::/10"),
+    *(
+        "2001:db8::1/128",
+        "2001:db8:1::/64",
+        "2001:db8:65::/126",
+        "2001:db8:65::2/128",
+        "2a00::/16",
+        "fe80::/10",
+    ),
     "8000::/1",
 )
 NETS: Final = NETS4 + NETS6
@@ -47,5 +57,12 @@ ICMP_CODES: Final = (0, 1, 4, 13)
 
 # Configuration of the agent, as text.
 INTERFACE_PREFIXES: Final = ("cali", "cali,tap", "none", "cali3,tap")
-FAILSAFES: Final = ("none", "22", "tcp:22,udp:53", "tcp:10.0.0.0/24:22,tcp:2001:db8::/121:80", "tcp:79-81,udp:0.0.0.0/0:67")
+FAILSAFES: Final = (
+    "none",
+    "22",
+    "tcp:22,udp:53",
+    "tcp:10.0.0.0/24:22,tcp:2001:db8::/121:80",
+    "tcp:79-81,udp:0.0.0.0/0:67",
+)
 WORKLOAD_TO_HOST: Final = ("DROP", "RETURN", "ACCEPT")
+MARK_MASKS: Final = ("0x01000000", "0x00010000", "0xff000000", "0x80000000")

@@ -75,9 +75,7 @@ def _prove_world(
         for answer in answers(evaluator, sample, fate):
             coverage.note(policy, answer)
             if answer.difference:
-                mismatches.append(
-                    Mismatch(sample, fate, answer.question, answer.verdict, answer.difference)
-                )
+                mismatches.append(Mismatch(sample, fate, answer.question, answer.verdict, answer.difference))
     coverage.worlds += 1
     return mismatches
 

@@ -42,10 +42,7 @@ GROUPS: Final = ("255.255.255.255", "224.0.0.1", "ff02::1")
 
 ROUTES: Final[Mapping[str, str]] = {
     address: name for name, addresses in REMOTE.items() for address in addresses
-} | {
-    address: LOOPBACK
-    for address in (*(each for found in LOCAL.values() for each in found), LINK_LOCAL, *GROUPS)
-}
+} | dict.fromkeys((*(each for found in LOCAL.values() for each in found), LINK_LOCAL, *GROUPS), LOOPBACK)
 
 
 class Target(NamedTuple):
@@ -107,6 +104,7 @@ _HOST_SYSCTLS: Final = {
     "net/ipv6/conf/default/addr_gen_mode": 1,
     "net/ipv6/auto_flowlabels": 0,
     "net/ipv6/icmp/echo_ignore_all": 1,
+    "net/ipv6/icmp/ratemask": 255,  # a message type that nobody sends
 }
 _PEER_SYSCTLS: Final = {"net/ipv6/conf/all/disable_ipv6": 1, "net/ipv6/conf/default/disable_ipv6": 1}
 _TRACKING_SYSCTLS: Final = {"net/netfilter/nf_conntrack_tcp_be_liberal": 1}

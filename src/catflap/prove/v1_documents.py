@@ -8,12 +8,12 @@ from catflap.model.resources import PORT_PROTOCOLS, PROTOCOL_NUMBERS
 from catflap.model.v1_keys import V1_ROOT
 from catflap.prove import pools
 from catflap.prove.draw import Draw
-from catflap.prove.topology import LOCAL, REMOTE
-from catflap.prove.v3_documents import ADDRESSES, labels
+from catflap.prove.topology import REMOTE
+from catflap.prove.v3_documents import ADDRESSES, LOCAL_ADDRESSES, labels, port, profiles, tier_name
 
 Entry = tuple[str, Any]  # path and value
 
-_INTERFACES: Final = ("eth0", "eth1", "ens7", "tap0", "lo")
+_INTERFACES: Final = ("eth0", "eth1", "ens7", "tap0", "lo", "e*", "*")
 
 
 def host_endpoint(draw: Draw, name: str) -> Entry:
@@ -24,10 +24,10 @@ def host_endpoint(draw: Draw, name: str) -> Entry:
     if own and draw.chance(0.7):
         value["name"] = draw.pick(_INTERFACES)
     if "name" not in value or draw.chance(0.5):
-        local = [address for found in LOCAL.values() for address in found]
-        value |= _by_version(draw.some(local if own else ADDRESSES, 1, 3), "expected_ipv{}_addrs")
+        expected = draw.some(LOCAL_ADDRESSES if own else ADDRESSES, 1, 3)
+        value |= _by_version(expected, "expected_ipv{}_addrs")
     if draw.chance(0.6):
-        value["profile_ids"] = draw.some(pools.PROFILES, 1, 2)
+        value["profile_ids"] = profiles(draw)
     return f"{V1_ROOT}host/{host}/endpoint/{name}", value
 
 
@@ -44,7 +44,7 @@ def workload_endpoint(draw: Draw, number: int) -> Entry:
     value: dict[str, Any] = {
         "state": "active" if draw.chance(0.9) else "inactive",
         "name": interface,
-        "profile_ids": draw.some(pools.PROFILES, 0, 2),
+        "profile_ids": profiles(draw),
         "labels": labels(draw),
     }
     if draw.chance(0.4):
@@ -87,12 +87,12 @@ def policy(draw: Draw, name: str) -> Entry:
     if kind != "normal":
         value["apply_on_forward"] = True
         value[kind] = True
-    return f"{V1_ROOT}policy/tier/{draw.pick(pools.TIERS)}/policy/{name}", value
+    return f"{V1_ROOT}policy/tier/{tier_name(draw)}/policy/{name}", value
 
 
 def rules(draw: Draw, kind: str) -> list[dict[str, Any]]:
     """A few rules for a policy of a kind."""
-    return [_rule(draw, kind) for _ in range(draw.weighted((2, 0), (3, 1), (4, 2), (2, 4)))]
+    return [_rule(draw, kind) for _ in range(draw.weighted((1, 0), (3, 1), (4, 2), (3, 4)))]
 
 
 def _rule(draw: Draw, kind: str) -> dict[str, Any]:
@@ -118,7 +118,8 @@ def _rule(draw: Draw, kind: str) -> dict[str, Any]:
 
 
 def _action(draw: Draw, kind: str) -> str:
-    return draw.weighted((7, "allow"), (6, "deny"), (3 if kind != "profile" else 1, "next-tier"), (2, "log"))
+    reject = 0 if kind == "untracked" else 2
+    return draw.weighted((7, "allow"), (5, "deny"), (3, "next-tier"), (2, "log"), (reject, "reject"))
 
 
 def _icmp(draw: Draw, protocol: int) -> dict[str, int]:
@@ -136,16 +137,12 @@ def _peer(draw: Draw, end: str, version: int | None, *, ports: bool) -> dict[str
     nets = {None: pools.NETS, 4: pools.NETS4, 6: pools.NETS6}[version]
     for sign, scale in (("", 1.0), ("!", 0.4)):
         if draw.chance(0.2 * scale):
-            fields[f"{sign}{end}_net"] = draw.pick(nets)
+            several = draw.chance(0.3)
+            fields[f"{sign}{end}_net{'s' * several}"] = draw.some(nets, 1, 3) if several else draw.pick(nets)
         if draw.chance(0.15 * scale):
             fields[f"{sign}{end}_selector"] = draw.pick(pools.SELECTORS)
         if draw.chance(0.1 * scale):
             fields[f"{sign}{end}_tag"] = draw.pick(pools.TAGS)
         if ports and draw.chance(0.35 * scale):
-            fields[f"{sign}{end}_ports"] = [_port(draw) for _ in range(draw.number(1, 3))]
+            fields[f"{sign}{end}_ports"] = [port(draw) for _ in range(draw.number(1, 3))]
     return fields
-
-
-def _port(draw: Draw) -> str | int:
-    first, last = draw.pick(pools.PORT_RANGES)
-    return draw.weighted((5, draw.pick(pools.SINGLE_PORTS)), (2, f"{first}:{last}"))

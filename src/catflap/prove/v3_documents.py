@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from catflap.model.resources import PORT_PROTOCOLS, PROTOCOL_NUMBERS
@@ -11,9 +12,37 @@ from catflap.prove.topology import LOCAL, REMOTE
 
 _API_VERSION: Final = "projectcalico.org/v3"
 _INTERFACES: Final = (
-    *("eth0", "eth0", "eth1", "ens7", "tap0", "lo", "cali1", "*", "*", "eth*", "e*", "ens*", "tap*", "missing0"),
+    *(
+        "eth0",
+        "eth0",
+        "eth1",
+        "ens7",
+        "tap0",
+        "lo",
+        "cali1",
+        "*",
+        "*",
+        "eth*",
+        "e*",
+        "ens*",
+        "tap*",
+        "missing0",
+    ),
 )
-_V3_NAMES: Final = {"tcp": "TCP", "udp": "UDP", "icmp": "ICMP", "icmpv6": "ICMPv6", "sctp": "SCTP", "udplite": "UDPLite"}
+_V3_NAMES: Final = {
+    "tcp": "TCP",
+    "udp": "UDP",
+    "icmp": "ICMP",
+    "icmpv6": "ICMPv6",
+    "sctp": "SCTP",
+    "udplite": "UDPLite",
+}
+_OF_OTHER_VERSION: Final[Mapping[int | None, tuple[str | int, ...]]] = {
+    None: (),
+    4: ("ICMPv6", 58),
+    6: ("ICMP", 1),
+}
+LOCAL_ADDRESSES: Final = tuple(address for addresses in LOCAL.values() for address in addresses)
 ADDRESSES: Final = tuple(
     address for table in (LOCAL, REMOTE) for addresses in table.values() for address in addresses
 )
@@ -30,30 +59,40 @@ def labels(draw: Draw) -> dict[str, str]:
 
 
 def host_endpoint(draw: Draw, name: str) -> dict[str, Any]:
-    """An endpoint of this host or of another one."""
-    own = draw.chance(0.7)
+    """An endpoint of this host, of another one, or of all hosts with some labels."""
+    own = draw.chance(0.75)
     spec: dict[str, Any] = {"node": pools.THIS_HOST if own else draw.pick(pools.OTHER_HOSTS)}
     if own and draw.chance(0.8):
-        spec["interfaceName"] = draw.pick(_INTERFACES)
-    if "interfaceName" not in spec or draw.chance(0.6):
-        spec["expectedIPs"] = draw.some(_local_addresses() if own else ADDRESSES, 1, 3)
+        several = draw.chance(0.15)
+        spec["interfaceName"] = draw.some(_INTERFACES, 1, 3) if several else draw.pick(_INTERFACES)
+    if own and "interfaceName" in spec and draw.chance(0.15):
+        del spec["node"]
+        spec["nodeSelector"] = draw.pick(pools.NODE_SELECTORS)
+    elif "interfaceName" not in spec or draw.chance(0.6):
+        spec["expectedIPs"] = draw.some(LOCAL_ADDRESSES if own else ADDRESSES, 1, 3)
     return document("HostEndpoint", name, spec | _endpoint_fields(draw), labels=labels(draw))
-
-
-def _local_addresses() -> list[str]:
-    return [address for addresses in LOCAL.values() for address in addresses]
 
 
 def _endpoint_fields(draw: Draw) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if draw.chance(0.6):
-        fields["profiles"] = draw.some(pools.PROFILES, 1, 2)
+        fields["profiles"] = profiles(draw)
     if draw.chance(0.4):
         fields["ports"] = [
             {"name": name, "protocol": draw.pick(("TCP", "UDP")), "port": draw.pick((80, 53, 443))}
             for name in draw.some(pools.PORT_NAMES[:2], 1, 2)
         ]
     return fields
+
+
+def profiles(draw: Draw) -> list[str]:
+    """Names of profiles, sometimes of one that does not exist."""
+    return draw.some(pools.PROFILES, 1, 2) + ([pools.MISSING_PROFILE] if draw.chance(0.15) else [])
+
+
+def node(draw: Draw) -> dict[str, Any]:
+    """This host, for selectors of hosts."""
+    return document("Node", pools.THIS_HOST, {}, labels={"rack": draw.pick(("r1", "r2"))})
 
 
 def workload_endpoint(draw: Draw, number: int) -> dict[str, Any]:
@@ -101,10 +140,10 @@ def profile(draw: Draw, name: str) -> dict[str, Any]:
 def policy(draw: Draw, name: str) -> dict[str, Any]:
     """A policy of any kind."""
     kind = draw.weighted((10, "normal"), (4, "forward"), (3, "doNotTrack"), (3, "preDNAT"))
-    tier_name = draw.pick(pools.TIERS)
+    its_tier = tier_name(draw)
     spec: dict[str, Any] = {"selector": draw.pick(("all()", "all()", *pools.SELECTORS))}
-    if tier_name != "default" or draw.chance(0.3):
-        spec["tier"] = tier_name
+    if its_tier != "default" or draw.chance(0.3):
+        spec["tier"] = its_tier
     if draw.chance(0.7):
         spec["order"] = draw.pick((1, 2, 2, 2.5, -1))
     spec["ingress"] = rules(draw, kind)
@@ -119,13 +158,29 @@ def policy(draw: Draw, name: str) -> dict[str, Any]:
         spec["applyOnForward"] = True
     if kind in ("doNotTrack", "preDNAT"):
         spec[kind] = True
-    full_name = f"{tier_name}.{name}" if draw.chance(0.5) else name
+    full_name = f"{its_tier}.{name}" if draw.chance(0.5) else name
     return document("GlobalNetworkPolicy", full_name, spec)
+
+
+def tier_name(draw: Draw) -> str:
+    """The name of a tier, sometimes of one that does not exist."""
+    return pools.MISSING_TIER if draw.chance(0.08) else draw.pick(pools.TIERS)
+
+
+def network_policy(draw: Draw, name: str) -> dict[str, Any]:
+    """A policy of the namespace that workloads are in."""
+    spec: dict[str, Any] = {
+        "selector": draw.pick(("all()", *pools.SELECTORS)),
+        "order": draw.pick((1, 2, 3)),
+        "ingress": rules(draw, "normal"),
+        "egress": rules(draw, "normal"),
+    }
+    return document("NetworkPolicy", name, spec, namespace="default")
 
 
 def rules(draw: Draw, kind: str) -> list[dict[str, Any]]:
     """A few rules for a policy of a kind."""
-    return [rule(draw, kind) for _ in range(draw.weighted((2, 0), (3, 1), (4, 2), (2, 4)))]
+    return [rule(draw, kind) for _ in range(draw.weighted((1, 0), (3, 1), (4, 2), (3, 4)))]
 
 
 def rule(draw: Draw, kind: str) -> dict[str, Any]:
@@ -164,8 +219,7 @@ def _protocol(draw: Draw, version: int | None) -> str | int | None:
     if draw.chance(0.35):
         return None
     protocol = draw.weighted((4, "TCP"), (4, "UDP"), (6, None)) or draw.pick(_protocols())
-    wrong_version = (version == 4 and protocol in ("ICMPv6", 58)) or (version == 6 and protocol in ("ICMP", 1))  # noqa: PLR2004  # IP versions and protocols
-    return None if wrong_version else protocol
+    return None if protocol in _OF_OTHER_VERSION[version] else protocol
 
 
 def _icmp(draw: Draw, protocol: int) -> dict[str, Any]:
@@ -195,5 +249,7 @@ def _peer(draw: Draw, version: int | None, *, ports: bool) -> dict[str, Any]:
 
 def port(draw: Draw) -> str | int:
     """A port, a range or a name."""
+    if draw.chance(0.5):
+        return draw.pick(pools.SINGLE_PORTS)
     first, last = draw.pick(pools.PORT_RANGES)
-    return draw.weighted((5, draw.pick(pools.SINGLE_PORTS)), (2, f"{first}:{last}"), (2, draw.pick(pools.PORT_NAMES)))
+    return f"{first}:{last}" if draw.chance(0.5) else draw.pick(pools.PORT_NAMES)

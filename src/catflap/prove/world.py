@@ -1,4 +1,4 @@
-"""A world: everything that decides what one host enforces, as it stands in the store and in the agent's configuration."""
+"""A world: all that decides what one host enforces, as it stands in the store and in the agent's configuration."""
 
 from __future__ import annotations
 

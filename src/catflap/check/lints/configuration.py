@@ -24,10 +24,12 @@ class _Failsafe(msgspec.Struct, frozen=True):
 
 _INBOUND, _OUTBOUND = "failsafeinboundhostports", "failsafeoutboundhostports"
 _FAILSAFES: Mapping[str, _Failsafe] = {
-    _INBOUND: _Failsafe(DEFAULT_INBOUND, "SSH (tcp 22)", "a slip in policy can lock administrators out"),
+    _INBOUND: _Failsafe(
+        DEFAULT_INBOUND, "the port of SSH (tcp 22)", "a slip in policy can lock administrators out"
+    ),
     _OUTBOUND: _Failsafe(
         DEFAULT_OUTBOUND,
-        "any port of etcd (tcp 2379)",
+        "every port of etcd (tcp 2379)",
         "a slip in policy can cut agents off from their store",
     ),
 }
@@ -79,7 +81,7 @@ def _failsafe(inventory: Inventory, list_name: str) -> Iterator[Remark]:
         except ValueError:  # `bad_values` says so
             continue
         if not any(_covers(entry, usual) for entry in entries for usual in failsafe.default):
-            yield Remark(source, f"spec.{name}", f"the list has not {failsafe.what}: {failsafe.consequence}.")
+            yield Remark(source, f"spec.{name}", f"the list lacks {failsafe.what}: {failsafe.consequence}.")
 
 
 def _covers(entry: FailsafePort, usual: FailsafePort) -> bool:

@@ -37,13 +37,17 @@ def without_types(inventory: Inventory) -> Iterator[Remark]:
         if _written_types(policy) or (policy.resource.ingress and policy.resource.egress):
             continue
         meant = [d for d in Direction if _rules(policy.resource, d)]
-        written = ", ".join(meant or Direction)
-        denied = _OTHER[meant[0]].lower() if meant else "ingress and egress"
+        denied = _OTHER[meant[0]].lower() if meant else "everything"
+        remedy = (
+            f"[{meant[0]}], or [Ingress, Egress] if that is meant"
+            if meant
+            else "[Ingress, Egress] if that is meant"
+        )
         yield Remark(
             policy.source,
             "spec.types",
             f"without types a policy governs both directions: {denied} of what it selects is denied where no other"
-            f" policy of the tier allows it. Write types: [{written}], or both.",
+            f" policy of the tier allows it. Write types: {remedy}.",
         )
 
 

@@ -40,7 +40,7 @@ def _contradictions(rule: Rule) -> Iterator[tuple[str, str]]:
             yield f"{name}.{field}", reason
     versions = _versions(rule)
     if len(versions) > 1:
-        yield "", f"{' and '.join(versions)}"
+        yield "", " and ".join(versions)
 
 
 def _peer_contradictions(peer: Peer) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -39,7 +39,7 @@ def matches_nothing(inventory: Inventory) -> Iterator[Remark]:
     for use in _uses(inventory):
         if not use.matches_any():
             hints = "".join(f" {hint}" for hint in _hints(use))
-            yield Remark(use.source, use.field, f"{use.selector} matches no {use.what} known here.{hints}")
+            yield Remark(use.source, use.field, f"matches no {use.what} known here: {use.selector}.{hints}")
 
 
 def near_misses(inventory: Inventory) -> Iterator[Remark]:
@@ -47,7 +47,7 @@ def near_misses(inventory: Inventory) -> Iterator[Remark]:
     for use in _uses(inventory):
         if use.matches_any():
             for hint in _hints(use):
-                yield Remark(use.source, use.field, f"in {use.selector}: {hint}")
+                yield Remark(use.source, use.field, f"{hint} The selector is {use.selector}.")
 
 
 def selected_without_addresses(inventory: Inventory) -> Iterator[Remark]:
@@ -126,15 +126,15 @@ def _node_hints(node: SelectorNode, values: Mapping[str, set[str]]) -> Iterator[
             yield from _node_hints(node.operand, values)
         case Has() | Equal() | Member() | Substring() if node.label not in values:
             if close := _closest(node.label, values):
-                yield f"nothing has a label {node.label!r}. Did you mean {close!r}?"
+                yield f"Nothing here has a label {node.label!r}. Did you mean {close!r}?"
         case Equal() | Member():
             written = node.values if isinstance(node, Member) else {node.value}
             for value in sorted(written - values[node.label]):
                 if close := _closest(value, values[node.label]):
-                    yield f"nothing has {node.label} == {value!r}. Did you mean {close!r}?"
+                    yield f"Nothing here has {node.label} == {value!r}. Did you mean {close!r}?"
 
 
-def _closest(written: str, known: Iterator[str] | Mapping[str, object] | set[str]) -> str | None:
+def _closest(written: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant. Words that differ in digits only, such as web1 and web2, are no slips."""
     if len(written) > MAX_COMPARED:
         return None

@@ -1,0 +1,54 @@
+"""Documents for worlds in tests: short to write, and whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from catflap.cli.content import Content, read_files
+from catflap.cli.world import World
+from catflap.model import document_path
+
+Document = Mapping[str, Any]
+
+
+def document(kind: str, name: str, labels: Mapping[str, str] | None = None, **spec: object) -> Document:
+    metadata = {"name": name, "labels": dict(labels or {})}
+    return {"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def endpoint(name: str, node: str, interface: str | None = None, *ips: str, **fields: Any) -> Document:
+    spec = {"node": node, "expectedIPs": list(ips), **({"interfaceName": interface} if interface else {})}
+    return document("HostEndpoint", name, fields.pop("labels", None), **spec, **fields)
+
+
+def policy(name: str, *ingress: Document, selector: str = "all()", **fields: object) -> Document:
+    spec = {"selector": selector, "types": ["Ingress"], "ingress": list(ingress), **fields}
+    return document("GlobalNetworkPolicy", name, **spec)
+
+
+def allow(port: int) -> Document:
+    return {"action": "Allow", "protocol": "TCP", "destination": {"ports": [port]}}
+
+
+DENY_ALL: Document = {"action": "Deny"}
+
+
+def content(*documents: Document, ready: bool = True) -> Content:
+    """As from a store."""
+    entries = {document_path(each): json.dumps(each).encode() for each in documents}
+    return Content("the test", {**({"/calico/v1/Ready": b"true"} if ready else {}), **entries})
+
+
+def world(*documents: Document) -> World:
+    return World(content(*documents))
+
+
+def written(directory: Path, *documents: Document) -> Path:
+    """A directory with all documents in one file."""
+    text = "\n---\n".join(json.dumps(each) for each in documents)  # JSON is YAML
+    (directory / "all.yaml").write_text(text)
+    assert not read_files([directory]).problems
+    return directory

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catflap.cli.common import CommandError, Exit
+from catflap.cli.content import read_files, read_store
+from catflap.model import Problem
+from catflap.store.memory import MemoryStore
+
+from .documents import endpoint, written
+
+TIER = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: %s}\nspec: {}\n"
+TIERS = "/calico/resources/v3/projectcalico.org/tiers/"
+
+
+def test_a_file_and_a_directory_together(tmp_path: Path) -> None:
+    directory = tmp_path / "policy"
+    (directory / "deep").mkdir(parents=True)
+    (directory / "deep" / "a.yaml").write_text(TIER % "a")
+    (directory / "notes.txt").write_text("no policy")
+    single = tmp_path / "b.yml"
+    single.write_text(TIER % "b")
+    found = read_files([directory, single])
+    assert {path for path in found.entries if path.startswith(TIERS)} == {f"{TIERS}a", f"{TIERS}b"}
+    assert found.files[f"{TIERS}b"] == (str(single),)
+    assert found.origin == f"{directory} {single}"
+    assert found.problems == ()
+
+
+def test_what_is_no_document_is_a_problem_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: [")
+    (tmp_path / "b.yaml").write_text("kind: Teir")
+    problems = read_files([tmp_path]).problems
+    assert [Path(problem.path).name for problem in problems] == ["a.yaml", "b.yaml"]
+    assert "not valid YAML" in problems[0].message
+
+
+def test_a_path_must_exist_and_hold_policy(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="does not exist: name policy files") as failure:
+        read_files([tmp_path / "none.yaml"])
+    assert failure.value.code is Exit.USAGE
+    with pytest.raises(CommandError, match=r"holds no policy file \(\*.yaml, \*.yml, \*.json\)"):
+        read_files([tmp_path])
+
+
+def test_a_directory_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("catflap.cli.content.scan", refuse)
+    with pytest.raises(CommandError, match="cannot read the directory .*: Permission denied"):
+        read_files([tmp_path])
+
+
+def test_relative_paths_are_shown_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "policy").mkdir()
+    written(tmp_path / "policy", endpoint("eth0", "web1", "eth0"))
+    monkeypatch.chdir(tmp_path)
+    assert set(read_files([Path("policy")]).files.values()) == {("policy/all.yaml",)}
+
+
+async def test_a_store_is_read_once_and_closed() -> None:
+    problem = Problem("/bad", "it", ("A reason.",))
+    found = await read_store(MemoryStore({"/a": b"1"}, (problem,)))
+    assert (found.origin, found.entries, found.problems) == ("memory:", {"/a": b"1"}, (problem,))
+
+
+async def test_a_store_that_cannot_be_reached_says_why() -> None:
+    store = MemoryStore()
+    store.disconnect("etcd is away")
+    with pytest.raises(CommandError, match="cannot read the store memory:: etcd is away; --store") as failure:
+        await read_store(store)
+    assert failure.value.code is Exit.UNREACHABLE
