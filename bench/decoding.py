@@ -1,6 +1,6 @@
 """How many stored objects a second become resources, and how many selectors are parsed.
 
-Run by ``python -m bench``. Every object and every selector is another one, so that no cache helps.
+Run by ``python -m bench``. Every object and every selector is another one, so that hardly any cache helps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from catflap.model.decode import decode
 from catflap.model.selector import parse_selector
 
 OBJECTS = 20_000
-POLICIES = 2_000
+POLICIES = 5_000
 ROUNDS = 3  # the fastest counts: whatever else the machine does only takes time
 
 

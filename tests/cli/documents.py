@@ -14,7 +14,7 @@ from catflap.model import document_path
 Document = Mapping[str, Any]
 
 
-def document(kind: str, name: str, labels: Mapping[str, str] | None = None, **spec: object) -> Document:
+def document(kind: str, name: str, labels: Mapping[str, str] | None = None, **spec: Any) -> Document:
     metadata = {"name": name, "labels": dict(labels or {})}
     return {"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": metadata, "spec": spec}
 
@@ -24,7 +24,7 @@ def endpoint(name: str, node: str, interface: str | None = None, *ips: str, **fi
     return document("HostEndpoint", name, fields.pop("labels", None), **spec, **fields)
 
 
-def policy(name: str, *ingress: Document, selector: str = "all()", **fields: object) -> Document:
+def policy(name: str, *ingress: Document, selector: str = "all()", **fields: Any) -> Document:
     spec = {"selector": selector, "types": ["Ingress"], "ingress": list(ingress), **fields}
     return document("GlobalNetworkPolicy", name, **spec)
 

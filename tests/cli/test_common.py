@@ -5,7 +5,15 @@ import json
 
 import pytest
 
-from catflap.cli.common import CommandError, Exit, add_output_option, add_store_option, print_result
+from catflap.cli.common import (
+    CommandError,
+    Exit,
+    Parser,
+    add_output_option,
+    add_store_option,
+    add_world_options,
+    print_result,
+)
 
 
 def test_exit_codes_are_those_that_are_promised() -> None:
@@ -45,3 +53,41 @@ def test_a_result_is_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "two of them\n"
     print_result("json", "two of them", {"count": 2})
     assert json.loads(capsys.readouterr().out) == {"count": 2}
+
+
+@pytest.fixture
+def words() -> Parser:
+    parser = Parser(exit_on_error=False)
+    parser.add_argument("words", nargs="*", type=str.upper)
+    parser.add_argument("--flag", action="store_true")
+    parser.add_argument("--value")
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], []),
+        (["a", "b"], ["A", "B"]),
+        (["a", "--value", "x", "b", "--flag", "c"], ["A", "B", "C"]),
+        (["--flag", "a", "--value", "x", "b"], ["A", "B"]),
+        (["--value", "x"], []),
+    ],
+)
+def test_options_may_stand_between_words(words: Parser, arguments: list[str], expected: list[str]) -> None:
+    assert words.parse_args(arguments).words == expected
+
+
+def test_an_unknown_option_is_still_refused(words: Parser, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        words.parse_args(["a", "--flga", "b"])
+    assert "--flga" in capsys.readouterr().err
+
+
+def test_a_world_is_a_store_a_host_and_its_interfaces() -> None:
+    parser = argparse.ArgumentParser()
+    add_world_options(parser)
+    found = parser.parse_args(["--store", "dir:/a", "--host", "web1", "--assume-interfaces", "eth0="])
+    assert (found.store, found.host, found.assume_interfaces) == ("dir:/a", "web1", "eth0=")
+    assert (found.live, found.config_file) == (False, None)
+    assert parser.parse_args(["--live"]).live is True

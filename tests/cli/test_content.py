@@ -50,7 +50,7 @@ def test_a_directory_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.M
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("catflap.cli.content.scan", refuse)
-    with pytest.raises(CommandError, match="cannot read the directory .*: Permission denied"):
+    with pytest.raises(CommandError, match=r"cannot read the directory .*: Permission denied"):
         read_files([tmp_path])
 
 

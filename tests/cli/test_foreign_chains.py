@@ -90,7 +90,10 @@ def test_what_nft_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     ("failure", "reason"),
     [
         (FileNotFoundError(), "nft is not installed"),
-        (subprocess.CalledProcessError(1, "nft", b"", b"Operation not permitted\n"), "^Operation not permitted$"),
+        (
+            subprocess.CalledProcessError(1, "nft", b"", b"Operation not permitted\n"),
+            "^Operation not permitted$",
+        ),
     ],
 )
 def test_that_it_cannot_be_listed_is_said(

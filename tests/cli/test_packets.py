@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -104,7 +105,9 @@ def test_protocols_have_names_or_numbers(name: str | int, number: int) -> None:
     assert protocol_number(name) == number
 
 
-@pytest.mark.parametrize(("name", "reason"), [("icmp6", "Did you mean 'icmpv6'"), ("256", "use tcp"), (-1, "use tcp")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("icmp6", "Did you mean 'icmpv6'"), ("256", "use tcp"), (-1, "use tcp")]
+)
 def test_other_protocols_are_refused(name: str | int, reason: str) -> None:
     with pytest.raises(PacketError, match=reason):
         protocol_number(name)
@@ -112,15 +115,11 @@ def test_other_protocols_are_refused(name: str | int, reason: str) -> None:
 
 @given(st.text() | st.from_regex(r"(tcp|icmp) [0-9.:\[\]]{1,9}(:\d{1,9})? > \S{1,9}( type \d+)?"))
 def test_any_text_is_a_packet_or_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(PacketError):
         assert read_text(text).proto
-    except PacketError as error:
-        assert str(error)
 
 
 @given(st.binary())
 def test_any_line_is_a_packet_or_refused(line: bytes) -> None:
-    try:
-        assert read_line(line).src is not None
-    except PacketError as error:
-        assert str(error)
+    with contextlib.suppress(PacketError):
+        assert isinstance(read_line(line).src, str)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from catflap.agent.config import environment_source
 from catflap.cli.world import Here, World
 from catflap.model import Kind
-from catflap.policy.host_policy import FailsafePort, PortRange
+from catflap.model.resources import PortRange
+from catflap.policy.host_policy import FailsafePort
 
 from .documents import Document, content, document, endpoint, policy, world
 
@@ -15,7 +17,7 @@ SSH = (FailsafePort(6, PortRange(22, 22)),)
 HTTP = (FailsafePort(6, PortRange(80, 80)),)
 
 
-def configuration(name: str, **values: object) -> Document:
+def configuration(name: str, **values: Any) -> Document:
     return document("FelixConfiguration", name, **values)
 
 
@@ -46,7 +48,9 @@ def test_configuration_of_the_store_is_applied_as_the_agent_does() -> None:
 
 
 def test_a_bad_parameter_is_a_note() -> None:
-    made = world(configuration("default", failsafeInboundHostPorts=[{"port": 0}]), endpoint("a", "web1", "eth0"))
+    made = world(
+        configuration("default", failsafeInboundHostPorts=[{"port": 0}]), endpoint("a", "web1", "eth0")
+    )
     (note,) = made.host("web1").notes
     assert note.startswith("Bad configuration value, it is ignored: out-of-range port 0")
 
@@ -124,7 +128,9 @@ def test_this_host_is_known_with_its_configuration() -> None:
 
 def test_endpoints_of_a_node_selector_are_the_hosts_own() -> None:
     selecting = document("HostEndpoint", "all-web", nodeSelector="role == 'web'", interfaceName="eth0")
-    made = world(selecting, document("Node", "web1", {"role": "web"}), document("Node", "db1", {"role": "db"}))
+    made = world(
+        selecting, document("Node", "web1", {"role": "web"}), document("Node", "db1", {"role": "db"})
+    )
     assert policed(made, "web1") == {"eth0": "all-web"}
     assert [item.name for item in made.host("web1").endpoints.values()] == ["all-web"]
     assert not made.host("db1").endpoints

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "docs/guide.md", "docs/architecture.md", "CONTRIBUTING.md", "examples/README.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/guide.md",
+    "docs/architecture.md",
+    "docs/how-to/test-policy.md",
+    "docs/reference/checks.md",
+    "CONTRIBUTING.md",
+    "examples/README.md",
+)
 PROGRAMS = {
     "make",
     "catflap",

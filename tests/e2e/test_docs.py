@@ -228,6 +228,21 @@ async def test_the_contributors_notes(host: TypedHost) -> None:
         )
 
 
+async def test_how_to_test_policy(host: TypedHost) -> None:
+    walk = Walk("docs/how-to/test-policy.md")
+    assert "6 passed, 0 failed" in await host.type(walk.next("catflap test examples/04-policy-tests"))
+    assert "6 of 6 policy tests passed" in await host.type(
+        walk.next("catflap check --strict examples/04-policy")
+    )
+    walk.finish()
+
+
+async def test_the_reference_of_checks(host: TypedHost) -> None:
+    walk = Walk("docs/reference/checks.md")
+    assert "no errors, no warnings" in await host.type(walk.next("catflap check examples/02-webserver"))
+    walk.finish()
+
+
 def test_the_architecture_has_nothing_to_type() -> None:
     Walk("docs/architecture.md").finish()
 

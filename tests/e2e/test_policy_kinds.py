@@ -37,9 +37,11 @@ class Host:
         self.web, self.stranger, self.mgmt = guide.network.web, guide.network.stranger, guide.network.mgmt
 
     def put(self, *documents: dict[str, Any]) -> None:
-        """Store documents one by one, and wait until the last one is enforced."""
-        for each in documents:
-            self.guide.enforced(self.agent, lambda each=each: self.guide.put(document_path(each), each))
+        """Store documents and wait until the last one, which must make a difference, is enforced."""
+        *first, last = documents
+        for each in first:
+            self.guide.put(document_path(each), each)
+        self.guide.enforced(self.agent, lambda: self.guide.put(document_path(last), last))
 
     async def expect(self, source: Namespace, to: DualStack, transport: str = "tcp", **reached: bool) -> None:
         """Assert which ports (``p80=True``) are reached, over both IP versions."""
@@ -90,7 +92,7 @@ async def test_policy_before_translation_sees_the_original_destination(host: Hos
         *("nft", "-f", "-"),
         stdin="table inet translation { chain prerouting { type nat hook prerouting priority dstnat;\n"
         f'iifname "eth1" tcp dport 8080 dnat ip to {MGMT.v4}:80\n'
-        f'iifname "eth1" tcp dport 8080 dnat ip6 to [{MGMT.v6}]:80\n}} }}\n',
+        f'iifname "eth1" tcp dport 8080 dnat ip6 to [{MGMT.v6}]:80\n}}\n}}\n',
     )
     host.put(
         endpoint("public", "eth1"),
@@ -164,9 +166,9 @@ async def test_one_object_covers_the_interfaces_of_all_hosts_of_a_kind(host: Hos
 
 async def test_a_name_beats_a_pattern_and_a_pattern_beats_the_rest(host: Host) -> None:
     host.put(
-        endpoint("any", "*"),
         policy("any", selector="side == 'any'", types=["Ingress"], ingress=[tcp(80)]),
         policy("public", selector="side == 'public'", types=["Ingress"], ingress=[tcp(443)]),
+        endpoint("any", "*"),
     )
     await host.expect(host.web, HOST_PUBLIC, p80=True, p443=False)
     host.put(endpoint("public", "eth1"))

@@ -73,6 +73,7 @@ class Host:
         self.agent = agent
         guide.network.set_forwarding(enabled=True)
         self.one, self.two = Workload(guide, 1, ONE), Workload(guide, 2, TWO)
+        guide.host.ip(f"route add default via {MGMT.v4}")  # proxy ARP answers for what the host has a route to
         guide.network.mgmt.ip(
             f"route add 10.65.0.0/16 via {HOST_MANAGEMENT.v4}",
             f"route add 2001:db8:65::/64 via {HOST_MANAGEMENT.v6}",

@@ -13,6 +13,7 @@ from catflap.host.rtnetlink import (
     HEADER,
     IFA_ADDRESS,
     IFA_LOCAL,
+    IFLA_CARRIER_CHANGES,
     IFLA_IFNAME,
     IFLA_OPERSTATE,
     LINK,
@@ -57,6 +58,11 @@ def test_an_interface_is_told_by_index_and_name() -> None:
 def test_an_interface_is_up_when_its_operational_state_says_so(state: int, up: bool) -> None:
     payload = link_payload(b"eth0") + attribute(IFLA_OPERSTATE, bytes([state]))
     assert rtnetlink.link(payload).up is up
+
+
+def test_an_interface_tells_how_often_its_carrier_has_changed() -> None:
+    payload = link_payload(b"eth0") + attribute(IFLA_CARRIER_CHANGES, struct.pack("=I", 258))
+    assert rtnetlink.link(payload).carrier_changes == 258
 
 
 def test_a_name_need_not_be_utf8() -> None:

@@ -52,6 +52,13 @@ def test_an_interface_that_goes_down_leads_nowhere_until_it_is_up_again(kernel: 
     assert [link for _, _, link in kernel.applied] == [LINK, None, LINK]
 
 
+def test_an_interface_that_was_down_unseen_is_set_up_again(kernel: Kernel) -> None:
+    links = WorkloadLinks()
+    for changes in (2, 4):
+        links.reconcile({"cali1": LINK}, {"cali1": Interface(7, "cali1", up=True, carrier_changes=changes)})
+    assert len(kernel.applied) == 2
+
+
 def test_an_interface_without_workload_leads_nowhere(kernel: Kernel) -> None:
     WorkloadLinks().reconcile({"cali1": None}, UP)
     assert kernel.applied == [("cali1", 7, None)]

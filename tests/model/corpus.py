@@ -175,9 +175,7 @@ V3_ENTRIES: Mapping[str, Any] = {
         namespace="ns",
     ),
     f"{V3}globalnetworksets/x": _document("GlobalNetworkSet", "x", {"nets": ["198.51.100.0/24", "::1"]}),
-    f"{V3}networksets/ns/x": _document(
-        "NetworkSet", "x", {"nets": ["198.51.100.0/24"]}, namespace="ns"
-    ),
+    f"{V3}networksets/ns/x": _document("NetworkSet", "x", {"nets": ["198.51.100.0/24"]}, namespace="ns"),
     f"{V3}nodes/x": _document(
         "Node",
         "x",

@@ -109,7 +109,8 @@ def test_ethernet_addresses(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "00:16:3e:00:00", "00:16:3e:00:00:0a:0b", "00:16-3e:00:00:0a", "00:16:3e:00:00:0g", "a\n" * 6]
+    "text",
+    ["", "00:16:3e:00:00", "00:16:3e:00:00:0a:0b", "00:16-3e:00:00:0a", "00:16:3e:00:00:0g", "a\n" * 6],
 )
 def test_not_ethernet_addresses(text: str) -> None:
     with pytest.raises(ValueError, match="six octets in hexadecimal"):

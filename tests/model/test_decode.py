@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.model.corpus import ENTRIES, PAIRS, V1, V3, Pair
+from tests.model.mutation import mutated_entry
 
 from catflap.model.decode import decode
 from catflap.model.decoded import Decoded, ResourceChange
 from catflap.model.resources import Encoding, HostEndpoint, Kind, ProfileLabels, ProfileRules, ResourceKey
-from tests.model.corpus import ENTRIES, PAIRS, V1, V3, Pair
-from tests.model.mutation import mutated_entry
 
 ENDPOINT = f"{V1}host/h/endpoint/eth0"
 ENDPOINT_KEY = ResourceKey(Kind.HOST_ENDPOINT, "eth0", "h")
@@ -218,10 +218,8 @@ def test_mutated_entries_never_raise(seed: int) -> None:
         _check(path, mutated_entry(chance, ENTRIES[path]))
 
 
-_segments = st.sampled_from(
-    ["host", "h", "endpoint", "workload", "policy", "tier", "profile", "rules", "metadata", "config", "tiers"]
-    + ["networkpolicies", "workloadendpoints", ""]
-)
+_WORDS = "host h endpoint workload policy tier profile rules metadata config tiers networkpolicies ns"
+_segments = st.sampled_from([*_WORDS.split(), ""])
 _paths = st.builds(
     lambda root, segments: root + "/".join(segments),
     st.sampled_from([V1, V3, "/", ""]),

@@ -50,7 +50,11 @@ def test_values(read: Callable[[Fields, str], object], written: Any, value: obje
 @pytest.mark.parametrize(
     ("read", "written", "reason"),
     [
-        (field_values.addresses, ["10.0.0.0/8"], "[0]: '10.0.0.0/8' is not an IP address. A plain address has no prefix length."),
+        (
+            field_values.addresses,
+            ["10.0.0.0/8"],
+            "[0]: '10.0.0.0/8' is not an IP address. A plain address has no prefix length.",
+        ),
         (field_values.networks, ["x"], "[0]: 'x' is not a CIDR."),
         (field_values.address, "x", ": 'x' is not an IP address."),
         (field_values.address, 1, ": expected a string, got 1."),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from catflap.model.selector import parse_selector
 from catflap.model.fields import Fields
+from catflap.model.selector import parse_selector
 from catflap.model.validation import InvalidObjectError, Reasons
 
 

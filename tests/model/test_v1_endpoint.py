@@ -36,7 +36,10 @@ def read(data: Any, identifier: str = "ep", host: str = "h1") -> Resource:
             },
             HostEndpoint("ep", "h1", (), ("192.0.2.2", "192.0.2.1", "2001:db8::1")),
         ),
-        ({"name": "eth0", "profile_ids": ["b", "a"]}, HostEndpoint("ep", "h1", ("eth0",), profiles=("b", "a"))),
+        (
+            {"name": "eth0", "profile_ids": ["b", "a"]},
+            HostEndpoint("ep", "h1", ("eth0",), profiles=("b", "a")),
+        ),
         ({"name": "eth0", "profile_id": "a"}, HostEndpoint("ep", "h1", ("eth0",), profiles=("a",))),
         ({"name": "eth0", "profile_id": "a", "profile_ids": []}, HostEndpoint("ep", "h1", ("eth0",))),
         (

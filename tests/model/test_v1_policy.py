@@ -111,13 +111,17 @@ def test_policies(data: dict[str, Any], expected: Policy) -> None:
         ),
         (
             {"selector": "", "pre_dnat": True, "outbound_rules": [{}]},
-            "Field 'outbound_rules' must be empty with 'pre_dnat', since destinations are translated on the way in: "
-            "write another policy for these rules.",
+            (
+                "Field 'outbound_rules' must be empty with 'pre_dnat', since destinations are translated on the way "
+                "in: write another policy for these rules."
+            ),
         ),
         (
             {"selector": "", "untracked": True, "inbound_rules": [{}, {"action": "reject"}]},
-            "Field 'inbound_rules[1].action' cannot be 'reject' with 'untracked': the answer to an untracked packet "
-            "would itself be dropped as invalid; write 'deny'.",
+            (
+                "Field 'inbound_rules[1].action' cannot be 'reject' with 'untracked': the answer to an untracked "
+                "packet would itself be dropped as invalid; write 'deny'."
+            ),
         ),
     ],
 )

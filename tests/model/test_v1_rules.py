@@ -125,8 +125,10 @@ def test_fields(written: dict[str, Any], rule: Rule) -> None:
         ),
         (
             {"src_nets": ["10.0.0.0/8", "::/0"], "ip_version": 4},
-            "Invalid CIDR (version 4) in rule {'ip_version': 4, 'src_nets': ['10.0.0.0/8', '::/0']}. "
-            "It is IPv6, not IPv4.",
+            (
+                "Invalid CIDR (version 4) in rule {'ip_version': 4, 'src_nets': ['10.0.0.0/8', '::/0']}. "
+                "It is IPv6, not IPv4."
+            ),
         ),
         ({"!action": "allow"}, "Rule contains unknown keys: ['!action']. Did you mean 'action'?"),
         ({"action": "default"}, "Invalid action in rule {'action': 'default'}."),

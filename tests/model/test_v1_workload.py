@@ -33,7 +33,10 @@ def read(data: Any, identifier: str = "ep", host: str = "h1") -> Resource:
             {"ipv4_gateway": "10.0.0.1", "ipv6_gateway": "FE80::1"},
             WorkloadEndpoint("ep", "h1", "cali1", gateway6="fe80::1"),
         ),
-        ({"ipv4_gateway": None, "ipv6_gateway": None, "ipv6_nat": None}, WorkloadEndpoint("ep", "h1", "cali1")),
+        (
+            {"ipv4_gateway": None, "ipv6_gateway": None, "ipv6_nat": None},
+            WorkloadEndpoint("ep", "h1", "cali1"),
+        ),
         (
             {
                 "ipv4_nets": ["10.0.0.5"],
@@ -113,7 +116,10 @@ def test_what_is_required(data: Any, reasons: list[str]) -> None:
         ({"ipv6_gateway": 7}, "ipv6_gateway is not a valid IPv6 gateway address."),
         ({"labels": None}, "Expected labels to be a dict, not None."),
         ({"profile_ids": None}, "Expected profile IDs to be a list, not None."),
-        ({"ports": [{"name": "x", "protocol": "tcp"}]}, "ports[0].port: expected a number from 1 to 65535, got None."),
+        (
+            {"ports": [{"name": "x", "protocol": "tcp"}]},
+            "ports[0].port: expected a number from 1 to 65535, got None.",
+        ),
     ],
 )
 def test_refusals(fields: dict[str, Any], reason: str) -> None:

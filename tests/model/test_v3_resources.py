@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.model.v3_reading import LABELS, read, refusal
 
 from catflap.model.resources import (
     Action,
@@ -18,7 +19,6 @@ from catflap.model.resources import (
     Tier,
 )
 from catflap.model.v3_resources import configured_host
-from tests.model.v3_reading import LABELS, read, refusal
 
 
 @pytest.mark.parametrize(

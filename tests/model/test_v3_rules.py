@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from catflap.model.fields import Fields
 from catflap.model.resources import Action, IcmpMatch, Peer, PortRange, Rule
 from catflap.model.selector import parse_selector
-from catflap.model.fields import Fields
 from catflap.model.v3_rules import parse_rules
 from catflap.model.validation import InvalidObjectError, Reasons
 
@@ -101,7 +101,11 @@ _IN_NS = 'projectcalico.org/namespace == "ns"'
         ({"selector": "all()"}, "all()", _IN_NS),
         ({"notSelector": "has(b)"}, None, _IN_NS),
         ({"namespaceSelector": "has(x)"}, "has(pcns.x)", "has(pcns.x)"),
-        ({"namespaceSelector": "all()"}, "has(projectcalico.org/namespace)", "has(projectcalico.org/namespace)"),
+        (
+            {"namespaceSelector": "all()"},
+            "has(projectcalico.org/namespace)",
+            "has(projectcalico.org/namespace)",
+        ),
         (
             {"namespaceSelector": "global()", "selector": "has(a)"},
             "!has(projectcalico.org/namespace) && has(a)",
@@ -191,8 +195,10 @@ _NEEDS_PORTS = "needs a protocol with ports: TCP, UDP, SCTP or UDPLite."
         (
             {"source": {"namespaceSelector": "x"}},
             "source.namespaceSelector",
-            "'x' is not a selector: expected an operator (==, !=, in, not in, contains, …) after label 'x', "
-            "found the end at position 1.",
+            (
+                "'x' is not a selector: expected an operator (==, !=, in, not in, contains, …) after label 'x', "
+                "found the end at position 1."
+            ),
         ),
         (
             {"source": {"serviceAccounts": {"names": ["a b"]}}},

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from catflap.model.fields import Fields
+from catflap.model.fields import Document, Fields
 from catflap.model.resources import Resource
-from catflap.model.v3_document import Document
 from catflap.model.v3_documents import INTERPRETERS
 from catflap.model.validation import InvalidObjectError, Reasons
 

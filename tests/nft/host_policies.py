@@ -239,6 +239,17 @@ def failsafes(draw: st.DrawFn) -> Failsafe:
     return Failsafe(draw(several), draw(several))
 
 
+@st.composite
+def some_sets(draw: st.DrawFn) -> HostPolicy:
+    """A host policy with nothing but sets of every id that rules use."""
+    ip_sets = [IpSet(name, f'role == "{name}"', draw(ip_set_members)) for name in SET_IDS]
+    members = st.frozensets(sockets, max_size=4)
+    port_sets = [PortSet(name, f"port {name}", draw(members)) for name in PORT_SET_IDS]
+    return HostPolicy(
+        ip_sets={item.id: item for item in ip_sets}, port_sets={item.id: item for item in port_sets}
+    )
+
+
 KEYS: Mapping[PolicyKind, tuple[ResourceKey, ...]] = {
     PolicyKind.NORMAL: (policy_key("a"), policy_key("b"), policy_key("c"), policy_key("a", Encoding.V3)),
     PolicyKind.UNTRACKED: (policy_key("raw"), policy_key("raw2")),
@@ -307,17 +318,11 @@ def host_policies(draw: st.DrawFn) -> HostPolicy:
     names += [*patterns, *draw(st.sampled_from([[], ["*"]]))]
     prefixes = draw(st.sampled_from([(), PREFIXES[:1], PREFIXES]))
     known = draw(st.sets(st.sampled_from(WORKLOADS))) if prefixes else ()
-    policy = HostPolicy(
+    policy = replace(
+        draw(some_sets()),
         interfaces=tuple(draw(interface_policies(name)) for name in names),
-        ip_sets={name: IpSet(name, f'role == "{name}"', draw(ip_set_members)) for name in SET_IDS},
         failsafe=draw(failsafes()),
-        port_sets={
-            name: PortSet(name, f"port {name}", draw(st.frozensets(sockets, max_size=4)))
-            for name in PORT_SET_IDS
-        },
-        workloads=tuple(
-            draw(workload_policies(name)) for name in sorted(known) if name.startswith(prefixes)
-        ),
+        workloads=tuple(draw(workload_policies(name)) for name in sorted(known) if name.startswith(prefixes)),
         workload_prefixes=prefixes,
         workload_to_host=draw(st.sampled_from([Action.DENY, Action.ALLOW])),
         accept_mark=draw(st.sampled_from([0x0100_0000, 0x8000_0000, 1])),

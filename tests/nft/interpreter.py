@@ -132,7 +132,8 @@ class Passage:
     def _is_one_of(self, actual: list[str | int | None], value: str) -> bool:
         candidates = self.rule_set.sets[value[1:]].elements if value.startswith("@") else [value]
         return any(
-            all(map(_equals, actual, candidate.split(" . "), strict=True)) for candidate in candidates
+            all(_equals(*pair) for pair in zip(actual, candidate.split(" . "), strict=True))
+            for candidate in candidates
         )
 
     def _field(self, name: str) -> str | int | None:

@@ -7,85 +7,40 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.nft.examples import DB, DEFAULT, EARLY, EXAMPLES, FAILSAFE, RAW, RAW_RULES, ROUTER, SSH, with_tiers
 from tests.nft.host_policies import (
+    complete,
     host_policies,
     host_policy,
     lists,
     policy_key,
-    profile_key,
     rule,
+    workload,
 )
 from tests.nft.interpreter import walk
 from tests.nft.packets import packet, packets
 
-from catflap.model.resources import Action, Direction, Encoding, IcmpMatch, PortRange
+from catflap.model.resources import Action, Encoding
 from catflap.nft.compile import Compiler, compile_policy
-from catflap.nft.ruleset import RuleSet
+from catflap.nft.ruleset import TRACKING, RuleSet
 from catflap.policy.host_policy import (
-    Failsafe,
-    FailsafePort,
     HostPolicy,
-    IpSet,
-    MatchPeer,
-    ProfileStep,
     TierStep,
 )
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.packet import ConnectionState
 from catflap.verdict.result import Outcome
 
-_WEB, _DB, _SSH = policy_key("web"), policy_key("db"), policy_key("ssh")
-_BASE = profile_key("base")
-_FAILSAFE = Failsafe(
-    (FailsafePort(6, PortRange(22, 22)), FailsafePort(17, PortRange(68, 68), "10.0.0.0/8")),
-    (FailsafePort(6, PortRange(2379, 2380)), FailsafePort(6, PortRange(4001, 4001))),
-)
-_WEB_RULES = lists(
-    _WEB,
-    [
-        rule(
-            0,
-            protocol=6,
-            source=MatchPeer(ip_sets=("s-clients",)),
-            destination=MatchPeer(ports=(PortRange(80, 80), PortRange(443, 443))),
-        ),
-        rule(1, Action.LOG, log_prefix="web"),
-        rule(2, Action.DENY, source=MatchPeer(nets=("10.0.0.0/8", "192.168.0.0/16"))),
-    ],
-    [rule(0)],
-)
-_CLIENTS = IpSet(
-    "s-clients", 'role == "client"', frozenset({"10.0.0.1", "10.0.0.2", "172.16.0.0/12", "2001:db8::1"})
-)
-_PASS_RULES = lists(
-    _SSH, [rule(0, protocol=6), rule(1, Action.PASS, source=MatchPeer(not_nets=("10.0.0.0/8",)))]
-)
-_BASE_RULES = lists(
-    _BASE, [rule(0, Action.PASS, protocol=1, icmp=IcmpMatch(8)), rule(1, protocol=1)], [rule(0)]
+_BASE_CHAINS = (
+    *("prerouting-raw", "prerouting-mangle"),
+    *("forward-from-interface", "forward-from-workload", "forward-to-workload", "forward-to-interface"),
+    *("input", "output-raw", "output"),
 )
 
-_EXAMPLES = {
-    "nothing": HostPolicy(),
-    "endpoint_without_policy": host_policy(failsafe=_FAILSAFE),
-    "two_interfaces_share_a_tier": host_policy(
-        ("eth0", "eth1"), [TierStep("default", (_WEB,))], rules=[_WEB_RULES], ip_sets=[_CLIENTS]
-    ),
-    "pass_leaves_the_tier": host_policy(
-        tiers=[TierStep("admin", (_SSH, _DB), Action.PASS), TierStep("default", (_WEB,))],
-        rules=[_PASS_RULES, lists(_DB, [rule(0, Action.DENY, protocol=17)]), _WEB_RULES],
-        ip_sets=[_CLIENTS],
-    ),
-    "profiles": host_policy(
-        profiles=[ProfileStep("base", _BASE), ProfileStep("missing", None)],
-        rules=[_BASE_RULES],
-        failsafe=_FAILSAFE,
-    ),
-}
 
-
-@pytest.mark.parametrize("name", _EXAMPLES)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_compile_to_their_golden_text(name: str, golden: Callable[[str, str], None]) -> None:
-    golden(name, compile_policy(_EXAMPLES[name]).rule_set.text())
+    golden(name, compile_policy(EXAMPLES[name]).rule_set.text())
 
 
 def compiled(policy: HostPolicy) -> RuleSet:
@@ -93,14 +48,75 @@ def compiled(policy: HostPolicy) -> RuleSet:
 
 
 def test_without_interfaces_there_is_nothing() -> None:
-    assert not compiled(HostPolicy(failsafe=_FAILSAFE))
+    assert not compiled(HostPolicy(failsafe=FAILSAFE))
 
 
 def test_an_interface_that_cannot_be_written_is_left_out_and_reported() -> None:
-    result = compile_policy(host_policy(("eth*", "eth0")))
-    assert [item.name for item in result.unsupported] == ["eth*"]
-    assert set(result.rule_set.maps["ingress_interfaces"].elements) == {"eth0"}
-    assert not compiled(host_policy(("eth*",)))
+    policy = replace(
+        host_policy(('a"b', "eth0", 'e"*')),
+        workloads=(workload('cali"'),),
+        workload_prefixes=("cali", 't"'),
+    )
+    result = compile_policy(policy)
+    assert [item.name for item in result.unsupported] == ['a"b', 'e"*', 'cali"', 't"*']
+    assert result.rule_set == compiled(replace(host_policy(("eth0",)), workload_prefixes=("cali",)))
+    assert not compiled(host_policy(('a"b',)))
+
+
+def test_a_host_endpoint_for_a_workload_interface_polices_nothing() -> None:
+    policy = replace(host_policy(("cali1", "eth0")), workload_prefixes=("cali",))
+    assert compiled(policy) == compiled(replace(host_policy(("eth0",)), workload_prefixes=("cali",)))
+
+
+def test_without_endpoints_unknown_workloads_are_dropped_and_no_connection_is_tracked() -> None:
+    text = compiled(EXAMPLES["unknown_workloads"]).text()
+    assert text.count("drop comment") == 3
+    assert "ct state" not in text
+
+
+def test_chains_stand_in_the_order_in_which_packets_meet_them() -> None:
+    for policy in EXAMPLES.values():
+        chains = compiled(policy).chains
+        bases = [chain.name for chain in chains.values() if chain.hook]
+        assert bases == [name for name in _BASE_CHAINS if name in chains]
+
+
+def test_a_policy_has_one_chain_for_all_hooks_and_interfaces() -> None:
+    text = compiled(ROUTER).text()
+    assert text.count("chain policy-in-default/web {") == 1
+    assert text.count("jump tier-in-default-a034a972295744d5 ") == 2
+
+
+def test_only_interfaces_with_policy_of_an_early_kind_have_rules_about_the_mark() -> None:
+    chains = compiled(EARLY).chains
+    marked = [name for name, chain in chains.items() if any("meta mark and" in rule for rule in chain.rules)]
+    assert marked == [
+        *("raw-in-eth0", "pre-dnat-eth0", "pre-dnat-eth1", "in-eth0", "in-eth1"),
+        *("raw-out-eth0", "out-eth0"),
+    ]
+    assert not any("meta mark" in rule for chain in compiled(ROUTER).chains.values() for rule in chain.rules)
+
+
+def test_workloads_cannot_bring_the_mark_that_any_interface_is_believed() -> None:
+    untracked = (TierStep("default", (RAW,)),)
+    policy = complete(
+        HostPolicy(
+            (with_tiers("*", untracked_ingress=untracked, forward_ingress=DEFAULT),),
+            workloads=(workload("cali1", addresses=("10.0.0.1",)),),
+            workload_prefixes=("cali",),
+        ),
+        [RAW_RULES, lists(DB)],
+    )
+    first = compiled(policy).chains["raw-in-cali1"].rules[0]
+    assert first.startswith("meta mark set meta mark and 0xfeffffff ")
+
+
+def test_what_is_invalid_is_never_dropped_before_failsafe_ports() -> None:
+    for policy in EXAMPLES.values():
+        for chain in compiled(policy).chains.values():
+            rules = " ".join(chain.rules)
+            if "jump failsafe" in rules and "ct state invalid" in rules:
+                assert rules.index("jump failsafe") < rules.index("ct state invalid")
 
 
 def test_policies_with_one_title_have_chains_of_their_own() -> None:
@@ -111,14 +127,14 @@ def test_policies_with_one_title_have_chains_of_their_own() -> None:
 
 
 def test_tiers_that_differ_in_policies_or_default_action_have_chains_of_their_own() -> None:
-    tiers = [TierStep("t", (_DB,)), TierStep("t", (_DB,), Action.PASS), TierStep("t", (_SSH,))]
-    rules = [lists(key, [rule(0, protocol=6)]) for key in (_DB, _SSH)]
+    tiers = [TierStep("t", (DB,)), TierStep("t", (DB,), Action.PASS), TierStep("t", (SSH,))]
+    rules = [lists(key, [rule(0, protocol=6)]) for key in (DB, SSH)]
     chains = compiled(host_policy(tiers=tiers, rules=rules)).chains
     assert sum(name.startswith("tier-in-") for name in chains) == 3
 
 
 def test_every_rule_has_a_comment() -> None:
-    for policy in _EXAMPLES.values():
+    for policy in EXAMPLES.values():
         for chain in compiled(policy).chains.values():
             assert all(re.search(r' comment "[^"]+"$', text) for text in chain.rules)
 
@@ -150,13 +166,14 @@ def test_all_that_is_there_is_referred_to(policy: HostPolicy) -> None:
     rule_set = compiled(policy)
     text = " ".join(text for chain in rule_set.chains.values() for text in chain.rules)
     text += " ".join(verdict for item in rule_set.maps.values() for verdict in item.elements.values())
-    used = set(re.findall(r"(?:@|jump )(\S+)", re.sub(r'"[^"]*"', "", text)))
+    used = set(re.findall(r"(?:@|jump |goto )(\S+)", re.sub(r'"[^"]*"', "", text)))
     names = {
         *rule_set.sets,
         *rule_set.maps,
         *(name for name, chain in rule_set.chains.items() if not chain.hook),
     }
-    assert used == names
+    assert used == names - {TRACKING}
+    assert (TRACKING in names) == ("ct state established" in text)
 
 
 @settings(max_examples=50, deadline=None)

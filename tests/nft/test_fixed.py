@@ -1,7 +1,17 @@
 from __future__ import annotations
 
+import pytest
+
 from catflap.model.resources import Direction, PortRange
-from catflap.nft.fixed import ICMPV6_CHAIN, failsafe_text
+from catflap.nft.fixed import (
+    ICMPV6_CHAIN,
+    TRACKING_CHAIN,
+    WORKLOAD_SERVICES_CHAIN,
+    WORKLOAD_SOURCES_CHAIN,
+    failsafe_replies_text,
+    failsafe_text,
+)
+from catflap.nft.ruleset import Chain
 from catflap.policy.host_policy import Failsafe, FailsafePort
 
 _SSH = FailsafePort(6, PortRange(22, 22))
@@ -26,11 +36,26 @@ def test_an_outbound_port_is_the_remote_one_and_its_net_the_destination() -> Non
     )
 
 
+def test_replies_come_from_the_ports_of_the_other_list_and_from_its_net() -> None:
+    failsafe = Failsafe((_SSH,), (FailsafePort(6, PortRange(2379, 2379), "10.0.0.0/8"),))
+    assert failsafe_replies_text(failsafe, Direction.INGRESS).lines == (
+        'meta l4proto 6 th sport 2379 ip saddr 10.0.0.0/8 accept comment "replies of failsafe egress"',
+    )
+    assert failsafe_replies_text(failsafe, Direction.EGRESS).lines == (
+        'meta l4proto 6 th sport 22 accept comment "replies of failsafe ingress"',
+    )
+
+
 def test_ports_of_one_protocol_and_net_share_a_rule() -> None:
     text = failsafe_text(Failsafe(inbound=(_SSH, FailsafePort(6, PortRange(80, 80)))), Direction.INGRESS)
     assert len(text.lines) == 1
     assert [item.elements for item in text.needs.values.values()] == [{"22", "80"}]
 
 
-def test_the_icmpv6_chain_only_accepts() -> None:
-    assert all(" accept comment " in rule for rule in ICMPV6_CHAIN.rules)
+@pytest.mark.parametrize(
+    "chain",
+    [ICMPV6_CHAIN, TRACKING_CHAIN, WORKLOAD_SERVICES_CHAIN, WORKLOAD_SOURCES_CHAIN],
+    ids=lambda chain: chain.name,
+)
+def test_fixed_chains_only_accept(chain: Chain) -> None:
+    assert all(" accept comment " in rule for rule in chain.rules)

@@ -3,24 +3,36 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.nft.host_policies import SET_IDS, ip_set_members, match_rules, rule
-from tests.nft.interpreter import condition_matches, packets_for, rule_matches
+from msgspec.structs import replace
+from tests.nft.host_policies import match_rules, rule, some_sets
+from tests.nft.interpreter import condition_matches
+from tests.nft.packets import packets_for
 
 from catflap.model.resources import IcmpMatch, PortRange
 from catflap.nft.match import conditions
 from catflap.nft.ruleset import RuleSet
-from catflap.nft.sets import SetTable, needed_sets, split_ip_set
-from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, MatchRule
+from catflap.nft.sets import SetTable, SplitSets, needed_sets, split_ip_set, split_port_set
+from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, MatchRule, PortSet, SocketAddress
+from catflap.verdict.header import translated
+from catflap.verdict.match import Sets, prepare_rule
 
 _WEB, _MIXED = (
     IpSet("web", "", frozenset({"10.0.0.1"})),
     IpSet("mixed", "", frozenset({"10.0.0.1", "172.16.0.0/12"})),
 )
-_FAMILIES = {item.id: split_ip_set(item) for item in (_WEB, _MIXED)}
+_EVERYTHING = IpSet("all4", "", frozenset({"10.0.0.1", "0.0.0.0/1", "128.0.0.0/1"}))
+_NAMED = PortSet("http", "", frozenset({SocketAddress("10.0.0.1", 6, 80)}))
+_OTHER = PortSet("alt", "", frozenset())
+_SOCKET = "ip daddr . meta l4proto . th dport"
+_NOT_80 = "meta nfproto ipv4 meta l4proto 6 th dport != 80"
+_SETS = SplitSets(
+    {item.id: split_ip_set(item) for item in (_WEB, _MIXED, _EVERYTHING)},
+    {item.id: split_port_set(item) for item in (_NAMED, _OTHER)},
+)
 
 
 def texts(match: MatchRule) -> list[str]:
-    return conditions(match, SetTable(_FAMILIES))
+    return conditions(match, SetTable(_SETS))
 
 
 def src(**fields: object) -> MatchRule:
@@ -82,12 +94,39 @@ def tcp(**fields: object) -> MatchRule:
             ],
         ),
         (rule(ip_version=4, destination=MatchPeer(ip_sets=("web",))), ["ip daddr @addresses4-web"]),
+        (src(ip_sets=("all4",)), ["meta nfproto ipv4", "ip6 saddr @addresses6-all4"]),
+        (src(not_ip_sets=("all4",)), ["ip6 saddr != @addresses6-all4"]),
+        (
+            src(ip_sets=("all4", "web")),
+            ["ip saddr @addresses4-web", "ip6 saddr @addresses6-all4 ip6 saddr @addresses6-web"],
+        ),
         (tcp(ports=ports((80, 80))), ["meta l4proto 6 th dport 80"]),
         (tcp(ports=ports((80, 90))), ["meta l4proto 6 th dport 80-90"]),
         (tcp(ports=ports((80, 85), (86, 90), (82, 83))), ["meta l4proto 6 th dport 80-90"]),
         (tcp(not_ports=ports((80, 80))), ["meta l4proto 6 th dport != 80"]),
         (tcp(not_ports=ports((0, 65535))), []),
         (tcp(ports=ports((1, 9)), not_ports=ports((5, 5))), ["meta l4proto 6 th dport 1-9 th dport != 5"]),
+        (
+            replace(tcp(port_sets=("http",)), ip_version=4),
+            ["meta nfproto ipv4 meta l4proto 6 ip daddr . meta l4proto . th dport @ports4-http"],
+        ),
+        (
+            replace(tcp(nets=("fe80::/10",), port_sets=("http",)), ip_version=6),
+            ["meta l4proto 6 ip6 daddr fe80::/10 ip6 daddr . meta l4proto . th dport @ports6-http"],
+        ),
+        (
+            replace(tcp(not_port_sets=("http",), not_ports=ports((1, 1))), ip_version=4),
+            [f"meta nfproto ipv4 meta l4proto 6 th dport != 1 {_SOCKET} != @ports4-http"],
+        ),
+        (
+            replace(tcp(ports=ports((80, 80)), port_sets=("http", "alt")), ip_version=4),
+            [
+                "meta nfproto ipv4 meta l4proto 6 th dport 80",
+                f"{_NOT_80} {_SOCKET} @ports4-http",
+                f"{_NOT_80} {_SOCKET} != @ports4-http {_SOCKET} @ports4-alt",
+            ],
+        ),
+        (tcp(ports=ports((0, 65535)), port_sets=("http",)), ["meta l4proto 6 th dport 0-65535"]),
         (
             rule(
                 protocol=132,
@@ -125,7 +164,7 @@ def test_each_field_has_its_text(match: MatchRule, expected: list[str]) -> None:
 
 
 def test_several_nets_become_a_set_that_is_named_by_its_content() -> None:
-    table = SetTable({})
+    table = SetTable(SplitSets())
     first = conditions(src(nets=("10.0.0.0/8", "192.168.0.0/16")), table)
     again = conditions(src(nets=("192.168.0.0/16", "10.0.0.0/8")), table)
     other = conditions(src(nets=("10.0.0.0/8", "192.168.0.0/17")), table)
@@ -134,7 +173,7 @@ def test_several_nets_become_a_set_that_is_named_by_its_content() -> None:
 
 
 def test_a_rule_that_matches_nothing_needs_no_sets() -> None:
-    table = SetTable(_FAMILIES)
+    table = SetTable(_SETS)
     several = ports((1, 1), (3, 3))
     assert conditions(rule(6, protocol=6, not_protocol=6, destination=MatchPeer(ports=several)), table) == []
     impossible = MatchPeer(nets=("10.0.0.0/8", "192.168.0.0/16"), not_nets=("0.0.0.0/0",), ip_sets=("web",))
@@ -144,17 +183,18 @@ def test_a_rule_that_matches_nothing_needs_no_sets() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(match_rules(), st.lists(ip_set_members, min_size=3, max_size=3), st.data())
+@given(match_rules(), some_sets(), st.data())
 def test_exactly_one_condition_matches_the_packets_of_the_rule(
-    match: MatchRule, members: list[frozenset[str]], data: st.DataObject
+    match: MatchRule, policy: HostPolicy, data: st.DataObject
 ) -> None:
-    policy = HostPolicy(
-        ip_sets={name: IpSet(name, "", item) for name, item in zip(SET_IDS, members, strict=True)}
+    split = SplitSets(
+        {name: split_ip_set(item) for name, item in policy.ip_sets.items()},
+        {name: split_port_set(item) for name, item in policy.port_sets.items()},
     )
-    families = {name: split_ip_set(item) for name, item in policy.ip_sets.items()}
-    table = SetTable(families)
+    table = SetTable(split)
     found = conditions(match, table)
-    sets = RuleSet(sets=needed_sets(table.needs, families))
+    sets = RuleSet(sets=needed_sets(table.needs, split))
+    meant = prepare_rule(match, Sets(policy))
     for packet in data.draw(st.lists(packets_for(match), min_size=8, max_size=8)):
         count = sum(condition_matches(text, sets, packet) for text in found)
-        assert count == (1 if rule_matches(match, packet, policy) else 0)
+        assert count == (1 if meant.matches(translated(packet)) else 0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.nft.host_policies import policy_key
 
 from catflap.model.resources import Encoding
-from catflap.nft.names import comment, log_prefix, plain_name, unique_names, unsupported
+from catflap.nft.names import comment, interface_chain, log_prefix, plain_name, unique_names, unsupported
 
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,200}")
 
@@ -39,6 +39,14 @@ def test_keys_that_share_a_title_have_names_of_their_own() -> None:
     names = unique_names({keys[0]: "default/web", keys[1]: "default/web", keys[2]: "default/db"})
     assert names[keys[2]] == "default/db"
     assert len(set(names.values())) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("interface", "name"),
+    [("eth0", "in-eth0"), ("eth*", "in-eth/any"), ("*", "in/any"), ("any", "in-any")],
+)
+def test_chains_of_interfaces_and_of_patterns(interface: str, name: str) -> None:
+    assert interface_chain("in", interface) == name
 
 
 def test_a_harmless_comment_stays_as_it_is() -> None:
@@ -74,13 +82,17 @@ def test_log_prefixes(text: str | None, prefix: str) -> None:
     assert log_prefix(text) == prefix
 
 
-@pytest.mark.parametrize("name", ["eth0", "eth0.100", "br-lan", "wl_0", "a!#$%&'()+,-.", ";<=>?@A[]^`{|}~"])
+@pytest.mark.parametrize(
+    "name",
+    ["eth0", "br-lan", "wl_0", "a!#$%&'()+,-.", ";<=>?@A[]^`{|}~", "*", "eth*", "fourteen-lette*"],
+)
 def test_interfaces_that_can_be_policed(name: str) -> None:
     assert unsupported(name) is None
 
 
 @pytest.mark.parametrize(
-    "name", ["*", "eth*", "", 'a"b', "a\\b", "a b", "ü", "a/b", "a\n", "sixteen-letters-"]
+    "name",
+    ["", 'a"b', "a\\b", "a b", "ü", "a/b", "a\n", "a*b", "e**", "sixteen-letters-", "fifteen-letters*"],
 )
 def test_interfaces_that_cannot_be_policed(name: str) -> None:
     problem = unsupported(name)

@@ -9,13 +9,15 @@ from catflap.nft.ruleset import Chain, Hook, NftSet, RuleSet, VerdictMap
 
 def test_a_block_reads_back_as_what_wrote_it() -> None:
     sets = NftSet("s", "ipv4_addr", ("interval",), frozenset({"10.0.0.0/8", "192.168.0.1"}), "a 'b' { }")
+    sockets = frozenset({"10.0.0.1 . 6 . 80", "10.0.0.1 . 17 . 53"})
+    concatenated = NftSet("t", "ipv4_addr . inet_proto . inet_service", (), sockets)
     maps = VerdictMap("m", "ifname", {"eth0": "jump c", "a,b": "jump c"})
     chains = (
         Chain("input", ("iifname vmap @m",), Hook("input", -300)),
         Chain("c", ('drop comment "}"', "accept")),
     )
-    text = RuleSet({"s": sets}, {"m": maps}, {item.name: item for item in chains}).text()
-    assert list(parse(text)) == [AddBlock((sets,), (maps,), chains)]
+    rule_set = RuleSet({"s": sets, "t": concatenated}, {"m": maps}, {item.name: item for item in chains})
+    assert list(parse(rule_set.text())) == [AddBlock((sets, concatenated), (maps,), chains)]
 
 
 def test_commands_in_order() -> None:

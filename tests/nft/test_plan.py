@@ -12,14 +12,14 @@ from tests.nft.host_policies import (
     policy_key,
     rule,
 )
-from tests.nft.interpreter import Packet, walk
+from tests.nft.interpreter import walk
+from tests.nft.packets import packet
 
-from catflap.model.resources import Direction
 from catflap.nft.compile import compile_policy
 from catflap.nft.memory import MemoryNft
 from catflap.nft.plan import Existing, Phase, plan
 from catflap.nft.read import existing
-from catflap.nft.ruleset import Chain, Hook, NftSet, RuleSet, VerdictMap
+from catflap.nft.ruleset import TRACKING, Chain, Hook, NftSet, RuleSet, VerdictMap
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, TierStep
 
 _HOOK = Hook("input", -5)
@@ -54,22 +54,61 @@ def test_nothing_changed() -> None:
     assert changes(RuleSet(), RuleSet()) == ()
 
 
-def test_a_first_install_fills_sets_then_writes_chains_then_attaches() -> None:
-    fill, switch, attach = changes(RuleSet(), rule_set())
+def tracking(item: RuleSet) -> RuleSet:
+    """The same with the chain that makes the kernel track connections."""
+    return replace(item, chains={**item.chains, TRACKING: Chain(TRACKING, ("ct state new accept",))})
+
+
+def test_a_first_install_fills_sets_and_then_writes_everything_else_at_once() -> None:
+    fill, switch = changes(RuleSet(), rule_set())
     assert "set s {" in fill
     assert "chain" not in fill
     assert "chain in-eth0 {" in switch
     assert "map m {" in switch
-    assert "hook" not in switch
-    assert attach.splitlines()[1:3] == [
-        "\tchain input {",
-        "\t\ttype filter hook input priority -5; policy accept;",
-    ]
+    assert "\tchain input {\n\t\ttype filter hook input priority -5; policy accept;" in switch
 
 
 def test_every_transaction_names_its_phase() -> None:
-    first = [transaction.phase for transaction in plan(Existing(), rule_set())]
-    assert first == [Phase.FILL, Phase.SWITCH, Phase.ATTACH]
+    first = [transaction.phase for transaction in plan(Existing(), tracking(rule_set()))]
+    assert first == [Phase.FILL, Phase.TRACK, Phase.SWITCH]
+
+
+def test_tracking_begins_before_any_packet_meets_a_rule() -> None:
+    _, track, switch = changes(RuleSet(), tracking(rule_set()))
+    assert track == f"table inet catflap {{\n\tchain {TRACKING} {{\n\t\tct state new accept\n\t}}\n}}\n"
+    assert TRACKING not in switch
+
+
+def test_tracking_begins_when_the_first_rules_ask_for_it_whatever_there_is_already() -> None:
+    guard = RuleSet(chains={"raw": Chain("raw", ("drop",), Hook("prerouting", -300))})
+    phases = [item.phase for item in plan(Existing.of(guard), tracking(rule_set()))]
+    assert phases == [Phase.FILL, Phase.TRACK, Phase.SWITCH, Phase.SWEEP]
+
+
+def test_tracking_begins_again_where_it_was_interrupted() -> None:
+    desired = tracking(rule_set())
+    interrupted = Existing(present=True, sets=desired.sets, hooks={TRACKING: None})
+    track, _ = texts(interrupted, desired)
+    assert track.startswith(f"flush chain inet catflap {TRACKING}\n")
+
+
+def test_tracking_that_goes_on_is_left_alone() -> None:
+    desired = tracking(rule_set())
+    assert [item.phase for item in plan(Existing.of(desired), tracking(rule_set(rules=("accept",))))] == [
+        Phase.SWITCH
+    ]
+    taken_over = plan(replace(Existing.of(desired), rules={}), desired)
+    assert [item.phase for item in taken_over] == [Phase.SWITCH]
+
+
+def test_a_base_chain_that_goes_is_emptied_together_with_the_change_of_the_others() -> None:
+    new = rule_set()
+    raw = Chain("raw", ("drop",), Hook("prerouting", -300))
+    old = replace(rule_set(rules=("accept",)), chains={**rule_set(rules=("accept",)).chains, "raw": raw})
+    switch, sweep = changes(old, new)
+    assert "flush chain inet catflap raw\n" in switch
+    assert "chain in-eth0 {" in switch
+    assert "delete chain inet catflap raw\n" in sweep
 
 
 def test_the_end_of_all_policy_deletes_the_table() -> None:
@@ -143,9 +182,11 @@ _CLASHES = {
 def test_what_cannot_be_changed_in_place_is_replaced_in_one_transaction(foreign: dict[str, object]) -> None:
     nft = MemoryNft()
     nft.run(RuleSet(**foreign).text())  # type: ignore[arg-type]  # the fields of the table above
-    desired = rule_set()
-    (text,) = texts(existing(nft.list_table()), desired)
-    nft.run(text)
+    desired = tracking(rule_set())
+    planned = plan(existing(nft.list_table()), desired)
+    assert [item.phase for item in planned] == [Phase.TRACK, Phase.SWITCH]
+    for item in planned:
+        nft.run(item.text)
     assert nft.rule_set == desired
 
 
@@ -177,10 +218,24 @@ def test_any_table_can_be_taken_over(first: HostPolicy, second: HostPolicy) -> N
 
 @settings(max_examples=50, deadline=None)
 @given(host_policies(), host_policies())
-def test_base_chains_stay_while_there_is_policy(first: HostPolicy, second: HostPolicy) -> None:
+def test_all_base_chains_change_in_one_transaction(first: HostPolicy, second: HostPolicy) -> None:
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
     assume(old and new)
-    assert not any("hook" in text or "delete table" in text for text in changes(old, new))
+    nft = MemoryNft()
+    _run(nft, Existing(), old)
+    for item in plan(Existing.of(old), new):
+        assert "delete table" not in item.text
+        if item.phase in {Phase.FILL, Phase.TRACK}:
+            nft.run(item.text)
+            assert _base_rules(nft.rule_set) == _base_rules(old)
+        else:
+            nft.run(item.text)
+            assert _base_rules(nft.rule_set) == _base_rules(new)
+
+
+def _base_rules(item: RuleSet) -> dict[str, tuple[str, ...]]:
+    """The rules of base chains; one without rules is as good as none."""
+    return {chain.name: chain.rules for chain in item.chains.values() if chain.hook and chain.rules}
 
 
 @settings(max_examples=100, deadline=None)
@@ -195,16 +250,12 @@ def test_an_address_that_stays_in_a_set_is_found_after_each_transaction(
         compile_policy(host_policy(tiers=tiers, rules=rules, ip_sets=[IpSet("s", "", members)])).rule_set
         for members in (first, second)
     )
-    stay = [packet for packet in _PACKETS if all(_decide(item, packet) == "accept" for item in (old, new))]
+    stay = [each for each in _PACKETS if all(walk(item, each) == "accept" for item in (old, new))]
     nft = MemoryNft()
     nft.run(old.text())
     for commands in changes(old, new):
         nft.run(commands)
-        assert all(_decide(nft.rule_set, packet) == "accept" for packet in stay)
+        assert all(walk(nft.rule_set, each) == "accept" for each in stay)
 
 
-_PACKETS = [Packet(address, address, 6) for address in ADDRESSES]
-
-
-def _decide(item: RuleSet, packet: Packet) -> str:
-    return walk(item, "eth0", Direction.INGRESS, packet)
+_PACKETS = [packet(address, address) for address in ADDRESSES]

@@ -45,12 +45,21 @@ def test_chains_have_hooks_and_no_known_rules() -> None:
         ("ipv6_addr", {"prefix": {"addr": "2001:db8::", "len": 32}}, "2001:db8::/32"),
         ("inet_service", 80, "80"),
         ("inet_service", {"range": [80, 90]}, "80-90"),
-        ("mark", {"concat": [1, 2]}, "{'concat': [1, 2]}"),
+        ("mark", {"concat": [1, {"set": 2}]}, "1 . {'set': 2}"),
     ],
 )
 def test_elements(type_: str, element: object, text: str) -> None:
     found = read({"set": {"name": "s", "type": type_, "elem": [element]}})
     assert found.sets == {"s": NftSet("s", type_, (), frozenset({text}))}
+
+
+@pytest.mark.parametrize("protocol", [6, "tcp"])
+@pytest.mark.parametrize("address", ["::ffff:1.2.3.4", "::ffff:102:304"])
+def test_elements_of_several_parts(protocol: object, address: str) -> None:
+    type_ = ["ipv6_addr", "inet_proto", "inet_service"]
+    found = read({"set": {"name": "s", "type": type_, "elem": [{"concat": [address, protocol, 80]}]}})
+    elements = frozenset({f"{IPv6Address(address)} . 6 . 80"})
+    assert found.sets == {"s": NftSet("s", "ipv6_addr . inet_proto . inet_service", (), elements)}
 
 
 @pytest.mark.parametrize("written", ["::ffff:1.2.3.4", "::ffff:102:304"])
@@ -72,7 +81,10 @@ def test_verdicts(data: object, verdict: str) -> None:
     assert found.maps == {"m": VerdictMap("m", "ifname", {"eth0": verdict})}
 
 
-@pytest.mark.parametrize("strange", [{"map": "mark"}, {"map": "verdict", "flags": ["interval"]}])
+@pytest.mark.parametrize(
+    "strange",
+    [{"map": "mark"}, {"map": ["mark", "mark"]}, {"map": "verdict", "flags": ["interval"]}],
+)
 def test_a_map_of_another_kind_does_not_look_like_ours(strange: dict[str, Any]) -> None:
     found = read({"map": {"name": "m", "type": "ifname", **strange}})
     assert found.maps["m"].type != "ifname"

@@ -53,6 +53,10 @@ def test_elements_are_in_the_order_of_addresses_and_of_numbers() -> None:
     assert element_list(item, {"10.0.0.10", "9.0.0.0/8", "10.0.0.9"}) == "{ 9.0.0.0/8, 10.0.0.9, 10.0.0.10 }"
     assert element_list(item, {"fe80::1", "2001:db8::/32"}) == "{ 2001:db8::/32, fe80::1 }"
     assert element_list(item, {"443", "8000-8010", "80"}) == "{ 80, 443, 8000-8010 }"
+    sockets = {"10.0.0.10 . 6 . 80", "9.0.0.1 . 17 . 53", "9.0.0.1 . 6 . 443", "9.0.0.1 . 6 . 80"}
+    assert element_list(item, sockets) == (
+        "{ 9.0.0.1 . 6 . 80, 9.0.0.1 . 6 . 443, 9.0.0.1 . 17 . 53, 10.0.0.10 . 6 . 80 }"
+    )
 
 
 def test_the_order_of_sets_does_not_show_in_the_text() -> None:

@@ -10,8 +10,25 @@ from tests.nft.host_policies import ADDRESSES, ip_set_members, port_ranges
 
 from catflap.model.resources import IpVersion, PortRange
 from catflap.nft.ruleset import NftSet
-from catflap.nft.sets import SetTable, collapse, merge_ports, needed_sets, nets_of, split_ip_set
-from catflap.policy.host_policy import IpSet
+from catflap.nft.sets import (
+    SetTable,
+    SplitSets,
+    collapse,
+    merge_ports,
+    needed_sets,
+    nets_of,
+    split_ip_set,
+    split_port_set,
+)
+from catflap.policy.host_policy import IpSet, PortSet, SocketAddress
+
+_PORT_SET = PortSet(
+    "p",
+    "web",
+    frozenset(
+        {SocketAddress("10.0.0.1", 6, 80), SocketAddress("10.0.0.1", 17, 53), SocketAddress("fe80::1", 6, 80)}
+    ),
+)
 
 
 def test_plain_addresses_and_networks_go_into_sets_of_their_own() -> None:
@@ -34,9 +51,8 @@ def test_the_sets_hold_the_members_and_nothing_else(members: frozenset[str]) -> 
     for address in ADDRESSES:
         family = families[6 if ":" in address else 4]
         elements = [*family.addresses.elements, *(family.networks.elements if family.networks else ())]
-        assert any(_inside(address, item) for item in elements) == any(
-            _inside(address, item) for item in members
-        )
+        found = family.everything or any(_inside(address, item) for item in elements)
+        assert found == any(_inside(address, item) for item in members)
 
 
 def _inside(address: str, net: str) -> bool:
@@ -75,7 +91,7 @@ def test_merged_ports_cover_the_same_ports_without_touching(ranges: list[PortRan
 
 
 def test_a_set_has_the_flag_interval_only_where_it_needs_it() -> None:
-    table = SetTable({})
+    table = SetTable(SplitSets())
     table.ports([PortRange(80, 80), PortRange(443, 443)])
     table.ports([PortRange(80, 81), PortRange(443, 443)])
     table.nets(["10.0.0.1", "10.0.0.3"], 4)
@@ -84,21 +100,44 @@ def test_a_set_has_the_flag_interval_only_where_it_needs_it() -> None:
 
 
 def test_one_element_is_written_out() -> None:
-    table = SetTable({})
+    table = SetTable(SplitSets())
     assert table.nets(["10.0.0.0/8"], 4) == "10.0.0.0/8"
     assert table.ports([PortRange(80, 90)]) == "80-90"
     assert not table.needs.values
 
 
 def test_needed_sets_are_those_of_the_rules_in_the_order_of_names() -> None:
-    families = {"s": split_ip_set(IpSet("s", "", frozenset({"10.0.0.1", "10.1.0.0/16", "fe80::1"})))}
-    table = SetTable(families)
+    ip_set = IpSet("s", "", frozenset({"10.0.0.1", "10.1.0.0/16", "fe80::1"}))
+    sets = SplitSets({"s": split_ip_set(ip_set)}, {"p": split_port_set(_PORT_SET)})
+    table = SetTable(sets)
     table.ports([PortRange(1, 1), PortRange(3, 3)])
     assert table.ip_set("s", 4) == ["@addresses4-s", "@networks4-s-e99dcc3f956a3526"]
-    names = list(needed_sets(table.needs, families))
+    assert table.port_set("p", 6) == "@ports6-p"
+    names = list(needed_sets(table.needs, sets))
     assert names[:2] == ["addresses4-s", "networks4-s-e99dcc3f956a3526"]
-    assert len(names) == 3
     assert names[2].startswith("ports-")
+    assert names[3:] == ["ports6-p"]
+
+
+def test_the_members_of_a_port_set_are_looked_up_whole() -> None:
+    families = split_port_set(_PORT_SET)
+    types = ("ipv4_addr . inet_proto . inet_service", "ipv6_addr . inet_proto . inet_service")
+    assert families == {
+        4: NftSet("ports4-p", types[0], (), frozenset({"10.0.0.1 . 6 . 80", "10.0.0.1 . 17 . 53"}), "web"),
+        6: NftSet("ports6-p", types[1], (), frozenset({"fe80::1 . 6 . 80"}), "web"),
+    }
+
+
+@pytest.mark.parametrize("members", [{"0.0.0.0/0"}, {"0.0.0.0/1", "128.0.0.0/1", "10.0.0.1"}])
+def test_a_set_of_everything_is_known_as_such(members: set[str]) -> None:
+    families = split_ip_set(IpSet("s", "", frozenset(members)))
+    assert families[4].everything
+    assert families[4].networks is None
+    assert not families[6].everything
+    table = SetTable(SplitSets({"s": families}))
+    assert table.is_everything("s", 4)
+    assert not table.is_everything("s", 6)
+    assert table.asked == {"s"}
 
 
 def test_other_networks_are_another_set_since_interval_sets_must_not_change_in_place() -> None:

@@ -1,36 +1,36 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from catflap.model.decoded import ResourceChange
 from catflap.model.resources import (
+    TCP,
+    UDP,
     Action,
-    Direction,
     Encoding,
+    EndpointPort,
     HostEndpoint,
     Kind,
     Peer,
-    Policy,
+    PolicyKind,
     ProfileLabels,
     ProfileRules,
     ProfileTags,
     ReadyFlag,
-    Resource,
     ResourceKey,
     Rule,
+    StagedPolicy,
     Tier,
 )
 from catflap.model.selector import parse_selector
-from catflap.policy import HostPolicy, PolicyEngine, Settings
-from catflap.policy.engine import DEFAULT_ALLOW_KEY
-from catflap.policy.host_policy import InterfacePolicy, IpSet
+from catflap.policy import HostPolicy, Settings
+from catflap.policy.host_policy import InterfacePolicy, IpSet, PortSet, SocketAddress
+from catflap.policy.profiles import DEFAULT_ALLOW_KEY
 
-from .conftest import World, endpoint_key, policy_key
+from .conftest import World, endpoint_key, network_set_key, policy_key, workload_key
 
+NOTHING = HostPolicy(workload_prefixes=("cali",))
+HTTP = EndpointPort("http", TCP, 80)
+ALLOW_HTTP = (Rule(Action.ALLOW, protocol=TCP, destination=Peer(named_ports=("http",))),)
 ALLOW_WEB = (Rule(Action.ALLOW, source=Peer(selector=parse_selector('role == "web"'))),)
 
 
@@ -46,7 +46,7 @@ def the_set(policy: HostPolicy) -> IpSet:
 
 def test_nothing_is_policed_without_endpoints(world: World) -> None:
     world.policy("web")
-    assert world.engine.host_policy() == HostPolicy()
+    assert world.engine.host_policy() == NOTHING
 
 
 def test_an_endpoint_without_policy_is_policed_with_nothing_allowed(world: World) -> None:
@@ -174,7 +174,7 @@ def test_policies_with_the_same_selector_do_not_depend_on_each_other(world: Worl
 
 def test_other_kinds_are_left_alone(world: World) -> None:
     world.set(ResourceKey(Kind.READY, "Ready"), ReadyFlag(ready=True, text="true"))
-    assert world.engine.host_policy() == HostPolicy()
+    assert world.engine.host_policy() == NOTHING
 
 
 def test_a_resource_of_the_wrong_kind_is_a_fault_of_ours(world: World) -> None:
@@ -182,91 +182,163 @@ def test_a_resource_of_the_wrong_kind_is_a_fault_of_ours(world: World) -> None:
         world.set(policy_key("p"), Tier("p"))
 
 
-SELECTORS = st.sampled_from([parse_selector(t) for t in ("all()", 'a == "x"', 'a != "x"', "has(b)")])
-NAMES = st.sampled_from(["p", "q"])
-TIERS = st.sampled_from(["default", "t"])
-LABELS = st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"), max_size=2)
-IPS = st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1"]), unique=True).map(tuple)
-PEERS = st.builds(Peer, selector=st.none() | SELECTORS, not_tag=st.none() | st.just("t"))
-RULES = st.lists(st.builds(Rule, st.sampled_from(Action), source=PEERS), max_size=2).map(tuple)
-ENCODINGS = st.sampled_from(Encoding)
-ENDPOINTS = st.builds(
-    lambda name, node, interface, ips, labels, profiles: (
-        endpoint_key(name, node),
-        HostEndpoint(name, node, interface, ips, labels, profiles),
-    ),
-    NAMES,
-    st.sampled_from(["web1", "db1"]),
-    st.none() | st.sampled_from(["eth0", "eth1"]),
-    IPS,
-    LABELS,
-    st.lists(NAMES, max_size=2).map(tuple),
-)
-POLICIES = st.builds(
-    lambda name, tier, selector, order, ingress, types: (
-        policy_key(name, tier),
-        Policy(name, tier, selector, order, ingress, types=types),
-    ),
-    NAMES,
-    TIERS,
-    SELECTORS,
-    st.sampled_from([0.0, 1.0]),
-    RULES,
-    st.sets(st.sampled_from(Direction), min_size=1).map(frozenset),
-)
-PARTS = st.one_of(
-    st.builds(
-        lambda n, e, o: (ResourceKey(Kind.TIER, n, encoding=e), Tier(n, o)), TIERS, ENCODINGS, st.just(1.0)
-    ),
-    st.builds(
-        lambda n, e, r: (ResourceKey(Kind.PROFILE_RULES, n, encoding=e), ProfileRules(n, r)),
-        NAMES,
-        ENCODINGS,
-        RULES,
-    ),
-    st.builds(
-        lambda n, e, v: (ResourceKey(Kind.PROFILE_LABELS, n, encoding=e), ProfileLabels(n, v)),
-        NAMES,
-        ENCODINGS,
-        LABELS,
-    ),
-    st.builds(
-        lambda n, v: (ResourceKey(Kind.PROFILE_TAGS, n), ProfileTags(n, frozenset(v))),
-        NAMES,
-        st.sets(st.just("t")),
-    ),
-)
-CHANGES = st.lists(
-    st.tuples(st.one_of(ENDPOINTS, POLICIES, PARTS), st.booleans(), st.booleans()), min_size=1, max_size=25
-)
+def the_port_set(policy: HostPolicy) -> PortSet:
+    (port_set,) = policy.port_sets.values()
+    return port_set
 
 
-def fresh(
-    new_world: Callable[[], World], data: dict[ResourceKey, Resource]
-) -> tuple[HostPolicy, tuple[str, ...]]:
-    engine = new_world().engine
-    engine.set_interfaces(INTERFACES)
-    engine.apply(ResourceChange(key, resource) for key, resource in data.items())
-    return engine.host_policy(), engine.notices
+def test_network_sets_and_workloads_of_all_hosts_fill_sets(world: World) -> None:
+    world.endpoint("a", interface="eth0")
+    world.policy("p", ingress=ALLOW_WEB)
+    world.network_set("partners", "198.51.100.0/24", "192.0.2.1/32", role="web")
+    world.workload("w", "cali1", "other", addresses=("192.0.2.7",), labels={"role": "web"}, active=False)
+    assert the_set(world.engine.host_policy()).members == {"198.51.100.0/24", "192.0.2.1", "192.0.2.7"}
+    world.remove(network_set_key("partners"))
+    world.remove(workload_key("w", "other"))
+    assert the_set(world.engine.host_policy()).members == set()
 
 
-INTERFACES = {"eth0": {"192.0.2.1"}, "eth1": {"192.0.2.2", "2001:db8::1"}}
+def test_an_address_of_a_network_set_stays_while_an_endpoint_has_it(world: World) -> None:
+    world.endpoint("a", interface="eth0", ips=("192.0.2.1",), labels={"role": "web"})
+    world.policy("p", ingress=ALLOW_WEB)
+    world.network_set("partners", "192.0.2.1/32", role="web")
+    world.remove(network_set_key("partners"))
+    assert the_set(world.engine.host_policy()).members == {"192.0.2.1"}
 
 
-@given(changes=CHANGES)
-@settings(max_examples=300)
-def test_any_sequence_of_changes_ends_where_a_fresh_start_does(
-    changes: list[tuple[tuple[ResourceKey, Resource], bool, bool]],
-) -> None:
-    engine = PolicyEngine(Settings("web1"))
-    engine.set_interfaces(INTERFACES)
-    data: dict[ResourceKey, Resource] = {}
-    for (key, resource), delete, look in changes:
-        engine.apply((ResourceChange(key, None if delete else resource),))
-        data[key] = resource
-        if delete:
-            del data[key]
-        if look:
-            engine.host_policy()
-    assert (engine.host_policy(), engine.notices) == fresh(World, data)
-    assert fresh(World, dict(reversed(data.items()))) == fresh(World, data)
+def test_named_ports_mean_the_endpoints_that_have_them(world: World) -> None:
+    world.endpoint("a", interface="eth0", ips=("192.0.2.1", "2001:db8::1"), ports=(HTTP,))
+    world.workload("w", "cali1", "other", addresses=("192.0.2.7",), ports=(EndpointPort("http", TCP, 8080),))
+    world.endpoint("udp-only", "other", ips=("192.0.2.8",), ports=(EndpointPort("http", UDP, 80),))
+    world.policy("p", ingress=ALLOW_HTTP)
+    policy = world.engine.host_policy()
+    assert the_port_set(policy).members == {
+        SocketAddress("192.0.2.1", TCP, 80),
+        SocketAddress("2001:db8::1", TCP, 80),
+        SocketAddress("192.0.2.7", TCP, 8080),
+    }
+    (rule,) = policy.policies[policy_key("p")].ingress
+    assert rule.destination.port_sets == (the_port_set(policy).id,)
+    assert policy.ip_sets == {}
+    world.endpoint("a", interface="eth0", ips=("192.0.2.1",))
+    world.remove(workload_key("w", "other"))
+    assert the_port_set(world.engine.host_policy()).members == set()
+
+
+def test_workloads_of_this_host_are_policed_at_their_interfaces(world: World) -> None:
+    world.workload("w", "cali1", addresses=("192.0.2.7",), labels={"role": "web"}, profiles=("base",))
+    world.workload("w", "cali2", "other", labels={"role": "web"})
+    world.policy("web", 'role == "web"')
+    policy = world.engine.host_policy()
+    (workload,) = policy.workloads
+    assert (workload.interface, workload.addresses) == ("cali1", ("192.0.2.7",))
+    assert [step.policies for step in workload.egress.tiers] == [(policy_key("web"),)]
+    assert [step.key for step in workload.ingress.profiles] == [None]
+    assert list(policy.policies) == [policy_key("web")]
+    assert policy.interfaces == ()
+
+
+def test_each_kind_of_policy_is_in_the_host_policy_with_its_kind(world: World) -> None:
+    world.endpoint("a", interface="eth0")
+    for kind in PolicyKind:
+        world.policy(kind.name, kind=kind, apply_on_forward=True)
+    policy = world.engine.host_policy()
+    interface = only_interface(policy)
+    assert {lists.kind for lists in policy.policies.values()} == set(PolicyKind)
+    for steps, kind in (
+        (interface.ingress.tiers, PolicyKind.NORMAL),
+        (interface.forward_egress, PolicyKind.NORMAL),
+        (interface.untracked_egress, PolicyKind.UNTRACKED),
+        (interface.pre_dnat, PolicyKind.PRE_DNAT),
+    ):
+        assert [step.policies for step in steps] == [(policy_key(kind.name),)]
+
+
+def test_templates_follow_the_hosts_labels(world: World) -> None:
+    world.template("all-of-a", 'zone == "a"')
+    assert world.engine.host_policy().interfaces == ()
+    world.node("web1", zone="a")
+    world.node("other", zone="b")
+    assert only_interface(world.engine.host_policy()).interface == "*"
+    world.engine.settings = Settings("web1", node_labels={"zone": "b"})
+    assert world.engine.host_policy().interfaces == ()
+
+
+def test_policies_select_the_automatic_endpoint_like_any_other(world: World) -> None:
+    world.engine.settings = Settings("web1", auto_host_endpoints=True, node_labels={"zone": "a"})
+    world.policy("created", 'projectcalico.org/created-by == "catflap" && zone == "a"')
+    interface = only_interface(world.engine.host_policy())
+    assert (interface.interface, interface.endpoint.name) == ("*", "web1-auto-hep")
+    assert [step.policies for step in interface.ingress.tiers] == [(policy_key("created"),)]
+    assert [step.key for step in interface.egress.profiles] == [DEFAULT_ALLOW_KEY]
+    endpoint = world.engine.endpoint(interface.endpoint)
+    assert isinstance(endpoint, HostEndpoint)
+    assert world.engine.effective_labels(interface.endpoint) == endpoint.labels
+    world.template("all", "all()")
+    assert only_interface(world.engine.host_policy()).endpoint.name == "all"
+    assert world.engine.endpoint(interface.endpoint) is None
+
+
+def test_staged_policies_are_reported_and_not_enforced(world: World) -> None:
+    world.endpoint("a", interface="eth0")
+    key = ResourceKey(Kind.STAGED_POLICY, "draft", encoding=Encoding.V3)
+    world.set(key, StagedPolicy("draft", "default", "Set"))
+    assert world.engine.host_policy().policies == {}
+    assert world.engine.notices == ("Staged policy default/draft is not enforced",)
+    world.remove(key)
+    world.engine.host_policy()
+    assert world.engine.notices == ()
+
+
+def test_without_changes_the_same_object_is_given_out(world: World) -> None:
+    world.endpoint("a", interface="eth0", labels={"role": "web"})
+    world.policy("p", ingress=ALLOW_WEB)
+    first = world.engine.host_policy()
+    assert world.engine.host_policy() is first
+    world.endpoint("unrelated", "other", ips=("192.0.2.9",))
+    assert world.engine.host_policy() is first
+    world.endpoint("related", "other", ips=("192.0.2.8",), labels={"role": "web"})
+    second = world.engine.host_policy()
+    assert second != first
+    assert second.interfaces is first.interfaces
+    assert second.policies is first.policies
+
+
+def test_owners_name_what_brings_an_address_into_a_set(world: World) -> None:
+    world.endpoint("a", interface="eth0", ips=("192.0.2.1",), labels={"role": "web"}, ports=(HTTP,))
+    world.network_set("partners", "192.0.2.0/24", role="web")
+    world.workload("w", "cali1", "other", addresses=("192.0.2.1",), labels={"role": "db"})
+    world.policy("p", ingress=ALLOW_WEB + ALLOW_HTTP)
+    policy = world.engine.host_policy()
+    both = ("host endpoint web1/a", "network set partners")
+    assert world.engine.owners(the_set(policy).id, "192.0.2.1") == both
+    assert world.engine.owners(the_set(policy).id, "192.0.2.2") == both[1:]
+    assert world.engine.owners(the_port_set(policy).id, "192.0.2.1") == both[:1]
+
+
+def test_effective_labels_are_those_that_selectors_see_and_no_more(world: World) -> None:
+    world.set(ResourceKey(Kind.PROFILE_LABELS, "base"), ProfileLabels("base", {"env": "prod"}))
+    world.set(ResourceKey(Kind.PROFILE_TAGS, "base"), ProfileTags("base", frozenset({"trusted"})))
+    world.endpoint("a", labels={"role": "web"}, profiles=("base",), ports=(HTTP,))
+    assert world.engine.effective_labels(endpoint_key("a")) == {"env": "prod", "role": "web"}
+    with pytest.raises(KeyError, match="missing"):
+        world.engine.effective_labels(endpoint_key("missing"))
+
+
+def test_whether_a_policy_selects_an_endpoint_of_any_host(world: World) -> None:
+    world.endpoint("a", labels={"role": "web"})
+    world.endpoint("b", "other", labels={"role": "db"})
+    world.policy("web", 'role == "web"', tier="missing")
+    assert list(world.engine.policies()) == [policy_key("web", "missing")]
+    assert world.engine.tier("missing") is None
+    assert world.engine.policy_selects(policy_key("web", "missing"), endpoint_key("a"))
+    assert not world.engine.policy_selects(policy_key("web", "missing"), endpoint_key("b", "other"))
+
+
+def test_candidates_for_an_interface(world: World) -> None:
+    world.endpoint("b", interface="eth0")
+    world.endpoint("a", interface="e*")
+    found = world.engine.interface_candidates("eth0")
+    assert found.winner is not None
+    assert found.winner.endpoint == endpoint_key("b")
+    assert [claim.endpoint for claim in found.losers] == [endpoint_key("a")]

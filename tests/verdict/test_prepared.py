@@ -80,7 +80,7 @@ def test_keys_are_replaced_by_what_they_stand_for() -> None:
         ("a", "Pass"),
         ("default", "Deny"),
     ]
-    assert [rule.action for rule in found.egress.tiers[0].policies[0].rules] == [Action.DENY]
+    assert [rule.action for rule in found.egress.tiers[0].policies[0].rules] == [Action.ALLOW]
     assert [(item.name, item.rules is None) for item in found.egress.profiles] == [
         ("x", False),
         ("gone", True),

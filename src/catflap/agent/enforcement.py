@@ -97,13 +97,14 @@ class Enforcement:
     def _log_result(self, policy: HostPolicy, enforced: Enforced) -> None:
         unsupported = {item.name for item in enforced.unsupported}
         policed = [item.interface for item in policy.interfaces if item.interface not in unsupported]
+        if policy.workloads:
+            policed.append(f"{len(policy.workloads)} workloads")
         if enforced.transactions:
             log.info(
-                "Enforcing on %s: %d policies, %d IP sets, %d workloads; %d transactions in %.1f ms",
+                "Enforcing on %s: %d policies, %d IP sets; %d transactions in %.1f ms",
                 ", ".join(policed) or "no interface",
                 len(policy.policies),
                 len(policy.ip_sets),
-                len(policy.workloads),
                 enforced.transactions,
                 enforced.seconds * 1000,
             )

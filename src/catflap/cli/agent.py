@@ -87,11 +87,9 @@ async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -
         raise CommandError(str(error), Exit.USAGE) from None
     try:
         enforcer = Enforcer(LibNftables(), before_attach=keep_existing_connections)
+        # This fails now, with the reason, where the kernel or our capabilities do not allow it.
         enforcer.block_workloads(current["InterfacePrefix"])
-    except (
-        NftError,
-        EnforceError,
-    ) as error:  # now, with the reason, where kernel or capabilities do not allow it
+    except (NftError, EnforceError) as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     workloads = WorkloadSetup(WorkloadLinks())
     enforcement = Enforcement(enforcer, on_enforced=workloads.set_policy)

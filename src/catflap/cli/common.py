@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         """See `argparse.ArgumentParser.parse_known_args`."""
         found, rest = super().parse_known_args(args, namespace)
         for action in self._actions:
-            if action.nargs == "*" and not action.option_strings:
+            if action.nargs in ("*", "+") and not action.option_strings:
                 words = [word for word in rest if not word.startswith("-")]
                 rest = [word for word in rest if word.startswith("-")]
                 getattr(found, action.dest).extend(self._get_values(action, words) if words else ())

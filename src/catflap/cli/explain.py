@@ -73,8 +73,8 @@ def run(options: argparse.Namespace) -> int:
     """Explain one packet, or a batch."""
     from catflap.cli.assembly import open_world
     from catflap.cli.questions import Asker, Defaults
-    from catflap.verdict import ConnectionState
-    from catflap.verdict import Path as Way
+    from catflap.verdict.packet import ConnectionState
+    from catflap.verdict.packet import Path as Way
 
     *paths, packet = (*options.words, None) if options.batch else options.words or (None,)
     if packet is None and not options.batch:
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
 def _one(options: argparse.Namespace, world: World, asker: Asker, text: str) -> int:
     from catflap.cli.explanation import as_data, explain
     from catflap.cli.packets import PacketError, read_text
-    from catflap.verdict import Outcome
+    from catflap.verdict.result import Outcome
 
     try:
         explanation = explain(world, asker.question(read_text(text)))

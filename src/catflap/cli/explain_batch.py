@@ -10,7 +10,8 @@ import msgspec
 from catflap.cli.explanation import answer, assumptions
 from catflap.cli.packets import PacketError, read_line
 from catflap.cli.questions import Asker, Question
-from catflap.verdict import Context, Evaluator, Verdict
+from catflap.verdict.evaluate import Context, Evaluator
+from catflap.verdict.result import Verdict
 
 _View: TypeAlias = tuple[
     str, str, str | None

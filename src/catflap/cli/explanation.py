@@ -18,7 +18,9 @@ from catflap.model import Encoding, Kind, Policy, ResourceKey
 from catflap.model.names import suggestion
 from catflap.policy import HostPolicy
 from catflap.policy.host_policy import Failsafe
-from catflap.verdict import Context, Evaluator, Outcome, Packet, Path, Reason, Verdict
+from catflap.verdict.evaluate import Context, Evaluator
+from catflap.verdict.packet import Packet, Path
+from catflap.verdict.result import Outcome, Reason, Verdict
 
 MOST_NEAR: Final = 10  # policies that would have decided otherwise
 MOST_NOTICES: Final = 10
@@ -156,7 +158,7 @@ def assumptions(question: Question) -> Iterator[str]:
     host, packet = question.host, question.packet
     endpoint = host.expecting(packet.interface, question.local)
     if endpoint is not None:
-        if packet.interface != UNNAMED:
+        if packet.interface != UNNAMED and not host.names(packet.interface):
             yield f"Assumed that {packet.interface} carries {question.local}, as {endpoint.name} expects."
         return
     for interface in _interfaces(packet):

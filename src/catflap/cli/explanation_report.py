@@ -15,7 +15,8 @@ from catflap.cli.explanation import Coverage, Explanation, decider, rule_title
 from catflap.cli.questions import UNNAMED
 from catflap.lab.report import report_console
 from catflap.model.resources import PROTOCOL_NUMBERS
-from catflap.verdict import Outcome, Packet, Path, Step, Verdict
+from catflap.verdict.packet import Packet, Path
+from catflap.verdict.result import Outcome, Step, Verdict
 
 MOST_STEPS: Final = 12  # of one list that did not match
 
@@ -137,14 +138,14 @@ class _Report:
 
     def _steps(self, level: int, steps: Sequence[Step]) -> None:
         shown = condensed(steps)
+        if len(shown) < len(steps):
+            self.line(level, f"✗ {len(steps) - len(shown)} that do not match")
         for step in shown:
             mark, style = _MARKS[step.matched]
             text = Text.assemble((mark, style), step.text, (" (nearly)" if step.near_miss else "", "yellow"))
             self.line(level, text)
             if step.matched is not False or not step.text.startswith("rule "):
                 self._steps(level + 1, step.steps)
-        if len(shown) < len(steps):
-            self.line(level, f"… and {len(steps) - len(shown)} more that do not match")
 
 
 def condensed(steps: Sequence[Step]) -> Sequence[Step]:

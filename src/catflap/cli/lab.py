@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import Any
 
+from catflap.cli import prove
 from catflap.cli.common import CommandError, Exit, add_output_option
 
 _DEMO_EXAMPLES = """\
@@ -18,7 +19,7 @@ _SWEEP_EXAMPLES = """\
 """
 _EPILOG = f"""\
 examples:
-{_DEMO_EXAMPLES}{_SWEEP_EXAMPLES}
+{_DEMO_EXAMPLES}{prove.EXAMPLES}{_SWEEP_EXAMPLES}
 Nothing touches this machine's own network or firewall.
 """
 
@@ -27,7 +28,7 @@ def add_parser(verbs: Any) -> None:
     """Add the verb to the command line."""
     parser = verbs.add_parser(
         "lab",
-        help="throw-away hosts in network namespaces: a demonstration with real packets",
+        help="throw-away hosts in network namespaces: a demonstration, and a proof, with real packets",
         description="Throw-away hosts in network namespaces, with real packets.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -48,6 +49,7 @@ def add_parser(verbs: Any) -> None:
     )
     add_output_option(demo)
     demo.set_defaults(run=run_demo)
+    prove.add_action(actions)
     sweep = actions.add_parser(
         "sweep",
         help="remove what a killed lab left behind",
@@ -58,14 +60,15 @@ def add_parser(verbs: Any) -> None:
     sweep.set_defaults(run=run_sweep)
 
 
-def _need_root(what: str) -> None:
+def need_root(what: str) -> None:
+    """End the command where it cannot make network namespaces."""
     if os.geteuid() != 0:
         raise CommandError(f"{what} needs root, to create network namespaces: run it with sudo", Exit.USAGE)
 
 
 def run_demo(options: argparse.Namespace) -> int:
     """Run the demonstration."""
-    _need_root("catflap lab demo")
+    need_root("catflap lab demo")
     from catflap.lab.demo import DemoError, run
 
     try:
@@ -76,7 +79,7 @@ def run_demo(options: argparse.Namespace) -> int:
 
 def run_sweep(options: argparse.Namespace) -> int:  # noqa: ARG001  # the signature of all verbs
     """Remove what labs of dead processes left behind."""
-    _need_root("catflap lab sweep")
+    need_root("catflap lab sweep")
     from catflap.lab import namespaces, scratch
 
     removed = [*namespaces.sweep(), *scratch.sweep()]

@@ -100,7 +100,7 @@ class Asker:
         only = self._world.only_host
         if only is None:
             raise PacketError(f"which host? --host {_alternatives(self._world.hosts)}")
-        notes.append(f"Host {only}: no other one was named.")
+        notes.append(f"Host {only}: none was named.")
         return only
 
     def _interfaces(
@@ -221,8 +221,11 @@ def _find_interface(host: Host, local: str, remote: str, notes: list[str]) -> st
 
 def _carrying(host: Host, address: str) -> list[str]:
     """The interfaces that carry an address; `UNNAMED` where only an endpoint's expectation tells of one."""
-    found = sorted(name for name, addresses in host.addresses.items() if address in addresses)
-    return found or [UNNAMED] * (host.expecting(UNNAMED, address) is not None)
+    for interfaces in (host.interfaces, host.named_interfaces):
+        found = sorted(name for name, addresses in interfaces.items() if address in addresses)
+        if found:
+            return found
+    return [UNNAMED] if host.expecting(UNNAMED, address) else []
 
 
 def _workload_interface(host: Host, address: str) -> str | None:

@@ -19,7 +19,9 @@ from catflap.model.resources import Action
 from catflap.model.selector_explain import explain_mismatch
 from catflap.policy import HostPolicy
 from catflap.policy.host_policy import DirectionPolicy, RuleLists, TierStep
-from catflap.verdict import Packet, Reason, Verdict, evaluate
+from catflap.verdict.evaluate import evaluate
+from catflap.verdict.packet import Packet
+from catflap.verdict.result import Reason, Verdict
 
 MOST_TRIED: Final = 1000  # policies that do not select the endpoint
 MOST_RULES: Final = 100  # one behind the other
@@ -64,8 +66,11 @@ def unselected(
     everything = _with_selectors_matching(host, tried)
     found = []
     for key, policy in tried.items():
+        alone = evaluate(_with_policies(everything, everything.policies.keys() - {key}), packet)
+        if alone.key != key or alone.outcome is verdict.outcome:
+            continue  # cheap to see, and true of most
         answer = evaluate(_with_policies(everything, tried.keys() - {key}), packet)
-        if answer.outcome is not verdict.outcome and answer.key == key:
+        if answer.key == key and answer.outcome is not verdict.outcome:
             found.append(Unselected(key, answer, explain_mismatch(policy.selector, labels)))
     return sorted(found, key=lambda item: -_likeness(item.mismatch, labels))
 
@@ -81,7 +86,7 @@ def _with_selectors_matching(host: Host, policies: Mapping[ResourceKey, Policy])
 
 
 def _with_policies(policy: HostPolicy, unwanted: Iterable[ResourceKey]) -> HostPolicy:
-    """The same without some policies; a tier that they leave empty is none."""
+    """The same without some policies, and what only they need; a tier that they leave empty is none."""
     gone = frozenset(unwanted)
 
     def change(tier: TierStep) -> TierStep | None:
@@ -89,7 +94,21 @@ def _with_policies(policy: HostPolicy, unwanted: Iterable[ResourceKey]) -> HostP
         return msgspec.structs.replace(tier, policies=kept) if kept else None
 
     policies = {key: lists for key, lists in policy.policies.items() if key not in gone}
-    return msgspec.structs.replace(_with_tiers(policy, change), policies=policies)
+    used = set(_set_ids((*policies.values(), *policy.profiles.values())))
+    return msgspec.structs.replace(
+        _with_tiers(policy, change),
+        policies=policies,
+        ip_sets={name: item for name, item in policy.ip_sets.items() if name in used},
+        port_sets={name: item for name, item in policy.port_sets.items() if name in used},
+    )
+
+
+def _set_ids(owners: Iterable[RuleLists]) -> Iterator[str]:
+    """The sets that rules refer to: most are of the policies that are left out, and large."""
+    for lists in owners:
+        for rule in (*lists.ingress, *lists.egress):
+            for peer in (rule.source, rule.destination):
+                yield from (*peer.ip_sets, *peer.not_ip_sets, *peer.port_sets, *peer.not_port_sets)
 
 
 def _likeness(mismatch: str, labels: Mapping[str, str]) -> float:

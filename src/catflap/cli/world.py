@@ -46,13 +46,21 @@ class Here(msgspec.Struct, frozen=True):
         return str(resolve(self.sources)[0]["FelixHostname"])
 
 
+class KnownInterfaces(msgspec.Struct, frozen=True):
+    """What is known of a host's interfaces; ``complete``: there are no others."""
+
+    addresses: Addresses
+    complete: bool
+
+
 class Host:
     """One host of a world.
 
     Attributes:
         configuration: what its agent would be configured with.
         interfaces: those that are known, with their addresses.
-        named_interfaces: those that its endpoints name exactly, with the addresses that are expected there.
+        named_interfaces: others that its endpoints name exactly, with the addresses that are expected there; none where
+            all interfaces are known.
         endpoints, workloads: its own host endpoints and workload endpoints.
         notes: what is odd about it.
     """
@@ -62,12 +70,12 @@ class Host:
         name: str,
         configuration: Configuration,
         resources: Mapping[ResourceKey, Resource],
-        interfaces: Addresses,
+        known: KnownInterfaces,
         notes: tuple[str, ...],
     ) -> None:
         self.name = name
         self.configuration = configuration
-        self.interfaces = interfaces
+        self.interfaces = known.addresses
         self.notes = notes
         self._resources = resources
         self._fed: Addresses = {}  # the interfaces that the engine was told of
@@ -78,7 +86,8 @@ class Host:
         self.workloads = [
             item for item in resources.values() if isinstance(item, WorkloadEndpoint) and item.node == name
         ]
-        self.named_interfaces = self._named_interfaces()
+        self._complete = known.complete
+        self.named_interfaces = {} if known.complete else self._named_interfaces()
         self._by_address = {
             address: endpoint
             for endpoint in self.endpoints.values()
@@ -120,7 +129,7 @@ class Host:
 
     def expecting(self, interface: str, address: str | None) -> HostEndpoint | None:
         """The endpoint for whose sake an interface is assumed to carry an address; see `policy`."""
-        if address is None or interface in self.interfaces:
+        if address is None or self._complete or interface in self.interfaces:
             return None
         return self._by_address.get(address)
 
@@ -147,7 +156,7 @@ class Host:
         found: dict[str, frozenset[str]] = {}
         for endpoint in self.endpoints.values():
             for name in endpoint.interfaces:
-                if not name.endswith("*"):
+                if not name.endswith("*") and name not in self.interfaces:
                     found[name] = found.get(name, frozenset()).union(endpoint.expected_ips)
         return found
 
@@ -227,14 +236,13 @@ class World:
 
     def _assemble(self, name: str) -> Host:
         if self.here is not None and name == self.here.name:
-            configuration, warnings = self._configuration(name, self.here.sources)
-            return Host(
-                name, configuration, self.resources, self.here.interfaces, (*self._notes(name), *warnings)
-            )
-        local = Source((Value("FelixHostname", name, "the command line"),), in_store=False)
-        configuration, warnings = self._configuration(name, (local,))
-        interfaces = {**self._node_interfaces(name), **self._interfaces}
-        return Host(name, configuration, self.resources, interfaces, (*self._notes(name), *warnings))
+            sources, known = self.here.sources, KnownInterfaces(self.here.interfaces, complete=True)
+        else:
+            sources = (Source((Value("FelixHostname", name, "the command line"),), in_store=False),)
+            reported = self._node_interfaces(name)
+            known = KnownInterfaces({**reported, **self._interfaces}, complete=bool(reported))
+        configuration, warnings = self._configuration(name, sources)
+        return Host(name, configuration, self.resources, known, (*self._notes(name), *warnings))
 
     def _configuration(self, name: str, local: tuple[Source, ...]) -> tuple[Configuration, list[str]]:
         stored = {

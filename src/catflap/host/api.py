@@ -12,12 +12,15 @@ class Interface(msgspec.Struct, frozen=True):
     """A network interface as the kernel reports it.
 
     ``addresses`` are canonical text, both IP versions. ``up``: it can carry packets, its cable or peer included.
+    ``carrier_changes`` counts how often it has gained or lost its carrier: what was down and is up again may have lost
+    its routes in between.
     """
 
     index: int
     name: str
     addresses: frozenset[str] = frozenset()
     up: bool = False
+    carrier_changes: int = 0
 
 
 Interfaces: TypeAlias = Mapping[str, Interface]  # by name

@@ -11,9 +11,12 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 from collections import defaultdict
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import structs
 
 from catflap.host.api import Interface, Interfaces
 
@@ -37,6 +40,7 @@ IFLA_IFNAME: Final = 3
 IFLA_OPERSTATE: Final = 16
 IF_OPER_UP: Final = b"\x06"  # RFC 2863
 IFLA_EXT_MASK: Final = 29
+IFLA_CARRIER_CHANGES: Final = 35
 RTEXT_FILTER_SKIP_STATS: Final = 8
 IFA_ADDRESS: Final = 1
 IFA_LOCAL: Final = 2
@@ -76,7 +80,12 @@ def link(payload: bytes) -> Interface:
     _, _, index, _, _ = LINK.unpack_from(payload)
     attributes = _attributes(payload, LINK.size)
     name = os.fsdecode(attributes[IFLA_IFNAME].rstrip(b"\0"))
-    return Interface(index, name, up=attributes.get(IFLA_OPERSTATE) == IF_OPER_UP)
+    return Interface(
+        index,
+        name,
+        up=attributes.get(IFLA_OPERSTATE) == IF_OPER_UP,
+        carrier_changes=int.from_bytes(attributes.get(IFLA_CARRIER_CHANGES, b""), sys.byteorder),
+    )
 
 
 def address(payload: bytes) -> tuple[int, str]:
@@ -113,8 +122,7 @@ class Rtnetlink:
             index, text = address(payload)
             addresses[index].add(text)
         return {
-            found.name: Interface(found.index, found.name, frozenset(addresses[found.index]), found.up)
-            for found in links
+            found.name: structs.replace(found, addresses=frozenset(addresses[found.index])) for found in links
         }
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ class WorkloadLinks:
     """
 
     def __init__(self) -> None:
-        self._done: dict[str, tuple[int, WorkloadLink | None]] = {}
+        self._done: dict[str, tuple[int, int, WorkloadLink | None]] = {}
 
     def reconcile(self, wanted: Mapping[str, WorkloadLink | None], interfaces: Interfaces) -> list[str]:
         """Bring interfaces to what is wanted; None stands for an interface that must lead nowhere.
@@ -64,10 +64,10 @@ class WorkloadLinks:
             if interface is None:
                 self._done.pop(name, None)
                 continue
-            state = interface.index, link if interface.up else None
+            state = interface.index, interface.carrier_changes, link if interface.up else None
             if self._done.get(name) != state:
                 self._done.pop(name, None)
-                problem = _apply(name, *state)
+                problem = _apply(name, interface.index, state[-1])
                 if problem is None:
                     self._done[name] = state
                 else:
@@ -100,6 +100,7 @@ def _set_sysctls(name: str) -> None:
         (f"ipv4/conf/{name}/proxy_arp", "1"),
         (f"ipv4/neigh/{name}/proxy_delay", "0"),
         (f"ipv6/conf/{name}/proxy_ndp", "1"),
+        (f"ipv6/neigh/{name}/proxy_delay", "0"),
     ):
         if (_SYSCTLS / path.partition("/")[0]).exists():  # a kernel may be without IPv6
             (_SYSCTLS / path).write_text(value, encoding="ascii")

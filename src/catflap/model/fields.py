@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from catflap.model.names import MAX_COMPARED, is_label_name, suggestion
 from catflap.model.selector import Selector, SelectorError, parse_selector
 from catflap.model.validation import Reasons, finite_number, show
@@ -148,3 +150,16 @@ class Fields:
         """Report what nobody asked for."""
         for name in sorted(self._values.keys() - self._asked):
             self.refuse(name[:MAX_COMPARED], f"unknown field.{suggestion(name, self._asked)}")
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The parts of a v3 document. ``name`` is the one that its author gave it, which is not always that of its key.
+
+    ``namespace`` is empty for the kinds that have none.
+    """
+
+    key_name: str
+    name: str
+    labels: Mapping[str, str]
+    spec: Fields
+    namespace: str = ""

@@ -2,7 +2,8 @@
 
 The reasons for a refusal keep the wording of the old system, which people know and search for. Where the old agent
 accepted a rule and then enforced something else (ports with a numeric protocol, ICMP types without an ICMP protocol),
-the rule is either understood or refused, never changed.
+the rule is either understood or refused, never changed. Beyond it go the action ``reject``, lists of networks
+(``src_nets``), and ports by the names that endpoints give them.
 """
 
 from __future__ import annotations

@@ -7,10 +7,9 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from catflap.model.fields import Fields
+from catflap.model.fields import Document, Fields
 from catflap.model.names import is_identifier, suggestion
 from catflap.model.resources import Resource
-from catflap.model.v3_document import Document
 from catflap.model.v3_endpoints import host_endpoint, workload_endpoint
 from catflap.model.v3_policies import network_policy, policy, staged_policy
 from catflap.model.v3_resources import configuration, network_set, node, profile, ready_flag, tier

@@ -15,11 +15,10 @@ from catflap.model.field_values import (
     networks,
     profile_names,
 )
-from catflap.model.fields import Fields
+from catflap.model.fields import Document, Fields
 from catflap.model.names import PATTERN_HELP, is_interface_name, is_interface_pattern
 from catflap.model.resources import HostEndpoint, Resource, WorkloadEndpoint
 from catflap.model.selector import Selector
-from catflap.model.v3_document import Document
 from catflap.model.v3_selectors import (
     NAMESPACE_LABEL,
     NAMESPACE_PREFIX,

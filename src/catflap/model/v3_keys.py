@@ -30,7 +30,7 @@ def v3_target(path: str) -> Target | str:
     plural, *names = path.removeprefix(V3_ROOT).split("/")
     kind = KINDS.get(plural)
     if kind is None:
-        return f"kind {plural!r} is not known.{suggestion(plural, KINDS)}"
+        return _unknown(plural)
     if kind not in INTERPRETERS:
         return f"{kind} is not supported"
     if len(names) != (2 if kind in NAMESPACED_KINDS else 1) or not all(names):
@@ -39,6 +39,11 @@ def v3_target(path: str) -> Target | str:
     namespace = "".join(scope)
     read = functools.partial(read_document, kind, name, namespace)
     return Target(f"{kind} {'/'.join(names)}", _keys(kind, name, namespace), read)
+
+
+@functools.lru_cache(maxsize=64)  # a kind of somebody else's may have many objects
+def _unknown(plural: str) -> str:
+    return f"kind {plural!r} is not known.{suggestion(plural, KINDS)}"
 
 
 def _keys(kind: str, name: str, namespace: str) -> tuple[ResourceKey, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from catflap.model.fields import Fields
+from catflap.model.fields import Document, Fields
 from catflap.model.names import is_identifier, suggestion
 from catflap.model.policy_kinds import KindFlags, KindWords, kind_conflicts
 from catflap.model.resources import (
@@ -22,7 +22,6 @@ from catflap.model.resources import (
     StagedPolicy,
 )
 from catflap.model.selector import Selector, parse_selector
-from catflap.model.v3_document import Document
 from catflap.model.v3_rules import parse_rules
 from catflap.model.v3_selectors import combined, in_namespace, namespace_selector, service_account_selector
 from catflap.model.validation import show

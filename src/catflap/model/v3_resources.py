@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from catflap.model.field_values import address_parts, networks
+from catflap.model.fields import Document
 from catflap.model.names import suggestion
 from catflap.model.resources import (
     Action,
@@ -18,7 +19,6 @@ from catflap.model.resources import (
     Resource,
     Tier,
 )
-from catflap.model.v3_document import Document
 from catflap.model.v3_rules import parse_rules
 from catflap.model.v3_selectors import NAMESPACE_LABEL
 from catflap.model.validation import show

@@ -96,7 +96,7 @@ class _Writer:
         policy = self._policy
         endpoints = EndpointRules(self._shared, policy.accept_mark)
         workloads = WorkloadRules(self._shared, policy.workload_to_host, self._first_of_workloads(endpoints))
-        self._stage(stages.UNTRACKED_INGRESS, endpoints.untracked_ingress, workloads.source, unknown="drop")
+        self._stage(stages.RAW_INGRESS, endpoints.untracked_ingress, workloads.source, unknown="drop")
         self._stage(stages.PRE_DNAT, endpoints.pre_dnat, workloads_as_any=True)
         self._stage(stages.FORWARD_INGRESS, endpoints.forward_ingress, workloads_as_any=True)
         self._stage(stages.FROM_WORKLOAD, workload_rules=workloads.egress)
@@ -105,7 +105,7 @@ class _Writer:
         self._stage(
             stages.INGRESS, endpoints.ingress, unknown=workloads.to_host() if policy.workloads else None
         )
-        self._stage(stages.UNTRACKED_EGRESS, endpoints.untracked_egress)
+        self._stage(stages.RAW_EGRESS, endpoints.untracked_egress)
         self._stage(stages.EGRESS, endpoints.egress, known="accept", unknown="drop")
         if policy.interfaces or policy.workloads:
             self._chains[TRACKING_CHAIN.name] = TRACKING_CHAIN

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from catflap.model.resources import Direction
 from catflap.nft.fixed import ESTABLISHED, INVALID
-from catflap.nft.rules import line
+from catflap.nft.rules import line, mark_text
 from catflap.nft.shared import SharedChains
 from catflap.policy.host_policy import InterfacePolicy, TierStep
 
@@ -29,9 +29,12 @@ class EndpointRules:
     def __init__(self, shared: SharedChains, mark: int) -> None:
         self._shared = shared
         self.clear_mark = line(
-            f"meta mark set meta mark and {_ALL_BITS ^ mark:#x}", about="policy has not accepted it yet"
+            f"meta mark set meta mark and {mark_text(_ALL_BITS ^ mark)}",
+            about="policy has not accepted it yet",
         )
-        self._accept_marked = line(f"meta mark and {mark:#x} != 0 accept", about="policy has accepted it")
+        self._accept_marked = line(
+            f"meta mark and {mark_text(mark)} != 0 accept", about="policy has accepted it"
+        )
 
     def untracked_ingress(self, item: InterfacePolicy) -> list[str]:
         """Before connection tracking, of what is received."""

@@ -41,7 +41,7 @@ class Enforcer:
 
     def __init__(self, nft: Nft, before_attach: Callable[[], None] = lambda: None) -> None:
         self._nft = nft
-        self._before_attach = before_attach
+        self._on_tracking = before_attach
         self._compiler = Compiler()
         self._programmed: Existing | None = None  # None: unknown, to be read
 
@@ -59,11 +59,24 @@ class Enforcer:
             for transaction in transactions:
                 self._nft.run(transaction.text)
                 if transaction.phase is Phase.TRACK:
-                    self._before_attach()
+                    self._on_tracking()
         except NftError as error:
             raise EnforceError(f"cannot program nftables: {error}") from error
         self._programmed = Existing.of(compiled.rule_set)
         return Enforced(len(transactions), time.perf_counter() - start, compiled.unsupported)
+
+    def block_workloads(self, prefixes: tuple[str, ...]) -> None:
+        """Block workload interfaces until policy is known. Where our table exists already, it stays as it is.
+
+        Raises:
+            EnforceError: the kernel or libnftables refused, or cannot be asked.
+        """
+        try:
+            present = self._nft.list_table() is not None
+        except NftError as error:
+            raise EnforceError(f"cannot read nftables: {error}") from error
+        if not present:
+            self.enforce(HostPolicy(workload_prefixes=prefixes))
 
     def forget(self) -> None:
         """Somebody else changed the table: the next call reads it and writes every chain anew."""

@@ -87,7 +87,7 @@ def _failsafe_text(failsafe: Failsafe, direction: Direction, listed: Direction) 
         _rule(protocol, net, ranges, direction, replies=direction is not listed)
         for (protocol, net), ranges in groups.items()
     )
-    about = f"failsafe {listed.lower()}" if direction is listed else f"reply of failsafe {listed.lower()}"
+    about = f"failsafe {listed.lower()}" if direction is listed else f"replies of failsafe {listed.lower()}"
     lines = tuple(line(text, "accept", about=about) for rule in rules for text in conditions(rule, sets))
     return RuleText(lines, sets.needs, passes=False)
 

@@ -57,7 +57,7 @@ def rule_text(lists: RuleLists, direction: Direction, sets: SplitSets, mark: int
 
 def allow_verdict(kind: PolicyKind, mark: int) -> str:
     """The statements that let a packet pass the hook of a kind of policy."""
-    marked = f"meta mark set meta mark or {mark:#x} accept"
+    marked = f"meta mark set meta mark or {mark_text(mark)} accept"
     match kind:
         case PolicyKind.NORMAL:
             return "accept"
@@ -65,6 +65,11 @@ def allow_verdict(kind: PolicyKind, mark: int) -> str:
             return f"notrack {marked}"
         case PolicyKind.PRE_DNAT:
             return marked
+
+
+def mark_text(bits: int) -> str:
+    """Bits of the packet mark."""
+    return f"{bits:#010x}"
 
 
 def line(*parts: str, about: str) -> str:

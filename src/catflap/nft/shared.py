@@ -27,10 +27,11 @@ _WORDS = {Direction.INGRESS: "in", Direction.EGRESS: "out"}
 class _Group(enum.IntEnum):
     """How shared chains are ordered among each other."""
 
-    FIXED = 1
-    TIER = 2
-    POLICY = 3
-    PROFILE = 4
+    ENTRY = 1
+    FIXED = 2
+    TIER = 3
+    POLICY = 4
+    PROFILE = 5
 
 
 class SharedChains:
@@ -67,8 +68,8 @@ class SharedChains:
         return line(condition, f"jump {chain.name}", about=about)
 
     def goto(self, chain: Chain) -> str:
-        """The verdict that leads to a chain that holds whatever policy says, for good."""
-        self._write(_Group.FIXED, chain)
+        """The verdict that leads from a base chain to a chain that several interfaces share whole."""
+        self._write(_Group.ENTRY, chain)
         return f"goto {chain.name}"
 
     def failsafe(self, direction: Direction) -> str:

@@ -33,9 +33,7 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 # Filter chains hang just before the usual priority 0: our log rules see a packet before others drop it.
-UNTRACKED_INGRESS = Stage(
-    "prerouting-raw", Hook("prerouting", -300), "iifname", "untracked_ingress_interfaces", "untracked-in"
-)
+RAW_INGRESS = Stage("prerouting-raw", Hook("prerouting", -300), "iifname", "raw_ingress_interfaces", "raw-in")
 PRE_DNAT = Stage("prerouting-mangle", Hook("prerouting", -150), "iifname", "pre_dnat_interfaces", "pre-dnat")
 FORWARD_INGRESS = Stage(
     "forward-from-interface", Hook("forward", -8), "iifname", "forward_ingress_interfaces", "forward-in"
@@ -46,9 +44,7 @@ FORWARD_EGRESS = Stage(
     "forward-to-interface", Hook("forward", -5), "oifname", "forward_egress_interfaces", "forward-out"
 )
 INGRESS = Stage("input", Hook("input", -5), "iifname", "ingress_interfaces", "in")
-UNTRACKED_EGRESS = Stage(
-    "output-raw", Hook("output", -300), "oifname", "untracked_egress_interfaces", "untracked-out"
-)
+RAW_EGRESS = Stage("output-raw", Hook("output", -300), "oifname", "raw_egress_interfaces", "raw-out")
 EGRESS = Stage("output", Hook("output", -5), "oifname", "egress_interfaces", "out")
 
 
@@ -106,4 +102,5 @@ def _needed(prefixes: Sequence[Prefix]) -> list[Prefix]:
 
 def _prefix_rule(stage: Stage, item: Prefix) -> str:
     names = quoted(f"{item.prefix}*") if item.prefix else f"!= {quoted(LOOPBACK)}"
-    return line(f"{stage.key} {names}", item.verdict or "accept", about=item.about)
+    about = item.about if item.verdict else f"{item.about}: no policy at this stage"
+    return line(f"{stage.key} {names}", item.verdict or "accept", about=about)

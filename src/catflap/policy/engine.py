@@ -252,14 +252,14 @@ class PolicyEngine:
     def owners(self, set_id: str, address: str) -> tuple[str, ...]:
         """Who brings an address into an IP set or port set of the last `host_policy`: ``network set partners``.
 
-        They carry the address, or a network that holds it; in a port set, with the named port.
+        They carry the address (in a port set, with the named port), or a network that holds it: the most exact first.
 
         Raises:
             KeyError: no rule uses such a set.
             ValueError: this is no address.
         """
         self._settle()
-        return tuple(map(describe, sorted(self._sets.owners(set_id, address))))
+        return tuple(map(describe, self._sets.owners(set_id, address)))
 
 
 def _set(table: dict[ResourceKey, _Resource], key: ResourceKey, resource: _Resource | None) -> None:

@@ -104,27 +104,27 @@ class _Candidates(Generic[Item, CriterionType]):
 
     def __init__(self) -> None:
         self._by_label: dict[str, _Label[Item, CriterionType]] = {}
-        self._places: dict[CriterionType, Requirement | None] = {}
-        self._anywhere: set[CriterionType] = set()  # criteria that require nothing
+        self._filed_under: dict[CriterionType, Requirement] = {}
+        self._unfiled: set[CriterionType] = set()  # criteria that require nothing
 
     def concerned(self, labels: Mapping[str, str]) -> set[CriterionType]:
         """The criteria that these labels can match."""
-        found = self._anywhere.copy()
-        for label, value in self._filed(labels):
+        found = self._unfiled.copy()
+        for label, value in self._indexed(labels):
             found.update(label.criteria.get(value, ()), label.criteria.get(None, ()))
         return found
 
     def put_in(self, item: Item, labels: Mapping[str, str]) -> None:
         """File an item under its labels."""
-        for label, value in self._filed(labels):
+        for label, value in self._indexed(labels):
             label.items.setdefault(value, set()).add(item)
 
     def take_out(self, item: Item, labels: Mapping[str, str]) -> None:
         """The reverse of `put_in`."""
-        for label, value in self._filed(labels):
+        for label, value in self._indexed(labels):
             _discard(label.items, value, item)
 
-    def _filed(self, labels: Mapping[str, str]) -> list[tuple[_Label[Item, CriterionType], str]]:
+    def _indexed(self, labels: Mapping[str, str]) -> list[tuple[_Label[Item, CriterionType], str]]:
         by_label = self._by_label
         return [(by_label[name], value) for name, value in labels.items() if name in by_label]
 
@@ -133,19 +133,19 @@ class _Candidates(Generic[Item, CriterionType]):
         requirements = criterion.requirements()
         for name in _labels_in(requirements):
             self._label(name, items).users += 1
-        place = min(requirements, key=self._count, default=None)
-        self._places[criterion] = place
-        if place is None:
-            self._anywhere.add(criterion)
+        if not requirements:
+            self._unfiled.add(criterion)
             return items
-        for name, value in place:
+        rarest = min(requirements, key=self._count)
+        self._filed_under[criterion] = rarest
+        for name, value in rarest:
             self._by_label[name].criteria.setdefault(value, set()).add(criterion)
-        return self._meeting(place)
+        return chain.from_iterable(self._groups(rarest))
 
     def remove(self, criterion: CriterionType) -> None:
         """The reverse of `add`."""
-        self._anywhere.discard(criterion)
-        for name, value in self._places.pop(criterion) or ():
+        self._unfiled.discard(criterion)
+        for name, value in self._filed_under.pop(criterion, ()):
             _discard(self._by_label[name].criteria, value, criterion)
         for name in _labels_in(criterion.requirements()):
             label = self._by_label[name]
@@ -164,9 +164,6 @@ class _Candidates(Generic[Item, CriterionType]):
 
     def _count(self, requirement: Requirement) -> int:
         return sum(len(group) for group in self._groups(requirement))
-
-    def _meeting(self, requirement: Requirement) -> Iterator[Item]:
-        return chain.from_iterable(self._groups(requirement))
 
     def _groups(self, requirement: Requirement) -> Iterator[set[Item]]:
         """The items that meet a requirement, in groups of one value each."""

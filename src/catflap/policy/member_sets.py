@@ -94,8 +94,10 @@ class MemberSets:
             )
         return self._current
 
-    def owners(self, set_id: str, address: str) -> frozenset[ResourceKey]:
-        """The objects through which an address is in a set: they carry it, or a network that holds it.
+    def owners(self, set_id: str, address: str) -> tuple[ResourceKey, ...]:
+        """The objects through which an address is in a set: those that carry it, then those of networks that hold it.
+
+        An object may bring several such networks; it stands where the smallest does.
 
         Raises:
             KeyError: no rule uses such a set.
@@ -104,12 +106,13 @@ class MemberSets:
         followed = next((item for item in self._followed.values() if item.id == set_id), None)
         if followed is None:
             raise KeyError(set_id)
-        return frozenset(key for place in _around(address) for key in followed.owners(place))
+        found = (key for place in _around(address) for key in sorted(followed.owners(place)))
+        return tuple(dict.fromkeys(found))
 
 
 def _around(address: str) -> Iterator[str]:
-    """The address, and every network that holds it, as the model writes them."""
+    """The address, then every network that holds it, the smallest first, as the model writes them."""
     parsed = ipaddress.ip_address(address)
     yield str(parsed)
-    for length in range(parsed.max_prefixlen):
+    for length in reversed(range(parsed.max_prefixlen)):
         yield str(ipaddress.ip_network((parsed, length), strict=False))

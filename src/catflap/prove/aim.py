@@ -125,7 +125,7 @@ class _Aim:
             hop_limit=draw.weighted((4, 64), (1, 255), (1, 254)),
             source_mac=draw.pick(_MACS) if interface and draw.chance(0.2) else None,
             tcp_flags=draw.weighted((8, TCP_SYN), (1, TCP_ACK), (1, TCP_RST), (1, TCP_FIN | TCP_ACK)),
-            extension=version == 6 and draw.chance(0.1),  # noqa: PLR2004  # the IP version
+            extension=draw.chance(0.1),
             **fields,
         )
 

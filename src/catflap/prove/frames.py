@@ -20,7 +20,8 @@ MAX_NUMBER: Final = 0xFFFF  # numbers are from 1: the kernel replaces an identif
 _ETHERTYPE: Final = {4: b"\x08\x00", 6: b"\x86\xdd"}
 _PAYLOAD: Final = b"catflap!"
 _DESTINATION_OPTIONS: Final = 60
-_IPV4: Final = struct.Struct("!BBHHHBBH4s4s")
+_IPV4: Final = struct.Struct("!BBHHHBBH8s")
+_NO_OPERATIONS: Final = b"\1\1\1\1"  # IPv4 options that do nothing
 _ECHO: Final = frozenset({(ICMP, 0), (ICMP, 8), (ICMPV6, 128), (ICMPV6, 129)})
 _CRC32C: Final = 0x82F63B78  # the polynomial of RFC 3720, reflected
 
@@ -40,7 +41,7 @@ def packet(sample: Sample, number: int) -> bytes:
     source, destination = packed(sample.source), packed(sample.destination)
     payload = _payload(sample, number, source + destination)
     if sample.ip_version == 4:  # noqa: PLR2004  # the IP version
-        return _ipv4(source, destination, sample.protocol, sample.hop_limit, number, payload)
+        return _ipv4(sample, source + destination, number, payload)
     return _ipv6(sample, source, destination, number, payload)
 
 
@@ -55,10 +56,14 @@ def _mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def _ipv4(source: bytes, destination: bytes, protocol: int, ttl: int, number: int, payload: bytes) -> bytes:
+def _ipv4(sample: Sample, addresses: bytes, number: int, payload: bytes) -> bytes:
+    options = _NO_OPERATIONS if sample.extension else b""
+    words = (_IPV4.size + len(options)) // 4
+
     def header(checksum: int) -> bytes:
-        length = _IPV4.size + len(payload)
-        return _IPV4.pack(0x45, 0, length, number, 0, ttl, protocol, checksum, source, destination)
+        length = 4 * words + len(payload)
+        fixed = (0x40 | words, 0, length, number, 0, sample.hop_limit, sample.protocol, checksum, addresses)
+        return _IPV4.pack(*fixed) + options
 
     return header(checksum_of(header(0))) + payload
 

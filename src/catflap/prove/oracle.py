@@ -129,7 +129,7 @@ def _packet(sample: Sample, fate: Fate, path: Path, interface: str) -> Packet:
         destination_port=sample.destination_port,
         icmp_type=sample.icmp_type,
         icmp_code=sample.icmp_code,
-        state=_state(sample, fate),
+        state=_state(sample, fate, path),
         hop_limit=sample.hop_limit,
         source_mac=_mac(sample, path),
     )
@@ -141,10 +141,15 @@ def _mac(sample: Sample, path: Path) -> str | None:
     return sample.source_mac or peer_mac_of(sample.interface)
 
 
-def _state(sample: Sample, fate: Fate) -> ConnectionState:
-    """What the kernel saw; of a packet that policy keeps from being tracked, what it would have seen."""
+def _state(sample: Sample, fate: Fate, path: Path) -> ConnectionState:
+    """What the kernel saw; of a packet that policy keeps from being tracked, what it would have seen.
+
+    A packet that was not tracked on its way out over loopback is never tracked, and as good as new on its way in.
+    """
     if fate.state in _STATES:
         return _STATES[fate.state]
+    if sample.interface is None and path is not Path.OUT:
+        return ConnectionState.NEW
     if sample.protocol == ICMPV6 and sample.icmp_type in _NEVER_TRACKED:
         return ConnectionState.NEW
     if sample.fault is Fault.FLAGS:

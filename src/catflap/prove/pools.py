@@ -27,7 +27,7 @@ PROFILES: Final = ("p1", "p2")
 MISSING_PROFILE: Final = "missing"
 TIERS: Final = ("default", "first", "second")
 MISSING_TIER: Final = "nowhere"
-PORT_NAMES: Final = ("http", "dns", "nobody-has-it")
+PORT_NAMES: Final = ("http", "http", "dns", "nobody-has-it")
 
 NETS4: Final = (
     *("0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/24", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.10/32", "10.0.0.10"),
@@ -52,8 +52,12 @@ SINGLE_PORTS: Final = (80, 443, 22, 53, 67, 8080, 8081, 0, 65535, 547)
 PORT_RANGES: Final = ((79, 81), (0, 65535), (8000, 8080), (1, 1023), (81, 443))
 PROTOCOL_NAMES: Final = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
 PROTOCOL_NUMBERS: Final = (6, 17, 1, 58, 132, 33, 47)
-ICMP_TYPES: Final = {1: (0, 3, 8, 11, 13), 58: (1, 2, 4, 128, 129, 130, 133, 135, 136, 137, 143, 200)}
-ICMP_CODES: Final = (0, 1, 4, 13)
+# Echo requests most of all: of the other types connection tracking calls nearly all invalid.
+ICMP_TYPES: Final = {
+    1: (0, 3, 8, 8, 8, 11, 13, 13),
+    58: (1, 4, 128, 128, 128, 128, 129, 130, 133, 135, 136, 137, 143, 200),
+}
+ICMP_CODES: Final = (0, 0, 1, 13)
 
 # Configuration of the agent, as text.
 INTERFACE_PREFIXES: Final = ("cali", "cali,tap", "none", "cali3,tap")

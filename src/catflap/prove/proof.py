@@ -15,6 +15,7 @@ from catflap.prove.coverage import Coverage
 from catflap.prove.draw import Draw
 from catflap.prove.generate import series
 from catflap.prove.kernel import KernelHost
+from catflap.prove.mutants import Mutant
 from catflap.prove.oracle import Follower
 from catflap.prove.sample import Sample
 from catflap.prove.world import World
@@ -44,8 +45,22 @@ class SeriesResult(msgspec.Struct, frozen=True):
     case: Case | None
 
 
-def prove_series(host: KernelHost, seed: str, *, packets: int = PACKETS_PER_WORLD) -> SeriesResult:
-    """Prove one series of worlds, up to the first one that fails."""
+def unchanged(policy: HostPolicy) -> HostPolicy:
+    """The policy itself."""
+    return policy
+
+
+def prove_series(
+    host: KernelHost, seed: str, *, packets: int = PACKETS_PER_WORLD, mutant: Mutant = unchanged
+) -> SeriesResult:
+    """Prove one series of worlds, up to the first one that fails.
+
+    Args:
+        host: where to enforce it.
+        seed: what to draw it from.
+        packets: how many to send in each world.
+        mutant: what the kernel is given in place of a policy; see `mutants`.
+    """
     worlds = series(seed, WORLDS_IN_SERIES)
     draw = Draw(f"{seed}/packets")
     follower = Follower()
@@ -55,7 +70,7 @@ def prove_series(host: KernelHost, seed: str, *, packets: int = PACKETS_PER_WORL
         so_far = tuple(worlds[:count])
         policy = follower.follow(world)
         try:
-            host.enforce(policy)
+            host.enforce(mutant(policy))
         except EnforceError as error:
             return SeriesResult(seed, coverage, 1, Case(so_far, (), str(error)))
         found = _prove_world(host, policy, samples(draw, policy, packets), coverage)
@@ -80,14 +95,14 @@ def _prove_world(
     return mismatches
 
 
-def repeat(host: KernelHost, case: Case) -> tuple[Mismatch, ...] | str:
+def repeat(host: KernelHost, case: Case, *, mutant: Mutant = unchanged) -> tuple[Mismatch, ...] | str:
     """Do a case again on a clean host: the mismatches in its last world, or why the kernel refuses a policy."""
     host.start_anew()
     follower = Follower()
     for world in case.worlds:
         policy = follower.follow(world)
         try:
-            host.enforce(policy)
+            host.enforce(mutant(policy))
         except EnforceError as error:
             return str(error)
     return tuple(_prove_world(host, policy, case.samples, Coverage()))

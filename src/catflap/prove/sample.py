@@ -49,7 +49,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``interface`` is where it is received; None where the host sends it itself. ``known`` is a connection that is put
     into connection tracking before, to which the packet (``established``) or the packet that an ICMP error quotes
-    (``related``) belongs. ``extension``: an IPv6 destination options header stands before the payload.
+    (``related``) belongs. ``extension``: options stand before the payload, in the IPv4 header or in
+    an IPv6 extension header.
     """
 
     interface: str | None

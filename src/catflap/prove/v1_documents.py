@@ -99,7 +99,7 @@ def _rule(draw: Draw, kind: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"action": _action(draw, kind)}
     protocol = None
     if draw.chance(0.65):
-        protocol = draw.weighted((4, "tcp"), (4, "udp"), (6, None)) or draw.pick(
+        protocol = draw.weighted((4, "tcp"), (4, "udp"), (1, "icmp"), (1, "icmpv6"), (3, None)) or draw.pick(
             (*pools.PROTOCOL_NAMES, *pools.PROTOCOL_NUMBERS)
         )
         fields["protocol"] = protocol
@@ -124,7 +124,7 @@ def _action(draw: Draw, kind: str) -> str:
 
 def _icmp(draw: Draw, protocol: int) -> dict[str, int]:
     fields = {}
-    for sign, probability in (("", 0.6), ("!", 0.2)):
+    for sign, probability in (("", 0.5), ("!", 0.4)):
         if draw.chance(probability):
             fields[f"{sign}icmp_type"] = draw.pick(pools.ICMP_TYPES[protocol])
             if draw.chance(0.3):

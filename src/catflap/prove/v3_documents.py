@@ -80,7 +80,7 @@ def _endpoint_fields(draw: Draw) -> dict[str, Any]:
     if draw.chance(0.4):
         fields["ports"] = [
             {"name": name, "protocol": draw.pick(("TCP", "UDP")), "port": draw.pick((80, 53, 443))}
-            for name in draw.some(pools.PORT_NAMES[:2], 1, 2)
+            for name in draw.some(("http", "dns"), 1, 2)
         ]
     return fields
 
@@ -218,13 +218,15 @@ def _protocols() -> tuple[str | int, ...]:
 def _protocol(draw: Draw, version: int | None) -> str | int | None:
     if draw.chance(0.35):
         return None
-    protocol = draw.weighted((4, "TCP"), (4, "UDP"), (6, None)) or draw.pick(_protocols())
+    protocol = draw.weighted((4, "TCP"), (4, "UDP"), (1, "ICMP"), (1, "ICMPv6"), (3, None)) or draw.pick(
+        _protocols()
+    )
     return None if protocol in _OF_OTHER_VERSION[version] else protocol
 
 
 def _icmp(draw: Draw, protocol: int) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name, probability in (("icmp", 0.6), ("notICMP", 0.2)):
+    for name, probability in (("icmp", 0.5), ("notICMP", 0.4)):
         if draw.chance(probability):
             fields[name] = {"type": draw.pick(pools.ICMP_TYPES[protocol])}
             if draw.chance(0.3):
@@ -241,7 +243,7 @@ def _peer(draw: Draw, version: int | None, *, ports: bool) -> dict[str, Any]:
     for name, probability in (("selector", 0.2), ("notSelector", 0.08)):
         if draw.chance(probability):
             peer[name] = draw.pick(pools.SELECTORS)
-    for name, probability in (("ports", 0.35), ("notPorts", 0.1)):
+    for name, probability in (("ports", 0.35), ("notPorts", 0.15)):
         if ports and draw.chance(probability):
             peer[name] = [port(draw) for _ in range(draw.number(1, 3))]
     return peer

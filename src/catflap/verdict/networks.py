@@ -36,7 +36,10 @@ class Networks:
     """
 
     def __init__(self, members: Iterable[str]) -> None:
-        prefixes: dict[IpVersion, dict[int, set[int]]] = {4: {}, 6: {}}  # by the number of bits behind the prefix
+        prefixes: dict[IpVersion, dict[int, set[int]]] = {
+            4: {},
+            6: {},
+        }  # by the number of bits behind the prefix
         for member in members:
             network = ipaddress.ip_network(member)
             rest = network.max_prefixlen - network.prefixlen
@@ -46,7 +49,7 @@ class Networks:
     def cover(self, address: Address) -> bool:
         """Whether the address is one of the members or lies in one."""
         number = address.number
-        for rest, prefixes in self._prefixes[address.version]:
+        for rest, prefixes in self._prefixes[address.version]:  # noqa: SIM110 - any() takes twice as long
             if number >> rest in prefixes:
                 return True
         return False

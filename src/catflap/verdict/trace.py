@@ -102,9 +102,9 @@ class TraceRecorder(Recorder):
             return Step(f"the packet has no {clause.about}", matched=False, sentence=clause.sentence)
         contained = clause.contains(value)
         verb = "is" if contained else "is not"
-        text = f"{clause.about} {clause.show(value)} {verb} {clause.wanted}{self._owned(clause, value)}"
-        if contained and clause.negated:
-            text += ", which the rule excludes"
+        text = f"{clause.about} {clause.show(value)} {verb} {clause.wanted}"
+        if contained:
+            text += self._owned(clause, value) + (", which the rule excludes" if clause.negated else "")
         return Step(text, clause.holds(header), sentence=clause.sentence)
 
     def _owned(self, clause: Clause, value: object) -> str:

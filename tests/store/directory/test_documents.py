@@ -6,7 +6,15 @@ import time
 import pytest
 from tests.store.directory.documents_of import path, tier, value
 
-from catflap.store.directory.documents import MAX_FILE, Document, FileError, is_policy_file, parse_file
+from catflap.store.directory.documents import (
+    MAX_FILE,
+    Document,
+    FileContent,
+    FileError,
+    is_policy_file,
+    load_objects,
+    parse_file,
+)
 from catflap.store.directory.safe_yaml import MAX_DIGITS
 
 
@@ -58,6 +66,30 @@ def test_a_document_without_a_place_is_a_problem_of_its_own() -> None:
     assert (first.path, first.subject) == ("/d/a.yaml", "document 2 of file /d/a.yaml")
     assert "name" in first.message
     assert second.subject == "document 3 of file /d/a.yaml"
+
+
+def test_policy_tests_are_left_out_without_a_word() -> None:
+    policy_test = "apiVersion: catflap/v1\nkind: PolicyTest\nmetadata: {name: t}\n"
+    content = parse_file("/d/a.yaml", f"{policy_test}---\n{tier('a')}".encode())
+    assert content == FileContent((Document(path("a"), value("a")),))
+
+
+@pytest.mark.parametrize("written", ["{apiVersion: catflap/v1, kind: PolicyTst}", "{kind: PolicyTest}"])
+def test_what_only_looks_like_a_policy_test_is_a_problem(written: str) -> None:
+    (problem,) = parse_file("/d/a.yaml", written.encode()).problems
+    assert "kind" in problem.message
+
+
+def test_objects_know_their_document_and_item() -> None:
+    data = (
+        f"---\n---\nkind: TierList\nitems: [{value('a').decode()}, {value('b').decode()}]\n---\n{tier('c')}"
+    )
+    located = load_objects("/d/a.yaml", data.encode())
+    assert [(each.document, each.item, each.value["metadata"]["name"]) for each in located] == [
+        (1, 0, "a"),
+        (1, 1, "b"),
+        (2, None, "c"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from catflap.check.inventory import Inventory, RulePlace
 from catflap.check.lints.containment import net_within, ports_within, rule_contains
 from catflap.check.lints.lint import Remark
@@ -103,9 +105,10 @@ def wide_open(inventory: Inventory) -> Iterator[Remark]:
 
 
 def _is_wide_open(rule: Rule) -> bool:
-    ports = rule.protocol is None or rule.protocol in PORT_PROTOCOLS
-    anywhere = Peer(nets=tuple(net for net in rule.source.nets if net in _EVERYWHERE))
-    return rule.action is Action.ALLOW and ports and rule.source == anywhere and rule.destination == Peer()
+    all_ports = rule.protocol is None or rule.protocol in PORT_PROTOCOLS
+    anywhere = not rule.source.nets or any(net in _EVERYWHERE for net in rule.source.nets)
+    unlimited = msgspec.structs.replace(rule.source, nets=()) == Peer() and rule.destination == Peer()
+    return rule.action is Action.ALLOW and all_ports and anywhere and unlimited
 
 
 def log_only(inventory: Inventory) -> Iterator[Remark]:

@@ -16,7 +16,7 @@ from catflap.model.resources import PORT_PROTOCOLS, Direction
 from catflap.verdict.packet import Packet, Path
 
 SOURCE_PORT = 49152  # the first of those that hosts choose from
-UPLINK = "uplink"  # by which workloads' packets enter and leave a host: no endpoint names it, '*' covers it
+UPLINK = "?"  # by which workloads' packets enter and leave a host: a name that only the endpoint '*' covers
 LOOPBACK = "lo"
 
 

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from catflap.cli.common import CommandError, Exit
+from catflap.cli.policy_files import read_paths
+
+
+def test_files_and_directories_are_read_by_name(tmp_path: Path) -> None:
+    below = tmp_path / "policy" / "web"
+    below.mkdir(parents=True)
+    (below / "a.yaml").write_text("a")
+    (below / "notes.txt").write_text("not policy")
+    single = tmp_path / "single.txt"
+    single.write_text("any name will do")
+    files = read_paths([str(tmp_path / "policy"), str(single)])
+    assert files.content == {str(below / "a.yaml"): b"a", str(single): b"any name will do"}
+    assert files.findings == ()
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a")
+    assert list(read_paths([str(tmp_path), str(tmp_path / "a.yaml")]).content) == [str(tmp_path / "a.yaml")]
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"kind: Tier")))
+    assert read_paths(["-"]).content == {"<stdin>": b"kind: Tier"}
+
+
+def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to("/dev/null")
+    (finding,) = read_paths([str(tmp_path)]).findings
+    assert (finding.file, finding.code) == (str(tmp_path / "a.yaml"), "unreadable")
+    assert "no regular file" in finding.message
+
+
+def test_paths_that_are_nothing_are_usage_errors(tmp_path: Path) -> None:
+    for path, reason in ((tmp_path / "no.yaml", "does not exist"), (tmp_path, "holds no policy file")):
+        with pytest.raises(CommandError, match=reason) as error:
+            read_paths([str(path)])
+        assert error.value.code is Exit.USAGE
