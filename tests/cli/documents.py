@@ -52,3 +52,8 @@ def written(directory: Path, *documents: Document) -> Path:
     (directory / "all.yaml").write_text(text)
     assert not read_files([directory]).problems
     return directory
+
+
+def policed(made: World, host: str, *assumed: str) -> dict[str, str]:
+    """Which endpoint polices which interface; for `Host.policy` an interface and an address."""
+    return {item.interface: item.endpoint.name for item in made.host(host).policy(*assumed).interfaces}

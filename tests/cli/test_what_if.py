@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from catflap.cli.hosts import Host
 from catflap.cli.what_if import Unselected, overruled, unselected
-from catflap.cli.world import Host, World
+from catflap.cli.world import World
 from catflap.model import Policy
 from catflap.policy import HostPolicy
 from catflap.verdict.evaluate import evaluate
@@ -38,7 +39,7 @@ def judged(made: World, asked: Packet) -> tuple[Host, HostPolicy, Verdict]:
 def near(made: World, asked: Packet) -> list[Unselected]:
     host, _, verdict = judged(made, asked)
     (key,) = host.endpoints
-    policies = {key: item for key, item in made.resources.items() if isinstance(item, Policy)}
+    policies = made.resources.of(Policy)
     return unselected(host, policies, key, asked, verdict)
 
 

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.nft.conftest import GOLDEN
+from tests.nft.examples import EXAMPLES
 from tests.nft.host_policies import host_policies, host_policy, lists, policy_key, rule
 from tests.nft.namespace import Namespace, NamespaceNft
 from tests.nft.scenarios import SCENARIOS, Step
@@ -61,7 +63,7 @@ def test_the_kernel_and_the_fake_agree(nft: NamespaceNft, steps: tuple[Step, ...
         assert same_but_for_comments(nft) == same_but_for_comments(fake)
 
 
-@settings(_SETTINGS, max_examples=200)
+@settings(_SETTINGS, max_examples=60)
 @given(old=host_policies(), new=host_policies())
 def test_any_change_ends_as_a_fresh_install(nft: NamespaceNft, old: HostPolicy, new: HostPolicy) -> None:
     enforcer = Enforcer(nft)
@@ -77,7 +79,7 @@ def test_any_change_ends_as_a_fresh_install(nft: NamespaceNft, old: HostPolicy, 
     Enforcer(nft).enforce(HostPolicy())
 
 
-@settings(_SETTINGS, max_examples=100)
+@settings(_SETTINGS, max_examples=40)
 @given(old=host_policies(), new=host_policies())
 def test_any_table_can_be_taken_over(nft: NamespaceNft, old: HostPolicy, new: HostPolicy) -> None:
     Enforcer(nft).enforce(old)
@@ -87,6 +89,13 @@ def test_any_table_can_be_taken_over(nft: NamespaceNft, old: HostPolicy, new: Ho
     assert Enforcer(nft).enforce(HostPolicy()).transactions == (1 if expected.present else 0)
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_kernel_takes_every_golden_rule_set(namespace: Namespace, name: str) -> None:
+    text = (GOLDEN / f"{name}.nft").read_text()
+    namespace.nft("--check", "--file", "-", text=text or "\n")
+    namespace.nft("--file", "-", text=text or "\n")
+
+
 @settings(_SETTINGS, max_examples=30)
 @given(policy=host_policies())
 def test_the_program_nft_checks_the_text(namespace: Namespace, policy: HostPolicy) -> None:
@@ -94,7 +103,7 @@ def test_the_program_nft_checks_the_text(namespace: Namespace, policy: HostPolic
     assert namespace.nft("list", "ruleset") == ""
 
 
-@settings(_SETTINGS, max_examples=60)
+@settings(_SETTINGS, max_examples=40)
 @given(text=st.text(min_size=1, max_size=140))
 def test_no_name_breaks_out_of_the_text(nft: NamespaceNft, text: str) -> None:
     """A name in every place at once; the rules in the kernel are those that were meant."""
@@ -115,16 +124,22 @@ def test_no_name_breaks_out_of_the_text(nft: NamespaceNft, text: str) -> None:
 
 
 def test_every_supported_character_of_an_interface_name_means_itself(nft: NamespaceNft) -> None:
-    names = tuple(sorted(f"x{chr(code)}y{chr(code)}" for code in range(256) if not unsupported(chr(code))))
-    Enforcer(nft).enforce(host_policy(names))
-    assert set(existing(nft.list_table()).maps["egress_interfaces"].elements) == set(names)
+    letters = [chr(code) for code in range(256) if not unsupported(f"x{chr(code)}y")]
+    names = tuple(sorted(f"x{letter}y{letter}" for letter in letters))
+    patterns = tuple(f"z{letter}y{letter}*" for letter in letters)
+    Enforcer(nft).enforce(host_policy((*names, *patterns)))
+    document = nft.list_table()
+    assert set(existing(document).maps["egress_interfaces"].elements) == set(names)
+    matches = [expression[0]["match"]["right"] for expression, _ in kernel_rules(document)["output"][1:]]
+    assert matches == list(patterns)
 
 
 def test_the_fullest_names_comments_and_prefixes_fit(nft: NamespaceNft) -> None:
     long = "x" * 400
     rules = [lists(_KEY, [rule(0, log_prefix=long)], title=long)]
-    policy = host_policy(("x" * 15,), [TierStep(long, (_KEY,))], [ProfileStep(long, None)], rules)
-    assert Enforcer(nft).enforce(policy).transactions == 3
+    names = ("x" * 15, "y" * 14 + "*")
+    policy = host_policy(names, [TierStep(long, (_KEY,))], [ProfileStep(long, None)], rules)
+    assert Enforcer(nft).enforce(policy).transactions == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-_GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,7 +19,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compares text with the golden file of a name, or writes it."""
 
     def compare(name: str, text: str) -> None:
-        path = _GOLDEN / f"{name}.nft"
+        path = GOLDEN / f"{name}.nft"
         # Without this folder on the command line pytest learns of the option too late to offer it.
         if request.config.getoption("--write-golden", default=False):
             path.write_text(text)

@@ -114,7 +114,7 @@ def workload(interface: str, **fields: object) -> WorkloadPolicy:
 
 def sides(policy: HostPolicy) -> list[DirectionPolicy]:
     """All tiers and profiles that stand anywhere in a host policy."""
-    ends = [*policy.interfaces, *policy.workloads]
+    ends: list[InterfacePolicy | WorkloadPolicy] = [*policy.interfaces, *policy.workloads]
     own = [end.ingress for end in ends] + [end.egress for end in ends]
     others = [
         tiers

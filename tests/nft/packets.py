@@ -63,8 +63,9 @@ def packets(draw: st.DrawFn, policy: HostPolicy) -> Packet:
         ports = draw(st.sampled_from(_CLIENT_AND_SERVER_PORTS))
         found = replace(found, source_port=ports[0], destination_port=ports[1])
     path = draw(st.sampled_from(Path))
-    known = [item.interface for item in (*policy.interfaces, *policy.workloads)]
-    interface = st.sampled_from([*INTERFACES, *2 * [name for name in known if not name.endswith("*")]])
+    known = [item.interface for item in policy.interfaces if not item.is_pattern]
+    known += [item.interface for item in policy.workloads]
+    interface = st.sampled_from([*INTERFACES, *known, *known])
     found = replace(
         found,
         path=path,

@@ -139,7 +139,7 @@ def test_every_rule_has_a_comment() -> None:
             assert all(re.search(r' comment "[^"]+"$', text) for text in chain.rules)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(host_policies(), st.data())
 def test_packets_fare_as_the_policy_says(policy: HostPolicy, data: st.DataObject) -> None:
     """On every path, whatever mark a packet comes with."""
@@ -160,7 +160,7 @@ def test_other_interfaces_are_not_touched() -> None:
     assert walk(rule_set, replace(invalid, interface="eth1")) == "accept"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(host_policies())
 def test_all_that_is_there_is_referred_to(policy: HostPolicy) -> None:
     rule_set = compiled(policy)
@@ -176,7 +176,7 @@ def test_all_that_is_there_is_referred_to(policy: HostPolicy) -> None:
     assert (TRACKING in names) == ("ct state established" in text)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(host_policies(), min_size=2, max_size=3))
 def test_a_compiler_that_remembers_compiles_like_a_fresh_one(policies: list[HostPolicy]) -> None:
     compiler = Compiler()

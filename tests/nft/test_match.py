@@ -182,7 +182,7 @@ def test_a_rule_that_matches_nothing_needs_no_sets() -> None:
     assert not table.needs.ip_sets
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(match_rules(), some_sets(), st.data())
 def test_exactly_one_condition_matches_the_packets_of_the_rule(
     match: MatchRule, policy: HostPolicy, data: st.DataObject

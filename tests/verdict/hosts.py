@@ -60,18 +60,20 @@ class Tier(NamedTuple):
     default_action: Action
 
 
-def policy(name: str, *rules: MatchRule) -> RuleLists:
-    """A policy with the same rules in both directions."""
-    return _lists(ResourceKey(Kind.POLICY, name, "default"), f"default/{name}", rules)
+def policy(name: str, *rules: MatchRule, egress: Iterable[MatchRule] | None = None) -> RuleLists:
+    """A policy, with the same rules in both directions unless told otherwise."""
+    key = ResourceKey(Kind.POLICY, name, "default")
+    return RuleLists(key, f"default/{name}", _numbered(rules), _numbered(rules if egress is None else egress))
 
 
 def profile(name: str, *rules: MatchRule) -> RuleLists:
-    return _lists(ResourceKey(Kind.PROFILE_RULES, name), f"profile {name}", rules)
+    """A profile with the same rules in both directions."""
+    key = ResourceKey(Kind.PROFILE_RULES, name)
+    return RuleLists(key, f"profile {name}", _numbered(rules), _numbered(rules))
 
 
-def _lists(key: ResourceKey, title: str, rules: Iterable[MatchRule]) -> RuleLists:
-    numbered = tuple(msgspec.structs.replace(item, number=number) for number, item in enumerate(rules))
-    return RuleLists(key, title, numbered, numbered)
+def _numbered(rules: Iterable[MatchRule]) -> tuple[MatchRule, ...]:
+    return tuple(msgspec.structs.replace(item, number=number) for number, item in enumerate(rules))
 
 
 def tier(name: str, *policies: RuleLists, default: Action = Action.DENY) -> Tier:

@@ -71,6 +71,10 @@ def test_a_workload_is_known_by_its_interface() -> None:
     assert host().workload("cali1") is None
 
 
+def test_a_workload_whose_interface_has_no_prefix_is_none() -> None:
+    assert prepared.Host(Host().workload("eth5").build()).workload("eth5") is None
+
+
 def test_keys_are_replaced_by_what_they_stand_for() -> None:
     tiers = (tier("a", rule_lists("p", ALLOW), default=Action.PASS), *simple(DENY))
     builder = Host().interface("eth0", local=tiers, profiles=[profile("x", ALLOW), "gone"])

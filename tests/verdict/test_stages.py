@@ -12,6 +12,7 @@ from tests.verdict.hosts import (
     forwarded,
     icmpv6,
     local,
+    nets,
     packet,
     policy,
     ports,
@@ -22,7 +23,7 @@ from tests.verdict.hosts import (
     tier,
 )
 
-from catflap.model.resources import Action
+from catflap.model.resources import Action, Direction
 from catflap.verdict.evaluate import evaluate, explain
 from catflap.verdict.packet import ConnectionState, Packet
 from catflap.verdict.result import Outcome, Reason, Stage
@@ -61,6 +62,12 @@ FROM_WORKLOAD = {"interface": "cali1", "source": "10.0.0.5"}
         ),
         case("state-established", local(DENY), packet(state=ESTABLISHED), "ESTABLISHED input"),
         case("state-established", local(DENY), packet(state=RELATED), "ESTABLISHED input"),
+        case(
+            "state-established",
+            Host().interface(pre_dnat=DENIES),
+            packet(state=ESTABLISHED),
+            "ESTABLISHED input",
+        ),
         case("state-established", local(DENY), sent(state=ESTABLISHED), "ESTABLISHED output"),
         case("state-established", FORWARD, forwarded(state=ESTABLISHED), "ESTABLISHED from interface"),
         case("state-invalid", local(ALLOW), packet(state=INVALID), "INVALID input"),
@@ -179,6 +186,19 @@ MAC = Host(workload_to_host=Action.ALLOW).workload(tiers=ALLOWS, mac="02:00:00:0
             packet(protocol=17, destination_port=53, **FROM_WORKLOAD),
             "WORKLOAD_SERVICE input",
         ),
+        case(
+            "workload-service",
+            BARRED,
+            packet(protocol=17, destination_port=53, state=INVALID, **FROM_WORKLOAD),
+            "WORKLOAD_SERVICE input",
+        ),
+        case("workload-mac", MAC, packet(**FROM_WORKLOAD), "POLICY_ALLOW input"),
+        case(
+            "state-established",
+            Host().workload(),
+            forwarded("eth0", state=ESTABLISHED, **FROM_WORKLOAD),
+            "ESTABLISHED from workload",
+        ),
         case("workload-to-host", BARRED, packet(**FROM_WORKLOAD), "WORKLOAD_TO_HOST_DENY input"),
         case("workload-to-host", OPEN, packet(**FROM_WORKLOAD), "POLICY_ALLOW input"),
         case(
@@ -274,3 +294,45 @@ def test_a_forwarded_packet_must_say_where_it_leaves() -> None:
 def test_untracked_policy_that_does_not_decide_leaves_the_packet_tracked() -> None:
     host = Host().interface(untracked=(tier("a", policy("a1", PASS)), *NO_UDP), local=DENIES)
     assert host.reason(packet(state=ESTABLISHED)) is Reason.ESTABLISHED
+
+
+INWARD = (tier("default", policy("p", ALLOW, egress=[DENY])),)
+ALL_INWARD = (
+    Host(workload_to_host=Action.ALLOW)
+    .interface("eth0", local=INWARD)
+    .interface("eth1", forward=INWARD)
+    .interface("eth2", untracked=INWARD)
+    .workload("cali1", tiers=INWARD)
+)
+
+
+@pytest.mark.parametrize(
+    ("met", "stage", "direction"),
+    [
+        (packet(), Stage.INPUT, Direction.INGRESS),
+        (sent(), Stage.OUTPUT, Direction.EGRESS),
+        (forwarded("eth0", interface="eth1"), Stage.FORWARDED_FROM_INTERFACE, Direction.INGRESS),
+        (forwarded("eth1"), Stage.FORWARDED_TO_INTERFACE, Direction.EGRESS),
+        (packet(interface="eth2"), Stage.BEFORE_TRACKING_IN, Direction.INGRESS),
+        (sent(interface="eth2"), Stage.BEFORE_TRACKING_OUT, Direction.EGRESS),
+        (forwarded("cali1"), Stage.FORWARDED_TO_WORKLOAD, Direction.INGRESS),
+        (forwarded("eth0", **FROM_WORKLOAD), Stage.FORWARDED_FROM_WORKLOAD, Direction.EGRESS),
+        (packet(**FROM_WORKLOAD), Stage.INPUT, Direction.EGRESS),
+    ],
+)
+def test_each_stage_asks_the_rules_of_its_direction(met: Packet, stage: Stage, direction: Direction) -> None:
+    verdict = evaluate(ALL_INWARD.build(), met)
+    outcome = Outcome.ALLOW if direction is Direction.INGRESS else Outcome.DENY
+    assert (verdict.outcome, verdict.stage, verdict.direction) == (outcome, stage, direction)
+
+
+@sentence("stage-original")
+def test_untracked_egress_policy_sees_the_original_destination() -> None:
+    host = Host().interface(
+        untracked=simple(rule(Action.DENY, destination=nets("203.0.113.1"))), local=ALLOWS
+    )
+    assert host.reason(sent(original_destination="203.0.113.1")) is Reason.POLICY_DENY
+    assert (
+        host.reason(sent(destination="203.0.113.1", original_destination="198.51.100.7"))
+        is Reason.POLICY_ALLOW
+    )

@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from catflap.agent.config import Configuration, log_configuration
 from catflap.agent.enforcement import Enforcement
 from catflap.agent.mirror import Mirror
+from catflap.agent.settings import policy_settings
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.host.api import InterfaceWatcher
 from catflap.model import ConfigurationValues, Problem, ResourceChange, decode
-from catflap.policy import PolicyEngine, Settings
-from catflap.policy.host_policy import Failsafe
+from catflap.policy import PolicyEngine
 from catflap.store.api import Connected, Delta, Disconnected, Snapshot, Store, StoreEvent
 
 log = logging.getLogger(__name__)
@@ -34,21 +34,6 @@ class State(enum.StrEnum):
     WAIT_FOR_READY = "wait-for-ready"
     RESYNC = "resync"
     IN_SYNC = "in-sync"
-
-
-def policy_settings(configuration: Configuration) -> Settings:
-    """What the policy engine needs to know of the configuration."""
-    return Settings(
-        hostname=configuration["FelixHostname"],
-        failsafe=Failsafe(
-            configuration["FailsafeInboundHostPorts"], configuration["FailsafeOutboundHostPorts"]
-        ),
-        workload_prefixes=configuration["InterfacePrefix"],
-        node_labels=configuration["NodeLabels"],
-        auto_host_endpoints=configuration["AutoHostEndpoints"],
-        workload_to_host=configuration["DefaultEndpointToHostAction"],
-        accept_mark=configuration["IptablesMarkMask"],
-    )
 
 
 class Agent:

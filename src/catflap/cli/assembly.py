@@ -11,8 +11,9 @@ from catflap import host as kernel
 from catflap.agent.config import ConfigurationError
 from catflap.cli.common import CommandError, Exit
 from catflap.cli.content import Content, read_files, read_store
+from catflap.cli.hosts import Addresses
 from catflap.cli.stores import local_sources, open_configured_store
-from catflap.cli.world import Addresses, Here, World
+from catflap.cli.world import Here, World
 from catflap.model.addresses import canonical_address
 from catflap.model.names import is_interface_name
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from catflap.agent.failsafe import format_failsafe
+from catflap.cli.hosts import Host
 from catflap.cli.questions import UNNAMED, Question
 from catflap.cli.what_if import Unselected, overruled, unselected
-from catflap.cli.world import Host, World
+from catflap.cli.world import World
 from catflap.model import Encoding, Kind, Policy, ResourceKey
 from catflap.model.names import suggestion
 from catflap.policy import HostPolicy
@@ -109,8 +110,8 @@ def _near(world: World, question: Question, covering: Coverage, verdict: Verdict
     is_workload = covering.endpoint.kind is Kind.WORKLOAD_ENDPOINT
     policies = {
         key: item
-        for key, item in world.resources.items()
-        if isinstance(item, Policy) and (is_workload or not _is_namespaced(key))
+        for key, item in world.resources.of(Policy).items()
+        if is_workload or not _is_namespaced(key)
     }
     return unselected(question.host, policies, covering.endpoint, question.packet, verdict)
 

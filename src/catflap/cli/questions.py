@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+from catflap.cli.hosts import Host
 from catflap.cli.packets import Draft, PacketError, protocol_number
-from catflap.cli.world import Host, World
+from catflap.cli.world import World
 from catflap.model import HostEndpoint
 from catflap.model.addresses import canonical_address
 from catflap.model.names import suggestion
@@ -164,9 +165,8 @@ class _Names:
         return addresses
 
     def _endpoints(self) -> Iterator[HostEndpoint | WorkloadEndpoint]:
-        for item in self._world.resources.values():
-            if isinstance(item, HostEndpoint | WorkloadEndpoint):
-                yield item
+        yield from self._world.resources.of(HostEndpoint).values()
+        yield from self._world.resources.of(WorkloadEndpoint).values()
 
 
 def _addresses_of(endpoint: HostEndpoint | WorkloadEndpoint) -> tuple[str, ...]:

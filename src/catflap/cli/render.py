@@ -12,7 +12,8 @@ from catflap.cli.common import CommandError, Exit, add_world_options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from catflap.cli.world import Host, World
+    from catflap.cli.hosts import Host
+    from catflap.cli.world import World
     from catflap.nft import Compiled
     from catflap.policy import HostPolicy
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from catflap.cli.world import Host
+from catflap.cli.hosts import Host
 from catflap.model import Policy, ResourceChange, ResourceKey, parse_selector
 from catflap.model.resources import Action
 from catflap.model.selector_explain import explain_mismatch

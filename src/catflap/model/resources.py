@@ -151,8 +151,8 @@ class Encoding(enum.StrEnum):
 class ResourceKey(msgspec.Struct, frozen=True, order=True):
     """The identity of a stored resource.
 
-    ``scope`` is the host of a v1 host endpoint or of per-host configuration, ``<host>/<orchestrator>/<workload>`` of a v1
-    workload endpoint, the tier of a v1 policy, the namespace of a v3 resource that has one, else empty.
+    ``scope`` is the host of a v1 host endpoint or of per-host configuration, ``<host>/<orchestrator>/<workload>`` of
+    a v1 workload endpoint, the tier of a v1 policy, the namespace of a v3 resource that has one, else empty.
     """
 
     kind: Kind
@@ -168,10 +168,10 @@ class ResourceKey(msgspec.Struct, frozen=True, order=True):
 class HostEndpoint(msgspec.Struct, frozen=True):
     """Interfaces of a host, or of all hosts that ``node_selector`` matches, to be policed.
 
-    ``interfaces`` holds exact names and prefix patterns: ``eth*`` is every interface whose name begins with ``eth``, and
-    ``*`` every interface that nothing else polices. Without any, the endpoint polices the interfaces that carry one of
-    ``expected_ips``. Exactly one of ``node`` and ``node_selector`` is set; with a ``node_selector`` there are no
-    ``expected_ips``, since they would be the same on every host.
+    ``interfaces`` holds exact names and prefix patterns: ``eth*`` is every interface whose name begins with ``eth``,
+    and ``*`` every interface that nothing else polices. Without any, the endpoint polices the interfaces that carry
+    one of ``expected_ips``. Exactly one of ``node`` and ``node_selector`` is set; with a ``node_selector`` there are
+    no ``expected_ips``, since they would be the same on every host.
     """
 
     name: str
@@ -214,7 +214,7 @@ class NetworkSet(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A host: its labels, for node selectors; ``interfaces`` maps the names it reports to their addresses, if it does."""
+    """A host: its labels, for node selectors. ``interfaces`` maps the names that it reports to their addresses."""
 
     name: str
     labels: Mapping[str, str] = {}
@@ -247,7 +247,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class StagedPolicy(msgspec.Struct, frozen=True):
-    """A policy that somebody prepares: it is reported, never enforced. ``policy`` is None where it stages a deletion."""
+    """A policy that somebody prepares: reported, never enforced. ``policy`` is None where it stages a deletion."""
 
     name: str
     tier: str

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from catflap.agent.config import Source, Value, resolve
-from catflap.agent.daemon import policy_settings
+from catflap.agent.settings import policy_settings
 from catflap.model import decode
 from catflap.model.decoded import Problem
 from catflap.model.resources import ICMPV6

@@ -28,6 +28,9 @@ class Context(msgspec.Struct, frozen=True):
     owners: Owners = nobody
 
 
+_NOTHING_MORE = Context()
+
+
 class Evaluator:
     """The policy of one host, prepared for many packets."""
 
@@ -42,7 +45,7 @@ class Evaluator:
         """
         return self._walk(Passage(packet, _SILENT))
 
-    def explain(self, packet: Packet, context: Context = Context()) -> Verdict:  # noqa: B008 - it is immutable
+    def explain(self, packet: Packet, context: Context = _NOTHING_MORE) -> Verdict:
         """The same verdict, with the trace of how it came to be.
 
         Raises:
@@ -80,7 +83,7 @@ def evaluate(policy: HostPolicy, packet: Packet) -> Verdict:
     return Evaluator(policy).evaluate(packet)
 
 
-def explain(policy: HostPolicy, packet: Packet, context: Context = Context()) -> Verdict:  # noqa: B008 - it is immutable
+def explain(policy: HostPolicy, packet: Packet, context: Context = _NOTHING_MORE) -> Verdict:
     """What becomes of one packet, with the trace of how it came to be.
 
     Raises:

@@ -14,15 +14,15 @@ from catflap.model.resources import IcmpMatch, IpVersion, Peer, PortRange, Rule,
 
 
 def rule_contains(wide: Rule, narrow: Rule) -> bool:
-    """Whether ``wide`` certainly matches all that ``narrow`` matches."""
+    """Whether ``wide`` certainly matches all that ``narrow`` matches. What differs most often is compared first."""
     return (
-        wide.ip_version in (None, version_of(narrow))
-        and wide.protocol in (None, narrow.protocol)
+        wide.protocol in (None, narrow.protocol)
+        and _peer_contains(wide.source, narrow.source)
+        and _peer_contains(wide.destination, narrow.destination)
+        and wide.ip_version in (None, version_of(narrow))
         and _not_protocol_contains(wide, narrow)
         and _icmp_contains(wide.icmp, narrow.icmp)
         and wide.not_icmp in (None, narrow.not_icmp)
-        and _peer_contains(wide.source, narrow.source)
-        and _peer_contains(wide.destination, narrow.destination)
     )
 
 
@@ -85,7 +85,7 @@ def _icmp_contains(wide: IcmpMatch | None, narrow: IcmpMatch | None) -> bool:
 
 def _peer_contains(wide: Peer, narrow: Peer) -> bool:
     return (
-        (not wide.nets or (bool(narrow.nets) and all(net_within(net, wide.nets) for net in narrow.nets)))
+        _nets_contain(wide.nets, narrow.nets)
         and all(net_within(net, narrow.not_nets) for net in wide.not_nets)
         and wide.selector in (None, narrow.selector)
         and wide.not_selector in (None, narrow.not_selector)
@@ -94,6 +94,12 @@ def _peer_contains(wide: Peer, narrow: Peer) -> bool:
         and _ports_contain(wide, narrow)
         and _not_ports_contain(wide, narrow)
     )
+
+
+def _nets_contain(wide: Sequence[str], narrow: Sequence[str]) -> bool:
+    if not wide:
+        return True
+    return bool(narrow) and all(net_within(net, wide) for net in narrow)
 
 
 def _ports_contain(wide: Peer, narrow: Peer) -> bool:

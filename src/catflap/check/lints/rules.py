@@ -20,7 +20,7 @@ from catflap.model.resources import (
     ip_version_of,
 )
 
-MAX_EARLIER = 300  # rules that each rule is compared with: long lists shall not take minutes
+MAX_EARLIER = 200  # rules that each rule is compared with: long lists shall not take minutes
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 

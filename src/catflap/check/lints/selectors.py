@@ -1,4 +1,4 @@
-"""Lints about selectors: such that match nothing, slips in their words, and endpoints without the addresses they mean."""
+"""Lints about selectors: such that match nothing, slips in their words, and endpoints whose addresses are missing."""
 
 from __future__ import annotations
 

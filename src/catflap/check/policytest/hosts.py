@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from catflap.agent.config import Source, Value, resolve
-from catflap.agent.daemon import policy_settings
+from catflap.agent.settings import policy_settings
 from catflap.agent.store_configuration import store_sources
 from catflap.model.decoded import ResourceChange
 from catflap.model.resources import (
