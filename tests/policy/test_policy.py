@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from catflap.model import decode
 from catflap.model.decoded import ResourceChange
@@ -29,7 +29,7 @@ class AnySequence(RuleBasedStateMachine):
         self.addresses: Mapping[str, frozenset[str]] = {}
         self.data: dict[ResourceKey, Resource] = {}
 
-    @initialize(changes=st.lists(STORED, max_size=12))
+    @initialize(changes=st.lists(STORED, min_size=8, max_size=16))
     def first_load(self, changes: list[Stored]) -> None:
         self.several_at_once([(stored, False) for stored in changes])
 
@@ -63,10 +63,6 @@ class AnySequence(RuleBasedStateMachine):
         self.addresses = addresses
         self.engine.set_interfaces(addresses)
 
-    @rule()
-    def look(self) -> None:
-        self.engine.host_policy()
-
     @rule(name=st.sampled_from(["eth0", "eth7", "lo", "cali1"]))
     def ask(self, name: str) -> None:
         assert self.engine.interface_candidates(name) == self.fresh().interface_candidates(name)
@@ -77,11 +73,14 @@ class AnySequence(RuleBasedStateMachine):
         engine.apply(ResourceChange(key, resource) for key, resource in reversed(self.data.items()))
         return engine
 
-    def teardown(self) -> None:
+    @invariant()
+    def is_where_a_fresh_start_would_be(self) -> None:
         fresh = self.fresh()
-        policy = self.engine.host_policy()
-        assert policy == fresh.host_policy()
+        assert self.engine.host_policy() == fresh.host_policy()
         assert self.engine.notices == fresh.notices
+
+    def teardown(self) -> None:
+        policy = self.engine.host_policy()
         assert_closed(policy)
         for item in (*policy.ip_sets.values(), *policy.port_sets.values()):
             for member in item.members:
@@ -119,7 +118,7 @@ def _find(value: object, field: str) -> Iterable[object]:
             yield from _find(inner, field)
 
 
-AnySequence.TestCase.settings = settings(max_examples=150, stateful_step_count=20, deadline=None)
+AnySequence.TestCase.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
 TestAnySequence = AnySequence.TestCase
 
 

@@ -35,12 +35,12 @@ from catflap.policy import Settings
 
 Stored: TypeAlias = tuple[ResourceKey, Resource]
 
-HOSTS = st.sampled_from(["web1", "db1"])
+HOSTS = st.sampled_from(["web1", "web1", "web1", "db1"])
 NAMES = st.sampled_from(["p", "q"])
-TIERS = st.sampled_from(["default", "t"])
-ENCODINGS = st.sampled_from(Encoding)
-SELECTORS = st.sampled_from([parse_selector(t) for t in ("all()", 'a == "x"', 'a != "x"', "has(b)")])
-LABELS = st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy"), max_size=2)
+TIERS = st.sampled_from(["default", "default", "t"])
+ENCODINGS = st.sampled_from([Encoding.V3, Encoding.V3, Encoding.V3, Encoding.V1])
+SELECTORS = st.sampled_from([parse_selector(t) for t in ("all()", 'a == "x"', "has(a)")])
+LABELS = st.sampled_from([{}, {"a": "x"}, {"a": "y"}, {"b": "x"}])
 IPS = st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1"]), unique=True).map(tuple)
 NETS = st.lists(st.sampled_from(["192.0.2.1/32", "192.0.2.0/24", "2001:db8::/32"]), max_size=2).map(tuple)
 PORTS = st.lists(

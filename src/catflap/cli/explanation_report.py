@@ -129,7 +129,7 @@ class _Report:
                 self.line(1, each)
 
     def trace(self, stages: Sequence[Step]) -> None:
-        """Print the way of the packet: the stages that asked anything."""
+        """Print the way of the packet: the stages that asked anything, with the ids of the policy reference."""
         asking = [stage for stage in stages if stage.steps]
         if asking:
             self._console.print()
@@ -142,8 +142,9 @@ class _Report:
             self.line(level, f"✗ {len(steps) - len(shown)} that do not match")
         for step in shown:
             mark, style = _MARKS[step.matched]
-            text = Text.assemble((mark, style), step.text, (" (nearly)" if step.near_miss else "", "yellow"))
-            self.line(level, text)
+            nearly = " (nearly)" if step.near_miss else ""
+            reference = f" [{step.sentence}]" if step.sentence and step.matched is not False else ""
+            self.line(level, Text.assemble((mark, style), step.text, (nearly, "yellow"), (reference, "dim")))
             if step.matched is not False or not step.text.startswith("rule "):
                 self._steps(level + 1, step.steps)
 
