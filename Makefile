@@ -2,10 +2,11 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format unit e2e bench proto golden picture clean
+.PHONY: help setup demo test lint format unit e2e bench proto golden picture clean prove
 
 STORE ?= dir
 BIN := .venv/bin
+PROVE = --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(TIME),--time $(TIME)) $(if $(WORLDS),--worlds $(WORLDS))
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ unit:  ## tests without root or kernel
 
 e2e:  ## tests with a real kernel, a real etcd and real packets, in network namespaces
 	@$(BIN)/pytest -q -n 3 tests/e2e
+
+prove: setup  ## hold the kernel against the evaluator (TIME=60 SEED=1 WORLDS= JOBS=2, or REPLAY=folder)
+	@$(BIN)/catflap lab prove $(if $(REPLAY),--replay $(REPLAY),$(PROVE))
 
 bench: setup  ## measure, and print a table with this machine's facts
 	@$(BIN)/python -m bench

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from catflap.agent.config import ConfigurationError, Source
-from catflap.agent.store_configuration import StoreConfiguration
+from catflap.agent.store_configuration import StoreConfiguration, store_sources
 from catflap.model import ConfigurationValues, Encoding, Kind, ResourceKey
 
 from .conftest import local_sources
@@ -110,3 +110,12 @@ def test_what_says_who_the_agent_is_cannot_change_while_it_runs(caplog: pytest.L
     assert configuration.current["FelixHostname"] == "web1"
     assert configuration.current["LogFilePath"] == "/tmp/other.log"
     assert caplog.messages == ["A new value for FelixHostname takes effect when the agent is restarted"]
+
+
+def test_the_store_is_two_sources_the_hosts_own_first() -> None:
+    stored = {key(): values("22"), key(encoding=Encoding.V3): values("23"), key("web1"): values("24", "web1")}
+    own, everybodys = store_sources(stored)
+    assert [value.raw for value in own.values] == ["24"]
+    assert [value.raw for value in everybodys.values] == ["23"]  # the newer encoding's
+    assert own.in_store
+    assert everybodys.in_store

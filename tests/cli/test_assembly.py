@@ -12,7 +12,7 @@ from catflap.cli.common import CommandError, Exit, add_world_options
 from catflap.host import Interface, MemoryInterfaces
 from catflap.store.memory import MemoryStore
 
-from .documents import content, endpoint, written
+from .worlds import content, endpoint, written
 
 
 def options(*arguments: str) -> argparse.Namespace:

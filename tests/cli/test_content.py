@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,10 @@ import pytest
 from catflap.cli.common import CommandError, Exit
 from catflap.cli.content import read_files, read_store
 from catflap.model import Problem
+from catflap.store import Snapshot, StoreEvent
 from catflap.store.memory import MemoryStore
 
-from .documents import endpoint, written
+from .worlds import endpoint, written
 
 TIER = "apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata: {name: %s}\nspec: {}\n"
 TIERS = "/calico/resources/v3/projectcalico.org/tiers/"
@@ -73,3 +76,27 @@ async def test_a_store_that_cannot_be_reached_says_why() -> None:
     with pytest.raises(CommandError, match="cannot read the store memory:: etcd is away; --store") as failure:
         await read_store(store)
     assert failure.value.code is Exit.UNREACHABLE
+
+
+class Silent(MemoryStore):
+    """A store that accepts whoever comes, and never says anything."""
+
+    def follow(self) -> AsyncIterator[StoreEvent]:
+        return self._never()
+
+    async def _never(self) -> AsyncIterator[StoreEvent]:
+        await asyncio.Event().wait()
+        yield Snapshot(1, {})
+
+
+async def test_a_store_that_does_not_answer_is_not_waited_for_long() -> None:
+    with pytest.raises(CommandError, match=r"no answer within 0\.01 s") as failure:
+        await read_store(Silent(), patience=0.01)
+    assert failure.value.code is Exit.UNREACHABLE
+
+
+async def test_a_store_that_ends_has_said_nothing() -> None:
+    store = MemoryStore()
+    await store.close()
+    with pytest.raises(CommandError, match="cannot read the store memory:: it ended"):
+        await read_store(store)

@@ -16,7 +16,7 @@ from catflap.host import Interface, MemoryInterfaces
 from catflap.store.memory import MemoryStore
 
 from .conftest import Run, modules_after
-from .documents import DENY_ALL, allow, content, endpoint, policy, written
+from .worlds import DENY_ALL, allow, content, endpoint, policy, written
 
 WEB = endpoint("web1-eth0", "web1", "eth0", "192.0.2.1")
 DOCUMENTS = (WEB, policy("web", allow(80), DENY_ALL))

@@ -7,7 +7,7 @@ from catflap.cli.explain_batch import Batch
 from catflap.cli.questions import Asker, Defaults
 from catflap.verdict.packet import Path
 
-from .documents import DENY_ALL, allow, endpoint, policy, world
+from .worlds import DENY_ALL, allow, endpoint, policy, world
 
 MADE = world(
     endpoint("web1-eth0", "web1", "eth0", "192.0.2.1"),

@@ -6,14 +6,14 @@ import pytest
 from rich.console import Console
 
 from catflap.cli.explanation import explain
-from catflap.cli.explanation_report import MOST_STEPS, condensed, packet_text, show
+from catflap.cli.explanation_report import MOST_INVALID, MOST_STEPS, condensed, packet_text, show
 from catflap.cli.packets import read_text
 from catflap.cli.questions import Asker, Defaults
 from catflap.cli.world import World
 from catflap.verdict.packet import Packet, Path
 from catflap.verdict.result import Step
 
-from .documents import DENY_ALL, allow, document, endpoint, policy, world
+from .worlds import DENY_ALL, allow, document, endpoint, policy, world
 
 WEB = endpoint("web1-eth0", "web1", "eth0", "192.0.2.1", labels={"role": "webserer"}, profiles=["p"])
 PROFILE = document("Profile", "p", labelsToApply={"env": "prod"})
@@ -56,17 +56,17 @@ Endpoint
     from its profiles: env=prod
 
 How it was decided
-  input: eth0, policed by HostEndpoint web1-eth0
+  input: eth0, policed by HostEndpoint web1-eth0 [stage-order]
     ✗ an earlier stage has accepted it
     ✗ its connection is established or related
     ✗ it goes to a failsafe port
     ✗ it is essential ICMPv6
     ✗ connection tracking calls it invalid
-    tier default
+    tier default [tier-policies]
       ✗ default/ssh
         ✗ rule 0 (Allow): destination port 80 is not 22 (nearly)
-      ✓ default/strangers
-        ✓ rule 0 (Deny) matches every packet
+      ✓ default/strangers [action-first]
+        ✓ rule 0 (Deny) matches every packet [match-all]
 
 Overruled
   default/late, Ingress rule 0 would allow it, but default/strangers, Ingress rule 0 decides first.
@@ -117,6 +117,18 @@ def test_an_interface_without_endpoint() -> None:
     file = io.StringIO()
     show(explain(made, packet), Console(file=file, width=100))
     assert "eth9: none polices it" in file.getvalue()
+
+
+def test_that_the_sender_is_told_is_said() -> None:
+    text = shown(world(WEB, policy("web", {"action": "Reject"})))
+    assert "POLICY_DENY by default/web, Ingress rule 0, and the sender is told" in text
+
+
+def test_of_many_invalid_objects_the_first_are_shown() -> None:
+    broken = [policy(f"p{number:02}", {"action": "Alow"}) for number in range(MOST_INVALID + 2)]
+    text = shown(world(WEB, *broken))
+    assert text.count("is\n  invalid") + text.count("is invalid") <= MOST_INVALID
+    assert "\n  and 2 more objects\n" in text
 
 
 def test_a_tier_that_ends_before_a_profile() -> None:

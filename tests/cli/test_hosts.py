@@ -5,7 +5,7 @@ from catflap.cli.world import World
 from catflap.model import HostEndpoint
 from catflap.model.resources import Tier
 
-from .documents import content, document, endpoint, policed, policy, world
+from .worlds import content, document, endpoint, policed, policy, world
 
 
 def test_named_interfaces_are_policed_without_knowing_them() -> None:

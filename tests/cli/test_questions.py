@@ -7,7 +7,7 @@ from catflap.cli.questions import UNNAMED, Asker, Defaults, Question
 from catflap.cli.world import World
 from catflap.verdict.packet import ConnectionState, Packet, Path
 
-from .documents import content, document, endpoint, world
+from .worlds import content, document, endpoint, world
 
 WEB = endpoint("web1-eth0", "web1", "eth0", "192.0.2.1", "2001:db8::1")
 PUBLIC = endpoint("web1-public", "web1", None, "198.51.100.1")

@@ -15,7 +15,7 @@ from catflap.host import Interface, MemoryInterfaces
 from catflap.nft import compile_policy
 
 from .conftest import Run
-from .documents import DENY_ALL, allow, document, endpoint, policy, written
+from .worlds import DENY_ALL, allow, document, endpoint, policy, written
 
 WEB = endpoint("web1-eth0", "web1", "eth0", "192.0.2.1")
 DATABASE = endpoint("db1-eth0", "db1", "eth0", "192.0.2.2")

@@ -13,7 +13,7 @@ from catflap.verdict.evaluate import evaluate
 from catflap.verdict.packet import Packet, Path
 from catflap.verdict.result import Outcome, Reason, Verdict
 
-from .documents import DENY_ALL, Document, allow, document, endpoint, policy, world
+from .worlds import DENY_ALL, Document, allow, document, endpoint, policy, world
 
 PASS: Document = {"action": "Pass"}
 

@@ -11,7 +11,7 @@ from catflap.model import Policy
 from catflap.model.resources import PortRange
 from catflap.policy.host_policy import FailsafePort
 
-from .documents import Document, content, document, endpoint, policed, policy, world
+from .worlds import Document, content, document, endpoint, policed, policy, world
 
 SSH = (FailsafePort(6, PortRange(22, 22)),)
 HTTP = (FailsafePort(6, PortRange(80, 80)),)
@@ -93,7 +93,7 @@ def test_known_interfaces_leave_nothing_to_assume(made: World) -> None:
 
 def test_this_host_is_known_with_its_configuration() -> None:
     sources = (environment_source({"FELIX_FELIXHOSTNAME": "here", "FELIX_FAILSAFEINBOUNDHOSTPORTS": "80"}),)
-    here = Here(sources, {"eth3": frozenset({"192.0.2.1"})})
+    here = Here("here", sources, {"eth3": frozenset({"192.0.2.1"})})
     made = World(content(endpoint("a", "here", None, "192.0.2.1"), endpoint("b", "web1", "eth0")), here)
     assert (made.only_host, made.hosts) == ("here", ["here", "web1"])
     assert policed(made, "here") == {"eth3": "a"}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catflap.model.addresses import address_part, canonical_address, canonical_mac, canonical_network
+from catflap.model.resources import IpVersion
 
 _FOUR_NUMBERS = "IPv4 addresses take four decimal numbers without leading zeros."
 
@@ -35,9 +40,31 @@ def test_not_addresses(text: str, explanation: str) -> None:
         canonical_address(text)
 
 
-def test_an_address_of_the_other_version() -> None:
-    with pytest.raises(ValueError, match=r"It is IPv6, not IPv4\."):
-        canonical_address("2001:db8::1", 4)
+@pytest.mark.parametrize(
+    ("text", "version", "explanation"),
+    [("2001:db8::1", 4, "It is IPv6, not IPv4."), ("192.0.2.1", 6, "It is IPv4, not IPv6.")],
+)
+def test_an_address_of_the_other_version(text: str, version: IpVersion, explanation: str) -> None:
+    with pytest.raises(ValueError, match=f"^{explanation}$"):
+        canonical_address(text, version)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=20),
+        st.text("0123456789.", max_size=16),
+        st.lists(st.integers(0, 300).map(str), min_size=3, max_size=5).map(".".join),
+        st.from_regex(r"\A(0?[0-9x]{1,3}\.){3}[0-9]{1,3}[ \n\0]?\Z"),
+    )
+)
+def test_exactly_what_the_standard_library_takes_for_an_ipv4_address(text: str) -> None:
+    try:
+        expected = str(ipaddress.IPv4Address(text))
+    except ValueError:
+        with pytest.raises(ValueError, match=""):
+            canonical_address(text, 4)
+    else:
+        assert canonical_address(text, 4) == expected
 
 
 @pytest.mark.parametrize(

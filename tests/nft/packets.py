@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.nft.host_policies import ADDRESSES, INTERFACES, MACS, PORTS, rule
 
-from catflap.model.resources import ICMP, ICMPV6, PORT_PROTOCOLS, UDP, Direction
+from catflap.model.resources import ICMP, ICMPV6, PORT_PROTOCOLS, UDP, Direction, ip_version_of
 from catflap.policy.host_policy import HostPolicy, MatchRule
 from catflap.verdict.packet import ConnectionState, Packet, Path
 
@@ -75,7 +75,16 @@ def packets(draw: st.DrawFn, policy: HostPolicy) -> Packet:
         hop_limit=draw(st.sampled_from([64, 255])),
         source_mac=draw(st.sampled_from([None, *MACS])),
     )
+    own = {item.interface: item.addresses for item in policy.workloads}.get(found.interface)
+    if own and draw(st.booleans()):
+        found = _sent_from(found, draw(st.sampled_from(own)))
     return _translated(found) if draw(st.integers(0, 3)) == 0 else found
+
+
+def _sent_from(found: Packet, source: str) -> Packet:
+    """With another source, of whatever IP version."""
+    same = found.ip_version == ip_version_of(source)
+    return replace(found, source=source, destination=found.destination if same else source)
 
 
 def _translated(found: Packet) -> Packet:

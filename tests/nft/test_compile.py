@@ -7,20 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.nft.examples import DB, DEFAULT, EARLY, EXAMPLES, FAILSAFE, RAW, RAW_RULES, ROUTER, SSH, with_tiers
+from tests.nft.examples import DB, DEFAULT, EARLY, EXAMPLES, FAILSAFE, RAW, RAW_RULES, ROUTER, with_tiers
 from tests.nft.host_policies import (
     complete,
     host_policies,
     host_policy,
     lists,
-    policy_key,
-    rule,
     workload,
 )
 from tests.nft.interpreter import walk
 from tests.nft.packets import packet, packets
 
-from catflap.model.resources import Action, Encoding
 from catflap.nft.compile import Compiler, compile_policy
 from catflap.nft.ruleset import TRACKING, RuleSet
 from catflap.policy.host_policy import (
@@ -119,20 +116,6 @@ def test_what_is_invalid_is_never_dropped_before_failsafe_ports() -> None:
                 assert rules.index("jump failsafe") < rules.index("ct state invalid")
 
 
-def test_policies_with_one_title_have_chains_of_their_own() -> None:
-    keys = (policy_key("web"), policy_key("web", Encoding.V3))
-    rules = [lists(keys[0], [rule(0, protocol=6)]), lists(keys[1], [rule(0, protocol=17)])]
-    chains = compiled(host_policy(tiers=[TierStep("default", keys)], rules=rules)).chains
-    assert sum(name.startswith("policy-in-") for name in chains) == 2
-
-
-def test_tiers_that_differ_in_policies_or_default_action_have_chains_of_their_own() -> None:
-    tiers = [TierStep("t", (DB,)), TierStep("t", (DB,), Action.PASS), TierStep("t", (SSH,))]
-    rules = [lists(key, [rule(0, protocol=6)]) for key in (DB, SSH)]
-    chains = compiled(host_policy(tiers=tiers, rules=rules)).chains
-    assert sum(name.startswith("tier-in-") for name in chains) == 3
-
-
 def test_every_rule_has_a_comment() -> None:
     for policy in EXAMPLES.values():
         for chain in compiled(policy).chains.values():
@@ -160,7 +143,7 @@ def test_other_interfaces_are_not_touched() -> None:
     assert walk(rule_set, replace(invalid, interface="eth1")) == "accept"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(host_policies())
 def test_all_that_is_there_is_referred_to(policy: HostPolicy) -> None:
     rule_set = compiled(policy)

@@ -88,6 +88,27 @@ def test_one_who_was_interrupted_while_being_told_is_told_again(nft: ProbedNft) 
     assert nft.rule_set == compile_policy(policy()).rule_set
 
 
+def test_workloads_are_blocked_before_there_is_policy(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.block_workloads(("cali",))
+    assert nft.rule_set == compile_policy(HostPolicy(workload_prefixes=("cali",))).rule_set
+    enforcer.enforce(policy())
+    assert nft.lists == 2
+    assert nft.rule_set == compile_policy(policy()).rule_set
+
+
+def test_the_block_of_workloads_leaves_an_existing_table_alone(nft: ProbedNft) -> None:
+    Enforcer(nft).enforce(policy())
+    Enforcer(nft).block_workloads(("cali",))
+    assert nft.rule_set == compile_policy(policy()).rule_set
+
+
+def test_workloads_that_cannot_be_blocked_are_an_error(nft: ProbedNft) -> None:
+    nft.refuse = 1
+    with pytest.raises(EnforceError, match="Device or resource busy"):
+        Enforcer(nft).block_workloads(("cali",))
+
+
 def test_the_end_of_policy_leaves_nothing(nft: ProbedNft) -> None:
     enforcer = Enforcer(nft)
     enforcer.enforce(policy())

@@ -195,7 +195,7 @@ def _run(nft: MemoryNft, old: Existing, new: RuleSet) -> None:
         nft.run(commands)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(host_policies(), host_policies())
 def test_any_change_ends_as_a_fresh_install(first: HostPolicy, second: HostPolicy) -> None:
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
@@ -206,7 +206,7 @@ def test_any_change_ends_as_a_fresh_install(first: HostPolicy, second: HostPolic
     assert (nft.list_table() is None) == (not new)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(host_policies(), host_policies())
 def test_any_table_can_be_taken_over(first: HostPolicy, second: HostPolicy) -> None:
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
@@ -216,7 +216,7 @@ def test_any_table_can_be_taken_over(first: HostPolicy, second: HostPolicy) -> N
     assert nft.rule_set == new
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(host_policies(), host_policies())
 def test_all_base_chains_change_in_one_transaction(first: HostPolicy, second: HostPolicy) -> None:
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set

@@ -90,7 +90,7 @@ def test_a_map_of_another_kind_does_not_look_like_ours(strange: dict[str, Any]) 
     assert found.maps["m"].type != "ifname"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(host_policies())
 def test_a_listing_reads_back_as_what_was_programmed(policy: HostPolicy) -> None:
     rule_set = compile_policy(policy).rule_set

@@ -17,7 +17,8 @@ def sample(version: int, protocol: int, **fields: object) -> Sample:
 def sums_up(data: bytes) -> bool:
     """Whether data with its checksum inside is right (RFC 1071)."""
     padded = data + b"\0" * (len(data) % 2)
-    return sum(struct.unpack(f"!{len(padded) // 2}H", padded)) % 0xFFFF == 0
+    words: tuple[int, ...] = struct.unpack(f"!{len(padded) // 2}H", padded)
+    return sum(words) % 0xFFFF == 0
 
 
 def pseudo_header(made: Sample, payload: bytes) -> bytes:

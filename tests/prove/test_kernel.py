@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
 import pytest
 
 from catflap.prove import kernel
@@ -10,6 +13,11 @@ from catflap.prove.sample import Sample
 ARRIVED = (Seen.ARRIVED, Seen.PAST_RAW, Seen.PAST_MANGLE, Seen.ROUTING)
 RECEIVED = Sample(interface="eth0", source="10.0.0.1", destination="10.0.0.2", protocol=47)
 SENT = Sample(interface=None, source="10.0.0.1", destination="10.0.0.2", protocol=47)
+
+
+def _sets(seen: tuple[Seen, ...]) -> Mapping[Seen, AbstractSet[int]]:
+    """Packet 1 is in these sets, and packet 2 in all others."""
+    return {each: frozenset({1 if each in seen else 2}) for each in Seen}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +34,7 @@ SENT = Sample(interface=None, source="10.0.0.1", destination="10.0.0.2", protoco
     ],
 )
 def test_where_a_received_packet_was_dropped(seen: tuple[Seen, ...], journey: Journey) -> None:
-    fate = kernel._fate(1, RECEIVED, dict.fromkeys(Seen, frozenset()) | dict.fromkeys(seen, {1}))
+    fate = kernel._fate(1, RECEIVED, _sets(seen))
     assert (fate.received, fate.sent) == (journey, None)
 
 
@@ -39,11 +47,10 @@ def test_where_a_received_packet_was_dropped(seen: tuple[Seen, ...], journey: Jo
     ],
 )
 def test_where_a_sent_packet_was_dropped(seen: tuple[Seen, ...], journey: Journey) -> None:
-    fate = kernel._fate(1, SENT, dict.fromkeys(Seen, frozenset()) | dict.fromkeys(seen, {1}))
+    fate = kernel._fate(1, SENT, _sets(seen))
     assert (fate.received, fate.sent) == (None, journey)
 
 
 def test_what_else_was_seen_of_a_packet() -> None:
-    sets = dict.fromkeys(Seen, frozenset({2})) | {Seen.INVALID: {1}, Seen.TRANSLATED: {1}}
-    fate = kernel._fate(1, RECEIVED, sets)
+    fate = kernel._fate(1, RECEIVED, _sets((Seen.INVALID, Seen.TRANSLATED)))
     assert (fate.state, fate.translated, fate.answered) == (Seen.INVALID, True, False)

@@ -1,60 +1,14 @@
-"""From stored documents to verdicts: the sentences of the reference about objects, labels, selectors and sets."""
+"""From stored documents to verdicts: the sentences of the reference about objects, interfaces and order."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import pytest
 from tests.verdict.hosts import case, forwarded, packet, sent, sentence
+from tests.verdict.stored import DENY, FAR, Store, allow
 
-from catflap.model import decode, parse_selector
-from catflap.model.v3_documents import PLURALS, V3_ROOT
-from catflap.policy import PolicyEngine, Settings
-from catflap.verdict.evaluate import evaluate
-from catflap.verdict.packet import Packet
-
-NOTHING: Mapping[str, str] = {}
-FAR, NEAR = packet(), packet(source="10.0.0.7")
-DENY = [{"action": "Deny"}]
-
-
-class Store:
-    """What stands in the store of host ``web1``, which has the interfaces eth0, eth1 and lo."""
-
-    def __init__(self, **settings: object) -> None:
-        self.engine = PolicyEngine(Settings("web1", **settings))  # type: ignore[arg-type]  # tests name them
-        self.engine.set_interfaces({"eth0": {"192.0.2.1"}, "eth1": {"192.0.2.2"}, "lo": {"127.0.0.1"}})
-
-    def put(self, path: str, value: object | None) -> Store:
-        raw = None if value is None else json.dumps(value).encode()
-        self.engine.apply(decode(path, raw).changes)
-        return self
-
-    def v1(self, path: str, **fields: object) -> Store:
-        return self.put(f"/calico/v1/{path}", fields)
-
-    def v3(self, kind: str, name: str, labels: Mapping[str, str] = NOTHING, /, **spec: object) -> Store:
-        metadata = {"name": name, "labels": labels}
-        return self.put(
-            f"{V3_ROOT}{PLURALS[kind]}/{name}", {"kind": kind, "metadata": metadata, "spec": spec}
-        )
-
-    def endpoint(self, name: str = "e", interface: str = "eth0", /, **spec: object) -> Store:
-        return self.v3("HostEndpoint", name, {"role": "web"}, node="web1", interfaceName=interface, **spec)
-
-    def policy(self, name: str = "p", /, **spec: object) -> Store:
-        return self.v3("GlobalNetworkPolicy", name, **spec)
-
-    def decides(self, met: Packet = FAR) -> str:
-        """The reason, and the name of the policy or profile."""
-        verdict = evaluate(self.engine.host_policy(), met)
-        name = (verdict.policy or "").rpartition("/")[2].removeprefix("profile ")
-        return f"{verdict.reason} {name}".strip()
-
-
-def allow(**fields: object) -> list[object]:
-    return [{"action": "Allow", **fields}]
+from catflap.model.v3_documents import V3_ROOT
 
 
 @sentence("object-invalid")
@@ -193,140 +147,6 @@ def test_the_next_in_line_takes_over() -> None:
 def test_no_pattern_and_no_address_covers_the_loopback_interface() -> None:
     store = Store().endpoint("a", "*").v3("HostEndpoint", "b", node="web1", expectedIPs=["127.0.0.1"])
     assert store.decides(packet(interface="lo")) == "NO_ENDPOINT"
-
-
-@pytest.mark.parametrize(
-    ("selector", "selected"),
-    [
-        pytest.param("env == 'own'", True, marks=sentence("label-own")),
-        pytest.param("zone == 'north'", True, marks=sentence("label-own")),
-        pytest.param("team == 'first'", True, marks=sentence("label-first")),
-        pytest.param("team == 'second'", False, marks=sentence("label-first")),
-        pytest.param("has(elsewhere)", False, marks=sentence("selector-scope")),
-    ],
-)
-def test_labels_come_from_the_endpoint_and_its_profiles(selector: str, *, selected: bool) -> None:
-    store = Store()
-    store.v3("Profile", "p1", labelsToApply={"env": "inherited", "team": "first"})
-    store.v3("Profile", "p2", labelsToApply={"team": "second", "zone": "north"})
-    profiles = {"profiles": ["p1", "p2"]}
-    store.v3("HostEndpoint", "e", {"env": "own"}, node="web1", interfaceName="eth0", **profiles)
-    store.v3("HostEndpoint", "f", {"elsewhere": ""}, node="web2", interfaceName="eth0")
-    store.policy(selector=selector, ingress=DENY)
-    assert (store.decides() == "POLICY_DENY p") is selected
-
-
-@pytest.mark.parametrize(
-    ("selector", "labels", "expected"),
-    [
-        pytest.param("", {}, True, marks=sentence("selector-all")),
-        pytest.param("all()", {}, True, marks=sentence("selector-all")),
-        pytest.param("global()", {"a": "x"}, True, marks=sentence("selector-all")),
-        pytest.param(
-            "a == 'y' || a == 'x' && b == 'z'", {"a": "y"}, True, marks=sentence("selector-precedence")
-        ),
-        pytest.param(
-            "!a == 'x' && b == 'z'", {"a": "x", "b": "y"}, False, marks=sentence("selector-precedence")
-        ),
-        pytest.param(
-            "!(a == 'x' && b == 'z')", {"a": "x", "b": "y"}, True, marks=sentence("selector-precedence")
-        ),
-        pytest.param("a == 'X'", {"a": "x"}, False, marks=sentence("selector-exact")),
-        pytest.param("a == 'x'", {"a": "x "}, False, marks=sentence("selector-exact")),
-        pytest.param("a != 'x' && a not in {'x'}", {}, True, marks=sentence("selector-missing")),
-        pytest.param("a == '' || a in {''} || has(a)", {}, False, marks=sentence("selector-missing")),
-        pytest.param(
-            "a contains '' || a starts with '' || a ends with ''",
-            {},
-            False,
-            marks=sentence("selector-missing"),
-        ),
-    ],
-)
-def test_selectors(selector: str, labels: Mapping[str, str], *, expected: bool) -> None:
-    assert parse_selector(selector).matches(labels) is expected
-
-
-def selecting(**peer: object) -> Store:
-    """A host whose only policy allows from a peer; somebody else has the address 10.0.0.7 and the label role."""
-    store = Store().endpoint()
-    store.v3(
-        "HostEndpoint", "far", {"role": "db"}, node="db1", interfaceName="eth0", expectedIPs=["10.0.0.7"]
-    )
-    return store.policy(ingress=allow(source=peer))
-
-
-@pytest.mark.parametrize(
-    ("peer", "met", "allowed"),
-    [
-        pytest.param({"selector": "role == 'db'"}, NEAR, True, marks=sentence("selector-scope")),
-        pytest.param({"selector": "all()"}, FAR, False, marks=sentence("selector-scope")),
-        pytest.param(
-            {"selector": "role == 'web'"}, packet(source="192.0.2.1"), False, marks=sentence("set-members")
-        ),
-        pytest.param({"selector": "role == 'none'"}, NEAR, False, marks=sentence("set-empty")),
-        pytest.param({"notSelector": "role == 'db'"}, NEAR, False, marks=sentence("set-outside")),
-        pytest.param({"notSelector": "role == 'db'"}, FAR, True, marks=sentence("set-outside")),
-        pytest.param({"selector": "!has(x)"}, FAR, False, marks=sentence("set-outside")),
-        pytest.param({"notSelector": "has(x)"}, FAR, True, marks=sentence("set-outside")),
-    ],
-)
-def test_selectors_in_rules_stand_for_known_addresses(
-    peer: Mapping[str, object], met: Packet, *, allowed: bool
-) -> None:
-    assert (selecting(**peer).decides(met) == "POLICY_ALLOW p") is allowed
-
-
-@sentence("set-members", "label-network-set")
-def test_network_sets_and_workloads_are_members_too() -> None:
-    store = selecting(selector="role == 'db'")
-    store.v3("GlobalNetworkSet", "offices", {"role": "db"}, nets=["198.51.100.0/24"])
-    assert store.decides(FAR) == "POLICY_ALLOW p"
-    fields = {"state": "inactive", "name": "cali1", "labels": {"role": "db"}, "ipv4_nets": ["10.9.9.9/32"]}
-    store.v1("host/web2/workload/o/w/endpoint/e", **fields)
-    assert store.decides(packet(source="10.9.9.9")) == "POLICY_ALLOW p"
-
-
-@sentence("set-shared")
-def test_a_shared_address_stays_until_its_last_carrier_has_left() -> None:
-    store = selecting(selector="role == 'db'")
-    store.v3("GlobalNetworkSet", "copy", {"role": "db"}, nets=["10.0.0.7/32"])
-    store.put(f"{V3_ROOT}hostendpoints/far", None)
-    assert store.decides(NEAR) == "POLICY_ALLOW p"
-    store.put(f"{V3_ROOT}globalnetworksets/copy", None)
-    assert store.decides(NEAR) == "TIER_DEFAULT_DENY"
-
-
-@sentence("label-tag", "match-sets")
-def test_a_tag_stands_for_the_endpoints_whose_profiles_carry_it() -> None:
-    store = Store().endpoint().put("/calico/v1/policy/profile/x/tags", ["trusted"])
-    store.v1("host/db1/endpoint/e", name="eth0", expected_ipv4_addrs=["10.0.0.7"], profile_ids=["x"])
-    rules = [{"src_tag": "trusted", "action": "allow"}]
-    store.v1("policy/tier/default/policy/p", selector="all()", inbound_rules=rules)
-    assert (store.decides(NEAR), store.decides(FAR)) == ("POLICY_ALLOW p", "TIER_DEFAULT_DENY")
-
-
-@sentence("set-named-port")
-@pytest.mark.parametrize(
-    ("peer", "port", "allowed"),
-    [
-        ({"ports": ["http"]}, 8080, True),
-        ({"ports": ["http"]}, 80, False),
-        ({"ports": ["dns"]}, 53, False),
-        ({"ports": ["http"], "selector": "role == 'web'"}, 8080, True),
-        ({"ports": ["http"], "selector": "role == 'db'"}, 8080, False),
-    ],
-)
-def test_a_named_port_is_that_of_each_endpoint(
-    peer: Mapping[str, object], port: int, *, allowed: bool
-) -> None:
-    named = [
-        {"name": "http", "protocol": "TCP", "port": 8080},
-        {"name": "dns", "protocol": "UDP", "port": 53},
-    ]
-    store = Store().endpoint(expectedIPs=["192.0.2.1"], ports=named)
-    store.policy(ingress=allow(protocol="TCP", destination=peer))
-    assert (store.decides(packet(destination_port=port)) == "POLICY_ALLOW p") is allowed
 
 
 @sentence("tier-exists")

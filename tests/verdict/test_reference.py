@@ -21,12 +21,11 @@ REFERRED = set(re.findall(rf"(?<!^\* )\[({_ID})\]", PAGE, re.MULTILINE))
 
 
 def cited_by_code() -> set[str]:
-    """Citations in comments, and the ids that steps of a trace carry: no other text has their form."""
+    """Citations in comments and docstrings, and the ids that steps of a trace carry: nothing else looks like them."""
     found: set[str] = set()
     for source in SOURCES:
         text = source.read_text(encoding="utf-8")
-        for comment in re.findall(r"#.*", text):
-            found.update(re.findall(rf"\[({_ID})\]", comment))
+        found.update(re.findall(rf"\[({_ID})\]", text))
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Constant) and re.fullmatch(_ID, str(node.value)):
                 found.add(str(node.value))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catflap import host as kernel
-from catflap.agent.config import ConfigurationError
+from catflap.agent.config import ConfigurationError, resolve
 from catflap.cli.common import CommandError, Exit
 from catflap.cli.content import Content, read_files, read_store
 from catflap.cli.hosts import Addresses
@@ -47,13 +47,12 @@ def _content(options: argparse.Namespace, paths: Sequence[Path]) -> Content:
 def _here(config_file: Path | None) -> Here:
     try:
         sources = local_sources(config_file)
-        here = Here(sources, asyncio.run(_own_interfaces()))
-        _ = here.name  # fails now where the configuration is bad
+        name = resolve(sources)[0]["FelixHostname"]
+        return Here(name, sources, asyncio.run(_own_interfaces()))
     except ConfigurationError as error:
         raise CommandError(str(error), Exit.USAGE) from None
     except OSError as error:
         raise CommandError(f"cannot read this host's interfaces: {error}", Exit.UNREACHABLE) from None
-    return here
 
 
 async def _own_interfaces() -> Addresses:

@@ -5,9 +5,11 @@ It must never write anything, and files need neither a store nor root.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -17,6 +19,8 @@ from catflap.store import Disconnected, Snapshot, Store
 from catflap.store.directory.documents import SUFFIXES
 from catflap.store.directory.scan import read, scan
 from catflap.store.directory.tree import Reading, Tree
+
+PATIENCE: Final = 10.0  # seconds that a store has to answer
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -61,25 +65,29 @@ def _readings(path: Path) -> Mapping[str, Reading]:
     return found
 
 
-async def read_store(store: Store) -> Content:
+async def read_store(store: Store, patience: float = PATIENCE) -> Content:
     """Everything that a store holds now; the store is closed then.
 
     Raises:
-        CommandError: the store cannot be reached.
+        CommandError: the store cannot be reached, or does not answer within ``patience`` seconds.
     """
-    reason = "it said nothing"
     try:
-        async for event in store.follow():
-            match event:
-                case Snapshot():
-                    return Content(store.url, event.entries, event.problems)
-                case Disconnected():
-                    reason = event.reason
-                    break
-                case _:
-                    pass
+        async with asyncio.timeout(patience):
+            found = await _first_event(store)
+    except TimeoutError:
+        found = Disconnected(f"no answer within {patience:g} s")
     finally:
         await store.close()
-    raise CommandError(
-        f"cannot read the store {store.url}: {reason}; --store names another store", Exit.UNREACHABLE
-    )
+    if isinstance(found, Disconnected):
+        raise CommandError(
+            f"cannot read the store {store.url}: {found.reason}; --store names another store",
+            Exit.UNREACHABLE,
+        )
+    return Content(store.url, found.entries, found.problems)
+
+
+async def _first_event(store: Store) -> Snapshot | Disconnected:
+    async for event in store.follow():
+        if isinstance(event, Snapshot | Disconnected):
+            return event
+    return Disconnected("it ended")

@@ -7,15 +7,15 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from catflap.cli.explanation import answer, assumptions
+from catflap.cli.answers import answer
+from catflap.cli.notes import assumptions
 from catflap.cli.packets import PacketError, read_line
 from catflap.cli.questions import Asker, Question
 from catflap.verdict.evaluate import Context, Evaluator
 from catflap.verdict.result import Verdict
 
-_View: TypeAlias = tuple[
-    str, str, str | None
-]  # host, and the interface and address that are assumed to belong together
+# A host, and the interface and address that are assumed to belong together.
+_View: TypeAlias = tuple[str, str, str | None]
 
 
 class Batch:
@@ -53,10 +53,9 @@ class Batch:
         evaluator = self._evaluator(question)
         if not self._trace:
             return evaluator.evaluate(question.packet)
-        question.host.policy(
-            question.packet.interface, question.local
-        )  # the engine tells the owners for this view
-        return evaluator.explain(question.packet, Context(owners=question.host.engine.owners))
+        host, packet = question.host, question.packet
+        host.policy(packet.interface, question.local)  # so that the engine speaks for this host
+        return evaluator.explain(packet, Context(owners=host.engine.owners))
 
     def _evaluator(self, question: Question) -> Evaluator:
         host, interface = question.host, question.packet.interface

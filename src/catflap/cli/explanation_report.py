@@ -11,7 +11,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from catflap.cli.explanation import Coverage, Explanation, decider, rule_title
+from catflap.cli.answers import decider, rule_title
+from catflap.cli.explanation import Coverage, Explanation
 from catflap.cli.questions import UNNAMED
 from catflap.lab.report import report_console
 from catflap.model.resources import PROTOCOL_NUMBERS
@@ -19,6 +20,7 @@ from catflap.verdict.packet import Packet, Path
 from catflap.verdict.result import Outcome, Step, Verdict
 
 MOST_STEPS: Final = 12  # of one list that did not match
+MOST_INVALID: Final = 10
 
 _INDENT: Final = 2
 _MARKS: Final = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
@@ -33,12 +35,12 @@ def show(explanation: Explanation, console: Console | None = None) -> None:
     style = _STYLES[verdict.outcome]
     report.line(0, Text.assemble((verdict.outcome.upper(), style), f"  {packet_text(packet)}"))
     report.line(1, f"{packet.state} packet, {_way(packet)} of host {explanation.question.host.name}")
-    report.line(1, Text(decider(verdict), style))
+    report.line(1, Text(decider(verdict) + (", and the sender is told" if verdict.answered else ""), style))
     report.section("Endpoint", (line for item in explanation.coverage for line in _coverage(item)))
     report.trace(verdict.trace)
     report.section("Overruled", _overruled(explanation))
     report.section("Does not select this endpoint, and would decide otherwise", _near(explanation))
-    report.section("Invalid objects", explanation.invalid)
+    report.section("Invalid objects", _invalid(explanation))
     report.section("Notes", explanation.notes)
 
 
@@ -99,6 +101,12 @@ def _near(explanation: Explanation) -> Iterator[str]:
         yield f"and {explanation.near_left_out} more policies"
 
 
+def _invalid(explanation: Explanation) -> Iterator[str]:
+    yield from explanation.invalid[:MOST_INVALID]
+    if len(explanation.invalid) > MOST_INVALID:
+        yield f"and {len(explanation.invalid) - MOST_INVALID} more objects"
+
+
 def _verb(verdict: Verdict) -> str:
     return str(verdict.outcome)
 
@@ -145,8 +153,13 @@ class _Report:
             nearly = " (nearly)" if step.near_miss else ""
             reference = f" [{step.sentence}]" if step.sentence and step.matched is not False else ""
             self.line(level, Text.assemble((mark, style), step.text, (nearly, "yellow"), (reference, "dim")))
-            if step.matched is not False or not step.text.startswith("rule "):
+            if _is_worth_opening(step):
                 self._steps(level + 1, step.steps)
+
+
+def _is_worth_opening(step: Step) -> bool:
+    """Not a rule that does not match: its line names the first clause that fails."""
+    return step.matched is not False or any(below.steps for below in step.steps)
 
 
 def condensed(steps: Sequence[Step]) -> Sequence[Step]:

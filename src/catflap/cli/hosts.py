@@ -66,7 +66,7 @@ class Host:
 
     Attributes:
         configuration: what its agent would be configured with.
-        interfaces: those that are known, with their addresses.
+        interfaces: those that are known, with their addresses; ``complete`` says that there are no others.
         named_interfaces: others that its endpoints name exactly, with the addresses that are expected there; none where
             all interfaces are known.
         endpoints, workloads: its own host endpoints and workload endpoints.
@@ -85,7 +85,7 @@ class Host:
         self.configuration = configuration
         self.interfaces = known.addresses
         self.notes = tuple(notes)
-        self._complete = known.complete
+        self.complete = known.complete
         self._resources = resources
         self._settings = policy_settings(configuration)
         self._fed: Addresses = {}  # the interfaces that the engine was told of
@@ -138,7 +138,7 @@ class Host:
 
     def expecting(self, interface: str, address: str | None) -> HostEndpoint | None:
         """The endpoint for whose sake an interface is assumed to carry an address; see `policy`."""
-        if address is None or self._complete or interface in self.interfaces:
+        if address is None or self.complete or interface in self.interfaces:
             return None
         return self._by_address.get(address)
 

@@ -38,6 +38,11 @@ class Question(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+def packet_interfaces(packet: Packet) -> tuple[str, ...]:
+    """The interfaces on a packet's way: one, or two where it is forwarded."""
+    return (packet.interface, packet.out_interface) if packet.out_interface else (packet.interface,)
+
+
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for packets that do not say so themselves."""
 
@@ -133,14 +138,7 @@ class _Names:
             pair = [[item for item in end if ip_version_of(item) == version] for end in candidates]
             if not all(pair):
                 continue
-            chosen = []
-            for written, addresses in zip((source, destination), pair, strict=True):
-                if len(addresses) > 1:
-                    raise PacketError(f"{written} has several addresses: write {_alternatives(addresses)}")
-                if addresses[0] != _address(written):
-                    notes.append(f"{written} is {addresses[0]}.")
-                chosen.append(addresses[0])
-            return chosen[0], chosen[1]
+            return _single(source, pair[0], notes), _single(destination, pair[1], notes)
         raise PacketError(f"{source} and {destination} have no addresses of the same IP version")
 
     def _candidates(self, written: str) -> list[str]:
@@ -167,6 +165,14 @@ class _Names:
     def _endpoints(self) -> Iterator[HostEndpoint | WorkloadEndpoint]:
         yield from self._world.resources.of(HostEndpoint).values()
         yield from self._world.resources.of(WorkloadEndpoint).values()
+
+
+def _single(written: str, addresses: list[str], notes: list[str]) -> str:
+    if len(addresses) > 1:
+        raise PacketError(f"{written} has several addresses: write {_alternatives(addresses)}")
+    if addresses[0] != _address(written):
+        notes.append(f"{written} is {addresses[0]}.")
+    return addresses[0]
 
 
 def _addresses_of(endpoint: HostEndpoint | WorkloadEndpoint) -> tuple[str, ...]:
@@ -203,11 +209,10 @@ def _find_interface(host: Host, local: str, remote: str, notes: list[str]) -> st
     candidates = [workload] if workload else _carrying(host, local)
     if len(candidates) == 1:
         name = candidates[0]
-        reason = f"{remote if workload else local} belongs to it"
         notes.append(
             f"The name of the interface is not known: it is the one that carries {local}."
             if name == UNNAMED
-            else f"Interface {name}: {reason}."
+            else f"Interface {name}: {remote if workload else local} belongs to it."
         )
         return name
     known = sorted({*host.interfaces, *host.named_interfaces})

@@ -15,10 +15,10 @@ import msgspec
 
 from catflap.cli.hosts import Host
 from catflap.model import Policy, ResourceChange, ResourceKey, parse_selector
-from catflap.model.resources import Action
+from catflap.model.resources import Action, Direction
 from catflap.model.selector_explain import explain_mismatch
 from catflap.policy import HostPolicy
-from catflap.policy.host_policy import DirectionPolicy, RuleLists, TierStep
+from catflap.policy.host_policy import DirectionPolicy, MatchRule, RuleLists, TierStep
 from catflap.verdict.evaluate import evaluate
 from catflap.verdict.packet import Packet
 from catflap.verdict.result import Reason, Verdict
@@ -143,13 +143,24 @@ def _without_decider(policy: HostPolicy, verdict: Verdict) -> HostPolicy | None:
         return _with_tiers(policy, passing)
     if verdict.reason not in _BY_RULE or verdict.key is None:
         return None
-    key, rule = verdict.key, verdict.rule
-    table = "policies" if key in policy.policies else "profiles"
-    lists: Mapping[ResourceKey, RuleLists] = getattr(policy, table)
-    side = "ingress" if verdict.direction == "Ingress" else "egress"
-    kept = tuple(each for each in getattr(lists[key], side) if each.number != rule)
-    changed = msgspec.structs.replace(lists[key], **{side: kept})
-    return msgspec.structs.replace(policy, **{table: {**lists, key: changed}})
+    if verdict.key in policy.policies:
+        return msgspec.structs.replace(policy, policies=_without_rule(policy.policies, verdict.key, verdict))
+    return msgspec.structs.replace(policy, profiles=_without_rule(policy.profiles, verdict.key, verdict))
+
+
+def _without_rule(
+    table: Mapping[ResourceKey, RuleLists], key: ResourceKey, verdict: Verdict
+) -> Mapping[ResourceKey, RuleLists]:
+    lists = table[key]
+    if verdict.direction is Direction.INGRESS:
+        changed = msgspec.structs.replace(lists, ingress=_without_number(lists.ingress, verdict.rule))
+    else:
+        changed = msgspec.structs.replace(lists, egress=_without_number(lists.egress, verdict.rule))
+    return {**table, key: changed}
+
+
+def _without_number(rules: Iterable[MatchRule], number: int | None) -> tuple[MatchRule, ...]:
+    return tuple(rule for rule in rules if rule.number != number)
 
 
 def _with_tiers(policy: HostPolicy, change: ChangeTier) -> HostPolicy:

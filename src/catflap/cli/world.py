@@ -19,15 +19,11 @@ from catflap.store import Snapshot
 
 
 class Here(msgspec.Struct, frozen=True):
-    """What is known of the host that the command runs on: its agent's local configuration, and its interfaces."""
+    """The host that the command runs on: its name, its agent's local configuration, and its interfaces."""
 
+    name: str
     sources: tuple[Source, ...]
     interfaces: Addresses
-
-    @property
-    def name(self) -> str:
-        """The host's name, as its agent would take it."""
-        return str(resolve(self.sources)[0]["FelixHostname"])
 
 
 class World:

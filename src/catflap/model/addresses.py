@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 
 from catflap.model.resources import IpVersion
 
@@ -22,6 +23,8 @@ def canonical_address(text: str, version: IpVersion | None = None) -> str:
     Raises:
         ValueError: it is not an address, or not one of ``version``. The text is a sentence that explains, or empty.
     """
+    if version != 6 and _is_canonical_ipv4(text):  # noqa: PLR2004 - IPv6
+        return text
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -29,6 +32,18 @@ def canonical_address(text: str, version: IpVersion | None = None) -> str:
     _refuse_zone(text)
     _check_version(address.version, version)
     return str(address)
+
+
+def _is_canonical_ipv4(text: str) -> bool:
+    """Nearly every stored address is one, and `ipaddress` takes ten times as long to find out.
+
+    ``inet_pton`` accepts four decimal numbers without leading zeros and nothing else (POSIX.1-2017), which is the
+    canonical form; where a C library is more generous, the text is no canonical form and differs from what it prints.
+    """
+    try:
+        return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, text)) == text
+    except (OSError, ValueError):
+        return False
 
 
 def canonical_network(text: str, version: IpVersion | None = None) -> str:

@@ -110,9 +110,12 @@ class SharedChains:
     def _failsafe(
         self, word: str, text_of: Callable[[Failsafe, Direction], RuleText], direction: Direction, about: str
     ) -> str:
-        text = text_of(self._policy.failsafe, direction)
-        self.needs.add(text.needs)
-        return self.jump(Chain(f"{word}-{_WORDS[direction]}", text.lines), about)
+        name = f"{word}-{_WORDS[direction]}"
+        if name not in self._written:
+            text = text_of(self._policy.failsafe, direction)
+            self.needs.add(text.needs)
+            self._write(_Group.FIXED, Chain(name, text.lines))
+        return line(f"jump {name}", about=about)
 
     def _tier(self, tier: TierStep, direction: Direction) -> Chain:
         """The chain of a tier; one without rules decides nothing and is not among the chains."""
@@ -140,7 +143,9 @@ class SharedChains:
         if step.key is None:
             return line("drop", about=f"profile {step.name} does not exist")
         name = f"profile-{_WORDS[direction]}-{self._names[step.key]}"
-        self._write(_Group.PROFILE, Chain(name, self._text(self._policy.profiles[step.key], direction).lines))
+        if name not in self._written:
+            text = self._text(self._policy.profiles[step.key], direction)
+            self._write(_Group.PROFILE, Chain(name, text.lines))
         return line(f"jump {name}", about=f"profile {step.name}")
 
     def _text(self, lists: RuleLists, direction: Direction) -> RuleText:

@@ -1,11 +1,10 @@
-"""Draws packets for a policy: half of them from the rules that they shall meet or just miss, the others from the pools.
+"""Draws packets for a policy: most aimed at a rule that they shall meet or just miss, the others from the pools.
 
 The policy only says where to aim. It must never decide what is expected of a packet.
 """
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
@@ -23,12 +22,12 @@ from catflap.model.resources import (
     Action,
     Direction,
     IpVersion,
-    PortRange,
     ip_version_of,
 )
-from catflap.policy.host_policy import HostPolicy, MatchPeer, MatchRule, SocketAddress
+from catflap.policy.host_policy import HostPolicy, MatchRule
 from catflap.prove import pools
 from catflap.prove.draw import Draw
+from catflap.prove.near import LOWEST_OTHER_PORT, Near
 from catflap.prove.sample import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Fault, Flow, Sample
 from catflap.prove.topology import (
     CABLES,
@@ -44,7 +43,6 @@ _VERSIONS: Final[tuple[IpVersion, ...]] = (4, 6)
 _ICMP_OF: Final[dict[IpVersion, int]] = {4: ICMP, 6: ICMPV6}
 _TRACKED: Final = (TCP, UDP, SCTP)  # protocols that a known connection may have; ICMP echo besides
 _MACS: Final = (None, "02:aa:aa:aa:aa:aa", "02:00:00:00:02:05", "02:00:00:00:02:06")
-_LOWEST_OTHER_PORT: Final = 40000
 
 
 def _of_version(addresses: Sequence[str]) -> dict[IpVersion, tuple[str, ...]]:
@@ -55,6 +53,7 @@ def _of_version(addresses: Sequence[str]) -> dict[IpVersion, tuple[str, ...]]:
 
 _LOCAL: Final = _of_version([each for found in LOCAL.values() for each in found])
 _REMOTE: Final = _of_version([each for found in REMOTE.values() for each in found])
+_EVERY: Final = {version: (*_LOCAL[version], *_REMOTE[version]) for version in _VERSIONS}
 _TRANSLATED: Final = {
     version: tuple(target for target in TRANSLATIONS if ip_version_of(target.address) == version)
     for version in _VERSIONS
@@ -105,18 +104,19 @@ class _Aim:
         return self._draw.pick(self._policed if self._draw.chance(0.8) else CABLES)
 
     def _plain(self, rule: MatchRule, version: IpVersion, interface: str | None) -> Sample:
-        draw = self._draw
-        protocol = _protocol(draw, rule, version)
-        source = self._address(rule.source, _sources(interface, version, draw))
-        destination = self._address(rule.destination, self._destinations(interface, version))
+        draw, near = self._draw, Near(self._draw, self._policy, rule)
+        protocol = near.protocol(version)
+        sources, destinations = _sources(interface, version, draw), self._destinations(interface, version)
+        source = near.address("source", sources, _EVERY[version])
+        destination = near.address("destination", destinations, _EVERY[version])
         fields: dict[str, Any] = {}
         if protocol in PORT_PROTOCOLS:
-            fields["source_port"] = self._port(rule.source, other=draw.chance(0.6))
-            fields["destination_port"] = self._port(rule.destination, other=False)
+            fields["source_port"] = near.port("source", other=draw.chance(0.6))
+            fields["destination_port"] = near.port("destination", other=False)
             if interface and draw.chance(0.12):
                 destination, fields["destination_port"] = draw.pick(_TRANSLATED[version])
         if protocol in (ICMP, ICMPV6):
-            fields |= _icmp(draw, rule, protocol)
+            fields["icmp_type"], fields["icmp_code"] = near.icmp(protocol)
         return Sample(
             interface=interface,
             source=_routable(source, destination, version, draw),
@@ -136,31 +136,6 @@ class _Aim:
         if draw.chance(0.45 if interface else 0.15):
             return _LOCAL[version]
         return [each for each in REMOTE[self._interface()] if ip_version_of(each) == version]
-
-    def _address(self, peer: MatchPeer, pool: Sequence[str]) -> str:
-        """An address of a pool, if possible one that a rule names."""
-        if self._draw.chance(0.2):
-            return self._draw.pick(pool)
-        nets = [*peer.nets, *peer.not_nets]
-        for set_id in (*peer.ip_sets, *peer.not_ip_sets):
-            nets += sorted(self._policy.ip_sets[set_id].members)
-        nets += [member.address for member in self._sockets(peer)]
-        inside = [each for each in pool if any(_lies_in(each, net) for net in nets)]
-        return self._draw.pick(inside or pool)
-
-    def _sockets(self, peer: MatchPeer) -> list[SocketAddress]:
-        ids = (*peer.port_sets, *peer.not_port_sets)
-        return sorted(member for set_id in ids for member in self._policy.port_sets[set_id].members)
-
-    def _port(self, peer: MatchPeer, *, other: bool) -> int:
-        """A port, if possible at the edge of what a rule names."""
-        ranges = [*peer.ports, *peer.not_ports]
-        ranges += [PortRange(member.port, member.port) for member in self._sockets(peer)]
-        if ranges and self._draw.chance(0.8):
-            return _edge(self._draw, self._draw.pick(ranges))
-        if other:
-            return self._draw.number(_LOWEST_OTHER_PORT, MAX_PORT)
-        return self._draw.pick(pools.SINGLE_PORTS)
 
 
 def _policed(policy: HostPolicy) -> list[str]:
@@ -193,32 +168,6 @@ def _sources(interface: str | None, version: IpVersion, draw: Draw) -> Sequence[
     return _REMOTE[version] if draw.chance(0.8) else _LOCAL[version]
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _lies_in(address: str, net: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_network(net)
-
-
-def _protocol(draw: Draw, rule: MatchRule, version: IpVersion) -> int:
-    asked = rule.not_protocol if rule.protocol is None else rule.protocol
-    if asked is not None and draw.chance(0.85) and asked != _ICMP_OF[10 - version]:  # type: ignore[index]  # 4 or 6
-        return asked
-    common = draw.weighted((5, TCP), (5, UDP), (2, _ICMP_OF[version]), (1, SCTP), (1, None))
-    protocols = [each for each in pools.PROTOCOL_NUMBERS if each != _ICMP_OF[10 - version]]  # type: ignore[index]  # the same
-    return draw.pick(protocols) if common is None else common
-
-
-def _edge(draw: Draw, ports: PortRange) -> int:
-    edges = (ports.first, ports.last, max(ports.first - 1, 0), min(ports.last + 1, MAX_PORT))
-    return draw.pick(edges)
-
-
-def _icmp(draw: Draw, rule: MatchRule, protocol: int) -> dict[str, int]:
-    match = rule.icmp or rule.not_icmp
-    icmp_type = match.type if match and draw.chance(0.7) else draw.pick(pools.ICMP_TYPES[protocol])
-    code = match.code if match and match.code is not None and draw.chance(0.7) else None
-    return {"icmp_type": icmp_type, "icmp_code": draw.pick(pools.ICMP_CODES) if code is None else code}
-
-
 def _may_be_known(sample: Sample) -> bool:
     echo = sample.icmp_type in (8, 128)
     return sample.protocol in _TRACKED or (sample.protocol in (ICMP, ICMPV6) and echo)
@@ -226,7 +175,7 @@ def _may_be_known(sample: Sample) -> bool:
 
 def _of_known_connection(draw: Draw, sample: Sample) -> Sample:
     """A packet of a connection that the kernel knows, in either direction. No connection has two packets."""
-    number = draw.number(_LOWEST_OTHER_PORT, MAX_PORT)
+    number = draw.number(LOWEST_OTHER_PORT, MAX_PORT)
     flow = Flow(
         protocol=sample.protocol,
         source=sample.source,

@@ -51,7 +51,7 @@ NETS: Final = NETS4 + NETS6
 SINGLE_PORTS: Final = (80, 443, 22, 53, 67, 8080, 8081, 0, 65535, 547)
 PORT_RANGES: Final = ((79, 81), (0, 65535), (8000, 8080), (1, 1023), (81, 443))
 PROTOCOL_NAMES: Final = ("tcp", "udp", "icmp", "icmpv6", "sctp", "udplite")
-PROTOCOL_NUMBERS: Final = (6, 17, 1, 58, 132, 33, 47)
+PROTOCOL_NUMBERS: Final = (6, 17, 1, 58, 132, 33, 47, 99)
 # Echo requests most of all: of the other types connection tracking calls nearly all invalid.
 ICMP_TYPES: Final = {
     1: (0, 3, 8, 8, 8, 11, 13, 13),

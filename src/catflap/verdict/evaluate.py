@@ -65,12 +65,13 @@ class Evaluator:
         return last or self._undecided(passage.packet)
 
     def _undecided(self, packet: Packet) -> Verdict:
-        """No stage had anything to say, so Catflap does not drop the packet."""
+        """No stage had anything to say, so Catflap does not drop the packet.
+
+        The reason tells interfaces without policy for it [forward-none] from such without an endpoint [interface-none].
+        """
         interfaces = (packet.interface, packet.out_interface or packet.interface)
         policed = packet.path is Path.FORWARD and any(map(self._host.forwarding_interface, interfaces))
-        reason = (
-            Reason.NO_FORWARD_POLICY if policed else Reason.NO_ENDPOINT
-        )  # [forward-none] [interface-none]
+        reason = Reason.NO_FORWARD_POLICY if policed else Reason.NO_ENDPOINT
         return Verdict(Outcome.ALLOW, reason, _LAST_STAGE[packet.path])
 
 

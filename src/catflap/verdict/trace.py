@@ -19,9 +19,8 @@ from catflap.verdict.result import Stage, Step
 
 STAGE, TOPIC, RULES = 1, 2, 3
 
-Owners: TypeAlias = Callable[
-    [str, str], Sequence[str]
-]  # set id and address to the titles of who put it there
+# From the id of an IP set and an address to the titles of the objects that put it there.
+Owners: TypeAlias = Callable[[str, str], Sequence[str]]
 
 
 class Recorder:

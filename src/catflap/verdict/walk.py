@@ -47,11 +47,10 @@ class Visit(msgspec.Struct, frozen=True):
         return Verdict(Outcome.DENY, reason, self.stage, tier, policy, direction=self.direction)
 
     def by_rule(self, reason: Reason, rules: RuleList, rule: Rule, tier: str | None = None) -> Verdict:
-        """Do what a rule says."""
+        """Do what a rule says: allow, or else drop."""
+        allows = rule.action is Action.ALLOW  # [action-allow] [action-deny]
         return Verdict(
-            outcome=Outcome.ALLOW
-            if rule.action is Action.ALLOW
-            else Outcome.DENY,  # [action-allow] [action-deny]
+            outcome=Outcome.ALLOW if allows else Outcome.DENY,
             reason=reason,
             stage=self.stage,
             tier=tier,

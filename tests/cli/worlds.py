@@ -1,4 +1,4 @@
-"""Documents for worlds in tests: short to write, and whole."""
+"""Worlds for tests: documents that are short to write, and questions to ask."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from catflap.cli.content import Content, read_files
+from catflap.cli.explanation import Explanation, explain
+from catflap.cli.packets import read_text
+from catflap.cli.questions import Asker, Defaults, Question
 from catflap.cli.world import World
 from catflap.model import document_path
 
 Document = Mapping[str, Any]
+
+TO_WEB = "tcp 10.0.0.1:4242 > 192.0.2.1:80"
 
 
 def document(kind: str, name: str, labels: Mapping[str, str] | None = None, **spec: Any) -> Document:
@@ -57,3 +62,13 @@ def written(directory: Path, *documents: Document) -> Path:
 def policed(made: World, host: str, *assumed: str) -> dict[str, str]:
     """Which endpoint polices which interface; for `Host.policy` an interface and an address."""
     return {item.interface: item.endpoint.name for item in made.host(host).policy(*assumed).interfaces}
+
+
+def asked(made: World, text: str = TO_WEB, **defaults: Any) -> Question:
+    """A question about a packet at host web1."""
+    return Asker(made, Defaults(**{"host": "web1", **defaults})).question(read_text(text))
+
+
+def explained(made: World, text: str = TO_WEB, **defaults: Any) -> Explanation:
+    """The answer to it."""
+    return explain(made, asked(made, text, **defaults))
