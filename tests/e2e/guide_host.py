@@ -148,6 +148,11 @@ class GuideHost:
         """Everything that nftables holds on the host."""
         return self.host.run("nft", "list", "ruleset")
 
+    def polices_nothing(self) -> bool:
+        """Whether our table holds nothing but the block of unknown workloads: there are no rules for other interfaces."""
+        rules = re.findall(r"^\t\t(.*comment .*)$", self.rule_set(), re.MULTILINE)
+        return all('"cali*" drop' in rule for rule in rules)
+
     def parameter(self, name: str) -> str:
         """The newest log line of a parameter, from its value on."""
         lines = re.findall(rf"Parameter {name} \([^)]*\) has value (.*)", self.log_file.read_text())

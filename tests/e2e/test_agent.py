@@ -212,7 +212,16 @@ async def test_a_take_over_cleans_the_own_table_and_leaves_others_alone(
     await expect_only_80(guide3)
     assert other_tables(guide3) == others
     guide3.enforced(agent, lambda: guide3.delete(f"{HEP}/eth0"))
-    assert guide3.rule_set() == others
+    assert other_tables(guide3) == others
+
+
+async def test_where_nothing_is_to_police_and_no_workload_can_be_there_is_no_table(guide3: GuideHost) -> None:
+    guide3.put(READY, "true")
+    agent = guide3.start_agent(guide3.environment(InterfacePrefix="none"))
+    agent.wait_for("status changed to in-sync")
+    guide3.enforced(agent, lambda: guide3.put(f"{HEP}/eth0", ETH0))
+    guide3.enforced(agent, lambda: guide3.delete(f"{HEP}/eth0"))
+    assert guide3.rule_set() == ""
 
 
 class Configured:

@@ -67,6 +67,7 @@ CRASH_INPUTS: Final[Mapping[str, Any]] = {
     f"{POLICY}/port-huge": rule(protocol="tcp", dst_ports=[10**400]),
     f"{POLICY}/net": rule(src_net="10.0.0.0/33"),
     f"{POLICY}/icmp": rule(protocol="icmp", icmp_type=999),
+    f"/calico/v1/host/{HOSTNAME}/workload/o/w/endpoint/e": {"ipv4_nat": ["x"]},
     "/calico/v1/policy/tier/broken/metadata": [],
     "/calico/v1/policy/tier/order/metadata": {"order": {}},
     "/calico/v1/policy/profile/good/tags": {"a": 1},
@@ -76,7 +77,6 @@ CRASH_INPUTS: Final[Mapping[str, Any]] = {
 NOT_JSON: Final = ("", "{", "nul", "{'name': 'eth1'}", "[" * 100_000, '{"name": "eth1"}}', "\ufeff{}", "NaN")
 NOT_OURS: Final[Mapping[str, Any]] = {  # other software's, or nobody's: ignored without a warning
     f"/calico/v1/host/{HOSTNAME}/bird_ip": "",
-    f"/calico/v1/host/{HOSTNAME}/workload/o/w/endpoint/e": {"ipv4_nat": ["x"]},
     "/calico/v1/ipam/v4/pool/10.0.0.0-8": {"cidr": 7},
     "/calico/v1/policy/tier/default/policy/a/b/c": "x",
     "/calico/v1/x": "\x1b[31m\n2015-10-20 17:42:09,813 [ERROR] forged",
@@ -89,6 +89,10 @@ CRASH_INPUTS_V3: Final[Mapping[str, Any]] = {
     f"{V3_ROOT}tiers/bad": document("Tier", "bad", order="1", defaultAction="Allow"),
     f"{V3_ROOT}profiles/bad": {"spec": []},
     f"{V3_ROOT}felixconfigurations/default": {"spec": "x"},
+    f"{V3_ROOT}workloadendpoints/default/bad": {"spec": {"ipNATs": [7], "mac": {}}},
+    f"{V3_ROOT}networkpolicies/default/bad": {"spec": {"preDNAT": True}},
+    f"{V3_ROOT}globalnetworksets/bad": {"spec": {"nets": ["0.0.0.0/33", None]}},
+    f"{V3_ROOT}nodes/{HOSTNAME}": {"metadata": {"labels": {"a": 1}}},
 }
 SOUND: Final[Mapping[str, Any]] = {  # what is mutated; none of these may concern the good endpoint
     f"{HEP}/%": {
@@ -108,6 +112,14 @@ SOUND: Final[Mapping[str, Any]] = {  # what is mutated; none of these may concer
         ],
         "outbound_rules": [{"action": "log", "!dst_tag": "t"}],
     },
+    f"/calico/v1/host/{HOSTNAME}/workload/o/%/endpoint/e": {
+        "state": "active",
+        "name": "cali9",
+        "mac": "02:00:00:00:00:09",
+        "ipv4_nets": ["10.65.0.9/32"],
+        "ipv6_gateway": "fe80::1",
+        "profile_ids": ["p"],
+    },
     "/calico/v1/policy/tier/%/metadata": {"order": 3},
     "/calico/v1/policy/profile/%/rules": {"inbound_rules": [{"protocol": 6, "src_tag": "t"}], **ANYTHING_OUT},
     "/calico/v1/policy/profile/%/tags": ["a", "b"],
@@ -125,6 +137,8 @@ SOUND_V3: Final[Mapping[str, Any]] = {
         ingress=[{"action": "Deny", "protocol": "TCP", "source": {"nets": ["10.0.0.0/8"], "ports": ["1:9"]}}],
     ),
     f"{V3_ROOT}tiers/%": document("Tier", "%", order=5),
+    f"{V3_ROOT}globalnetworksets/%": document("GlobalNetworkSet", "%", nets=["10.0.0.0/8"]),
+    f"{V3_ROOT}nodes/%": document("Node", "%", interfaces=[{"name": "eth0", "addresses": ["10.0.0.1"]}]),
     f"{V3_ROOT}profiles/%": document("Profile", "%", labelsToApply={"a": "b"}, egress=[{"action": "Allow"}]),
 }
 STRANGE: Final[tuple[Any, ...]] = (

@@ -92,7 +92,7 @@ async def test_files_can_be_edited_added_and_deleted(host: Host) -> None:
     await host.expect_open(80)
     host.enforced((host.directory / "endpoint.yaml").unlink)
     await host.expect_open(80, 443)
-    assert host.guide.rule_set() == ""
+    assert host.guide.polices_nothing()
 
 
 async def test_a_renamed_file_changes_nothing(host: Host) -> None:

@@ -25,7 +25,7 @@ async def test_before_ready_the_log_says_so_regularly_and_the_kernel_holds_nothi
     guide.put(f"{HEP}/eth0", ETH0)
     agent = guide.start_agent()
     agent.wait_for(r"(?s)(in state wait-for-ready.*){3}", timeout=15)
-    assert guide.rule_set() == ""
+    assert guide.polices_nothing()
     await guide.expect(guide.network.mgmt, HOST_MANAGEMENT, "tcp", 80, v4=True, v6=True)
 
 
@@ -37,7 +37,7 @@ async def test_only_exactly_true_counts(guide: GuideHost, value: str) -> None:
     agent.wait_for("in state wait-for-ready: /calico/v1/Ready is")
     await asyncio.sleep(0.3)
     assert "in-sync" not in agent.log()
-    assert guide.rule_set() == ""
+    assert guide.polices_nothing()
 
 
 async def test_ready_takes_the_agent_to_in_sync_within_two_seconds(guide: GuideHost) -> None:
@@ -55,7 +55,7 @@ async def test_ready_takes_the_agent_to_in_sync_within_two_seconds(guide: GuideH
     )
     assert re.search(line, agent.log(), re.MULTILINE)
     assert len(re.findall(r"Parameter \w+ \(.*\) has value .* read from ", agent.log())) >= 15
-    assert guide.rule_set() == ""  # nothing to police
+    assert guide.polices_nothing()  # nothing to police
 
 
 async def test_an_endpoint_by_name_without_policy_leaves_only_the_failsafes(
@@ -149,7 +149,7 @@ async def test_endpoints_and_policies_can_be_replaced_deleted_and_deleted_recurs
     await guide.expect(guide.network.mgmt, HOST_MANAGEMENT, "tcp", 443, v4=False, v6=False)
     guide.enforced(agent, lambda: guide.delete(f"{HEP}/eth0"))
     await guide.expect(guide.network.mgmt, HOST_MANAGEMENT, "tcp", 443, v4=True, v6=True)
-    assert guide.rule_set() == ""
+    assert guide.polices_nothing()
 
 
 @pytest.mark.parametrize("change", ["another value", "deleted", "everything deleted"])

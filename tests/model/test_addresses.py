@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -49,22 +50,23 @@ def test_an_address_of_the_other_version(text: str, version: IpVersion, explanat
         canonical_address(text, version)
 
 
+def ipv4_or_none(read: Callable[[str], object], text: str) -> str | None:
+    try:
+        return str(read(text))
+    except ValueError:
+        return None
+
+
 @given(
     st.one_of(
-        st.text(max_size=20),
+        st.text(st.characters(exclude_characters=":"), max_size=20),
         st.text("0123456789.", max_size=16),
         st.lists(st.integers(0, 300).map(str), min_size=3, max_size=5).map(".".join),
         st.from_regex(r"\A(0?[0-9x]{1,3}\.){3}[0-9]{1,3}[ \n\0]?\Z"),
     )
 )
 def test_exactly_what_the_standard_library_takes_for_an_ipv4_address(text: str) -> None:
-    try:
-        expected = str(ipaddress.IPv4Address(text))
-    except ValueError:
-        with pytest.raises(ValueError, match=""):
-            canonical_address(text, 4)
-    else:
-        assert canonical_address(text, 4) == expected
+    assert ipv4_or_none(canonical_address, text) == ipv4_or_none(ipaddress.IPv4Address, text)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,11 @@ def test_absent_fields() -> None:
     subject.reasons.raise_if_any()
 
 
+@pytest.mark.parametrize(("value", "empty"), [(None, True), ({}, True), ([], True), ({"x": None}, False)])
+def test_an_object_without_fields_is_empty(value: Any, empty: bool) -> None:
+    assert fields(value).is_empty is empty
+
+
 def test_present_fields() -> None:
     subject = fields(
         {"t": "x", "f": False, "n": 2, "s": "has(a)", "i": ["a", "b"], "l": {"a/b": "c"}, "o": {"t": "y"}}

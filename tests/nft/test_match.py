@@ -103,9 +103,20 @@ def tcp(**fields: object) -> MatchRule:
         (tcp(ports=ports((80, 80))), ["meta l4proto 6 th dport 80"]),
         (tcp(ports=ports((80, 90))), ["meta l4proto 6 th dport 80-90"]),
         (tcp(ports=ports((80, 85), (86, 90), (82, 83))), ["meta l4proto 6 th dport 80-90"]),
-        (tcp(not_ports=ports((80, 80))), ["meta l4proto 6 th dport != 80"]),
+        (tcp(not_ports=ports((80, 80))), ["meta l4proto 6 th dport != @ports-dc38f0769707dc64"]),
+        (
+            rule(
+                protocol=6,
+                source=MatchPeer(not_ports=ports((80, 80))),
+                destination=MatchPeer(not_ports=ports((80, 80))),
+            ),
+            ["meta l4proto 6 th sport != @ports-dc38f0769707dc64 th dport != @ports-dc38f0769707dc64"],
+        ),
         (tcp(not_ports=ports((0, 65535))), []),
-        (tcp(ports=ports((1, 9)), not_ports=ports((5, 5))), ["meta l4proto 6 th dport 1-9 th dport != 5"]),
+        (
+            tcp(ports=ports((1, 9)), not_ports=ports((5, 5))),
+            ["meta l4proto 6 th dport 1-9 th dport != @ports-8b54089fee8d99a0"],
+        ),
         (
             replace(tcp(port_sets=("http",)), ip_version=4),
             ["meta nfproto ipv4 meta l4proto 6 ip daddr . meta l4proto . th dport @ports4-http"],
@@ -116,7 +127,9 @@ def tcp(**fields: object) -> MatchRule:
         ),
         (
             replace(tcp(not_port_sets=("http",), not_ports=ports((1, 1))), ip_version=4),
-            [f"meta nfproto ipv4 meta l4proto 6 th dport != 1 {_SOCKET} != @ports4-http"],
+            [
+                f"meta nfproto ipv4 meta l4proto 6 th dport != @ports-f6fc42039fba3776 {_SOCKET} != @ports4-http"
+            ],
         ),
         (
             replace(tcp(ports=ports((80, 80)), port_sets=("http", "alt")), ip_version=4),

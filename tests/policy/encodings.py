@@ -69,7 +69,7 @@ def v3_world(
 ) -> dict[str, object]:
     """The same world in the newer encoding."""
     deny = [{"action": "Deny"}]
-    world = {
+    world: dict[tuple[str, str], tuple[dict[str, str], dict[str, Any]]] = {
         ("Tier", "t"): ({}, {"order": 5}),
         ("Profile", "base"): ({}, {"labelsToApply": {"b": "y"}, "ingress": deny, "egress": []}),
     }

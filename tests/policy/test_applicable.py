@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from catflap.model.resources import Policy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catflap.model.resources import Policy, ResourceKey
 from catflap.model.selector import parse_selector
 from catflap.policy.applicable import ApplicablePolicies
 
@@ -81,3 +84,39 @@ def test_a_removed_endpoint_begins_anew_when_it_comes_back() -> None:
     assert policies.set_policy(P, policy('role == "web"', 1)) == set()
     assert policies.set_endpoint(A, {"role": "web"})
     assert [key for key, _ in policies.to(A)] == [P]
+
+
+LABELS = st.none() | st.sampled_from([{}, {"role": "web"}, {"role": "db"}])
+POLICIES = st.none() | st.builds(
+    policy, st.sampled_from(["all()", 'role == "web"', "has(role)"]), st.sampled_from([0, 1])
+)
+STEPS = st.lists(
+    st.tuples(st.sampled_from([A, B]), LABELS) | st.tuples(st.sampled_from([P, Q]), POLICIES), max_size=15
+)
+
+
+@given(steps=STEPS)
+def test_what_applies_is_what_trying_all_selectors_gives(
+    steps: list[tuple[ResourceKey, Policy | dict[str, str] | None]],
+) -> None:
+    policies, labels = ApplicablePolicies(), dict[ResourceKey, dict[str, str]]()
+    for key, value in steps:
+        before = {endpoint: dict(policies.to(endpoint)) for endpoint in (A, B)}
+        if key in {P, Q}:
+            assert not isinstance(value, dict)
+            concerned = policies.set_policy(key, value)
+            unconcerned = {A, B} - concerned
+            assert all(dict(policies.to(other)) == before[other] for other in unconcerned)
+        elif isinstance(value, dict):
+            labels[key] = value
+            changed = policies.set_endpoint(key, value)
+            assert changed or dict(policies.to(key)).keys() == before[key].keys()
+        else:
+            labels.pop(key, None)
+            policies.remove_endpoint(key)
+        for endpoint in (A, B):
+            assert dict(policies.to(endpoint)) == {
+                policy_key: item
+                for policy_key, item in policies.policies.items()
+                if endpoint in labels and item.selector.matches(labels[endpoint])
+            }

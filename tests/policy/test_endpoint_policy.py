@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import pytest
 
 from catflap.model.resources import BOTH_DIRECTIONS, Direction, Policy, PolicyKind, Tier, WorkloadEndpoint
@@ -14,7 +16,7 @@ from .conftest import endpoint_key, policy_key, workload_key
 KEY, WORKLOAD_KEY, P = endpoint_key("data"), workload_key("w"), policy_key("p")
 PROFILES = (ProfileStep("base", DEFAULT_ALLOW_KEY), ProfileStep("gone", None))
 INGRESS, EGRESS = frozenset({Direction.INGRESS}), frozenset({Direction.EGRESS})
-LISTS = {
+LISTS: Mapping[str, Callable[[InterfacePolicy], tuple[TierStep, ...]]] = {
     "ingress": lambda item: item.ingress.tiers,
     "egress": lambda item: item.egress.tiers,
     "forward_ingress": lambda item: item.forward_ingress,

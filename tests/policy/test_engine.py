@@ -287,7 +287,7 @@ def test_staged_policies_are_reported_and_not_enforced(world: World) -> None:
     assert world.engine.notices == ("Staged policy default/draft is not enforced",)
     world.remove(key)
     world.engine.host_policy()
-    assert world.engine.notices == ()
+    assert not world.engine.notices
 
 
 def test_without_changes_the_same_object_is_given_out(world: World) -> None:
@@ -310,10 +310,10 @@ def test_owners_name_what_brings_an_address_into_a_set(world: World) -> None:
     world.workload("w", "cali1", "other", addresses=("192.0.2.1",), labels={"role": "db"})
     world.policy("p", ingress=ALLOW_WEB + ALLOW_HTTP)
     policy = world.engine.host_policy()
-    both = ("host endpoint web1/a", "network set partners")
-    assert world.engine.owners(the_set(policy).id, "192.0.2.1") == both
-    assert world.engine.owners(the_set(policy).id, "192.0.2.2") == both[1:]
-    assert world.engine.owners(the_port_set(policy).id, "192.0.2.1") == both[:1]
+    endpoint, partners = "host endpoint web1/a", "network set partners"
+    assert world.engine.owners(the_set(policy).id, "192.0.2.1") == (endpoint, partners)
+    assert world.engine.owners(the_set(policy).id, "192.0.2.2") == (partners,)
+    assert world.engine.owners(the_port_set(policy).id, "192.0.2.1") == (endpoint,)
 
 
 def test_effective_labels_are_those_that_selectors_see_and_no_more(world: World) -> None:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from catflap.model.resources import TCP, EndpointPort
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catflap.model.resources import TCP, UDP, EndpointPort, ResourceKey
 from catflap.model.selector import parse_selector
 from catflap.policy.criteria import PortCriterion, SetCriterion, TagCriterion, port_markers, set_id
 from catflap.policy.host_policy import SocketAddress
@@ -137,3 +142,66 @@ def test_owners_of_an_unknown_set_or_of_no_address() -> None:
         sets.owners("sel-nothing", "192.0.2.1")
     with pytest.raises(ValueError, match="example"):
         sets.owners(set_id(WEB), "example")
+
+
+class Carried(NamedTuple):
+    """An object, as the sets are told of it."""
+
+    labels: Mapping[str, str]
+    addresses: tuple[str, ...]
+    ports: tuple[EndpointPort, ...]
+
+
+CRITERIA: tuple[SetCriterion, ...] = (WEB, ALL, PortCriterion("http", TCP), PortCriterion("http", UDP, WEB))
+PORTS = st.lists(st.sampled_from([*HTTP, EndpointPort("http", UDP, 80)]), unique=True).map(tuple)
+CARRIED = st.builds(
+    lambda labels, addresses, ports: Carried({**labels, **port_markers(ports)}, addresses, ports),
+    st.sampled_from([{}, {"role": "web"}]),
+    st.lists(st.sampled_from(["x", "y"]), unique=True).map(tuple),
+    PORTS,
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from([key("a"), key("b"), key("c")]), st.none() | CARRIED),
+        st.sets(st.sampled_from(CRITERIA)),
+    ),
+    max_size=15,
+)
+
+
+def expected_members(criterion: SetCriterion, objects: Iterable[Carried]) -> set[object]:
+    matching = [item for item in objects if criterion.matches(item.labels)]
+    if not isinstance(criterion, PortCriterion):
+        return {address for item in matching for address in item.addresses}
+    return {
+        SocketAddress(address, port.protocol, port.port)
+        for item in matching
+        for address in item.addresses
+        for port in item.ports
+        if criterion.picks(port)
+    }
+
+
+@given(steps=STEPS)
+def test_members_are_what_counting_all_objects_anew_gives(
+    steps: list[tuple[ResourceKey, Carried | None] | set[SetCriterion]],
+) -> None:
+    sets, objects, wanted = following(*CRITERIA), dict[ResourceKey, Carried](), set(CRITERIA)
+    for step in steps:
+        if isinstance(step, set):
+            wanted = step
+            sets.want(wanted)
+        elif step[1] is None:
+            sets.remove_object(step[0])
+            objects.pop(step[0], None)
+        else:
+            sets.set_object(step[0], *step[1])
+            objects[step[0]] = step[1]
+        current = sets.current()
+        members: dict[str, frozenset[object]] = {
+            **{name: frozenset(item.members) for name, item in current.ip_sets.items()},
+            **{name: frozenset(item.members) for name, item in current.port_sets.items()},
+        }
+        assert members == {
+            set_id(criterion): expected_members(criterion, objects.values()) for criterion in wanted
+        }

@@ -86,6 +86,14 @@ def test_interfaces_that_come_and_go_leave_the_others_as_they_are(tables: Tables
     assert list(second.policies) == [policy_key("web")]
 
 
+def test_an_endpoint_that_has_gone_is_concerned_no_longer(tables: Tables) -> None:
+    tables.endpoints.set(endpoint_key("b"), None)
+    tables.refresh()
+    first = tables.host.enforced()
+    tables.host.set_policy(policy_key("db"), None)
+    assert tables.host.enforced() is first
+
+
 def test_a_changed_endpoint_is_made_anew(tables: Tables) -> None:
     tables.host.enforced()
     workload = WorkloadEndpoint("w", "web1", "cali1", mac="02:00:00:00:00:01")

@@ -22,9 +22,10 @@ def test_policed_workloads_are_in_the_order_of_their_interfaces() -> None:
 def test_an_interface_without_a_workload_prefix_is_not_policed() -> None:
     resolved = resolve(workload("a", "eth0"))
     assert resolved.policed == ()
-    assert resolved.notices == (
+    (notice,) = resolved.notices
+    assert notice == (
         "Workload endpoint web1/o/w/a is not policed: its interface eth0 begins with none of the workload prefixes"
-        " (cali, tap); change its interface name, or InterfacePrefix",
+        " (cali, tap); change its interface name, or InterfacePrefix"
     )
     (notice,) = resolve(workload("a", "cali1"), prefixes=()).notices
     assert "its interface cali1 begins with no workload prefix;" in notice
@@ -41,7 +42,8 @@ def test_an_inactive_workload_is_not_policed_and_takes_no_interface() -> None:
 def test_of_two_workloads_with_one_interface_the_lowest_key_wins() -> None:
     resolved = resolve(workload("b", "cali1"), workload("a", "cali1"))
     assert resolved.policed == (workload_key("a"),)
-    assert resolved.notices == (
+    (notice,) = resolved.notices
+    assert notice == (
         "Interface cali1 matched with multiple entries in datamodel; using workload endpoint web1/o/w/a,"
-        " not workload endpoint web1/o/w/b",
+        " not workload endpoint web1/o/w/b"
     )

@@ -34,12 +34,25 @@ from catflap.model.selector import parse_selector
 from catflap.policy import Settings
 
 Stored: TypeAlias = tuple[ResourceKey, Resource]
+_Named: TypeAlias = (
+    HostEndpoint
+    | WorkloadEndpoint
+    | NetworkSet
+    | Node
+    | Policy
+    | StagedPolicy
+    | Tier
+    | ProfileRules
+    | ProfileTags
+    | ProfileLabels
+)
 
 HOSTS = st.sampled_from(["web1", "web1", "web1", "db1"])
 NAMES = st.sampled_from(["p", "q"])
 TIERS = st.sampled_from(["default", "default", "t"])
 ENCODINGS = st.sampled_from([Encoding.V3, Encoding.V3, Encoding.V3, Encoding.V1])
-SELECTORS = st.sampled_from([parse_selector(t) for t in ("all()", 'a == "x"', "has(a)")])
+_IS_X, _HAS_A = parse_selector('a == "x"'), parse_selector("has(a)")
+SELECTORS = st.sampled_from([parse_selector("all()"), _IS_X, _HAS_A])
 LABELS = st.sampled_from([{}, {"a": "x"}, {"a": "y"}, {"b": "x"}])
 IPS = st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1"]), unique=True).map(tuple)
 NETS = st.lists(st.sampled_from(["192.0.2.1/32", "192.0.2.0/24", "2001:db8::/32"]), max_size=2).map(tuple)
@@ -65,7 +78,7 @@ TYPES = st.sets(st.sampled_from(Direction), min_size=1).map(frozenset)
 
 
 def _keyed(
-    kind: Kind, resources: st.SearchStrategy[Resource], scopes: st.SearchStrategy[str] | None = None
+    kind: Kind, resources: st.SearchStrategy[_Named], scopes: st.SearchStrategy[str] | None = None
 ) -> st.SearchStrategy[Stored]:
     """Resources under a key of either encoding."""
     return st.builds(
@@ -138,6 +151,35 @@ STORED: st.SearchStrategy[Stored] = st.one_of(
     _keyed(Kind.PROFILE_LABELS, st.builds(ProfileLabels, NAMES, LABELS)),
     _keyed(Kind.PROFILE_TAGS, st.builds(ProfileTags, NAMES, st.sets(st.just("t")).map(frozenset))),
 )
+
+
+def _dense() -> tuple[Stored, ...]:
+    """Endpoints that share addresses and labels, selected by policy whose rules need sets of all kinds."""
+    http = (EndpointPort("http", TCP, 80),)
+    peer = Peer(selector=_HAS_A, not_tag="t", named_ports=("http",))
+    rules = (Rule(Action.ALLOW, protocol=TCP, source=peer), Rule(Action.DENY, source=Peer(selector=_IS_X)))
+    ips, labels = ("192.0.2.1", "192.0.2.2"), {"a": "x"}
+    workload = WorkloadEndpoint(
+        "p", "web1", "cali1", addresses=ips[:1], labels=labels, profiles=("p",), ports=http
+    )
+    resources: list[tuple[Kind, _Named]] = [
+        (Kind.HOST_ENDPOINT, HostEndpoint("p", "web1", ("eth0",), ips, labels, ("p",), http)),
+        (Kind.HOST_ENDPOINT, HostEndpoint("q", "db1", (), ips, labels, ("p",), http)),
+        (Kind.WORKLOAD_ENDPOINT, workload),
+        (Kind.NETWORK_SET, NetworkSet("p", ("192.0.2.1/32",), {"a": "x"})),
+        (Kind.POLICY, Policy("p", "default", _HAS_A, 0, rules, rules, apply_on_forward=True)),
+        (Kind.POLICY, Policy("q", "t", _IS_X, 0, rules)),
+        (Kind.TIER, Tier("t", 1.0)),
+        (Kind.NODE, Node("web1", {"a": "x"})),
+        (Kind.HOST_ENDPOINT, HostEndpoint("t", None, ("eth*",), profiles=("p",), node_selector=_HAS_A)),
+        (Kind.PROFILE_LABELS, ProfileLabels("p", {"a": "x"})),
+        (Kind.PROFILE_RULES, ProfileRules("p", rules)),
+        (Kind.PROFILE_TAGS, ProfileTags("p", frozenset({"t"}))),
+    ]
+    return tuple((ResourceKey(kind, item.name, "", Encoding.V3), item) for kind, item in resources)
+
+
+DENSE = _dense()
 SETTINGS = st.builds(
     Settings,
     HOSTS,

@@ -86,7 +86,7 @@ async def _run(options: argparse.Namespace, configuration: StoreConfiguration) -
     except StoreError as error:
         raise CommandError(str(error), Exit.USAGE) from None
     try:
-        enforcer = Enforcer(LibNftables(), before_attach=keep_existing_connections)
+        enforcer = Enforcer(LibNftables(), on_tracking=keep_existing_connections)
         # This fails now, with the reason, where the kernel or our capabilities do not allow it.
         enforcer.block_workloads(current["InterfacePrefix"])
     except (NftError, EnforceError) as error:

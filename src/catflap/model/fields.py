@@ -13,6 +13,7 @@ import msgspec
 
 from catflap.model.names import MAX_COMPARED, is_label_name, suggestion
 from catflap.model.selector import Selector, SelectorError, parse_selector
+from catflap.model.shared_labels import with_shared_values
 from catflap.model.validation import Reasons, finite_number, show
 
 
@@ -32,6 +33,11 @@ class Fields:
             self._values = value
         elif value is not None:
             reasons.add(f"{path or 'document'}: expected an object, got {show(value)}.")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the object is absent or has no fields, so that there is nothing to ask for."""
+        return not self._values
 
     def path(self, name: str) -> str:
         """Where a field stands in the document."""
@@ -130,7 +136,7 @@ class Fields:
                 self.refuse(
                     name, f"{show(key)} is not a label name; use letters, digits, '_', '.', '-' and '/'."
                 )
-        return labels
+        return with_shared_values(labels)
 
     def unsupported(self, name: str, why: str) -> None:
         """A field that exists, but that cannot be honoured: refused unless it is empty or false."""

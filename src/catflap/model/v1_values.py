@@ -12,6 +12,7 @@ from catflap.model.field_values import endpoint_ports
 from catflap.model.fields import Fields
 from catflap.model.names import is_identifier, is_label_name
 from catflap.model.resources import EndpointPort
+from catflap.model.shared_labels import with_shared_values
 from catflap.model.validation import Reasons, read_json, show
 
 
@@ -43,7 +44,7 @@ def parse_labels(written: object, reasons: Reasons) -> Mapping[str, str]:
             reasons.add(f"Invalid label name {show(name)}.")
         if not isinstance(value, str):
             reasons.add(f"Invalid label value {show(value)}.")
-    return written
+    return with_shared_values(written)
 
 
 def parse_profiles(data: Mapping[str, Any], reasons: Reasons) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from catflap.model.v3_selectors import combined, in_namespace, namespace_selecto
 from catflap.model.validation import is_integer, show
 
 _ACTIONS: Mapping[str, Action] = {action.value: action for action in Action}
+_ANYBODY = Peer()
 _PORTS = re.compile(r"([0-9]{1,5})(?::([0-9]{1,5}))?")
 
 
@@ -88,6 +89,8 @@ def _ip_version(fields: Fields, protocol: int | None) -> IpVersion | None:
 
 def _icmp(fields: Fields, name: str, protocol: int | None) -> IcmpMatch | None:
     match = fields.object(name)
+    if match.is_empty:
+        return None
     icmp_type, code = _icmp_number(match, "type"), _icmp_number(match, "code")
     match.close()
     if icmp_type is None:
@@ -108,6 +111,8 @@ def _icmp_number(match: Fields, name: str) -> int | None:
 
 
 def _peer(fields: Fields, protocol: int | None, version: IpVersion | None, namespace: str) -> Peer:
+    if fields.is_empty:
+        return _ANYBODY
     ports, named_ports = _ports(fields, "ports", protocol)
     not_ports, not_named_ports = _ports(fields, "notPorts", protocol)
     not_selector = fields.selector("notSelector")

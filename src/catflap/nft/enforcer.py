@@ -36,12 +36,12 @@ class Enforcer:
 
     Args:
         nft: the namespace's nf_tables.
-        before_attach: called when the kernel has just begun to track connections, before any rule asks for their state.
+        on_tracking: called when the kernel has just begun to track connections, before any rule asks for their state.
     """
 
-    def __init__(self, nft: Nft, before_attach: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, nft: Nft, on_tracking: Callable[[], None] = lambda: None) -> None:
         self._nft = nft
-        self._on_tracking = before_attach
+        self._on_tracking = on_tracking
         self._compiler = Compiler()
         self._programmed: Existing | None = None  # None: unknown, to be read
 

@@ -10,7 +10,6 @@ Ports come with a protocol that has them and ICMP fields with ICMP or ICMPv6: th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 from catflap.model.resources import ICMP, ICMP_VERSIONS, IcmpMatch, IpVersion
@@ -35,7 +34,7 @@ def conditions(rule: MatchRule, sets: SetTable) -> list[str]:
     if not versions or _contradicts(rule):
         return []
     transports = _transport(rule, sets)
-    ends = {version: list(_ends(rule, version, sets)) for version in versions}
+    ends = {version: _ends(rule, version, sets) for version in versions}
     if len(versions) == len(IP_VERSIONS) and all(texts == [("", "")] for texts in ends.values()):
         return transports
     return [
@@ -97,7 +96,7 @@ def _ports(field: str, peer: MatchPeer, sets: SetTable) -> str:
     wanted, excluded = merge_ports(peer.ports), merge_ports(peer.not_ports)
     return _join(
         f"{field} {sets.ports(wanted)}" if wanted and not _named(peer) else "",
-        f"{field} != {sets.ports(excluded)}" if excluded else "",
+        f"{field} != {sets.set_of_ports(excluded)}" if excluded else "",
     )
 
 
@@ -129,13 +128,13 @@ def _icmp_except(word: str, excluded: IcmpMatch) -> list[str]:
     return [other_type, f"{word} type {excluded.type} {word} code != {excluded.code}"]
 
 
-def _ends(rule: MatchRule, version: IpVersion, sets: SetTable) -> Iterator[tuple[str, str]]:
+def _ends(rule: MatchRule, version: IpVersion, sets: SetTable) -> list[tuple[str, str]]:
     """The ways in which both ends can be as the rule asks: of their addresses, and of their named ports."""
     ip = _IP[version]
     peers = (("s", rule.source), ("d", rule.destination))
     addresses = (_address(f"{ip} {end}addr", peer, version, sets) for end, peer in peers)
     sockets = (_sockets(f"{ip} {end}addr", f"th {end}port", peer, version, sets) for end, peer in peers)
-    yield from product(_both(*addresses), _both(*sockets))
+    return list(product(_both(*addresses), _both(*sockets)))
 
 
 def _both(sources: list[str], destinations: list[str]) -> list[str]:

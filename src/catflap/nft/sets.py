@@ -88,8 +88,16 @@ class SetTable:
 
     def ports(self, ranges: Sequence[PortRange]) -> str:
         """What to compare a port with: the one range, or a set of several."""
+        return str(ranges[0]) if len(ranges) == 1 else self.set_of_ports(ranges)
+
+    def set_of_ports(self, ranges: Sequence[PortRange]) -> str:
+        """A set to compare a port with, of one range, too: for what a port must not be.
+
+        nft 1.0.6 makes one comparison of ``th sport != A th dport != B``, which is true where just one of them differs
+        (measured: packets pass that the rule excludes). Look-ups in sets are never merged.
+        """
         interval = any(item.first != item.last for item in ranges)
-        return self._value("ports", "inet_service", [str(item) for item in ranges], interval=interval)
+        return self._set("ports", "inet_service", [str(item) for item in ranges], interval=interval)
 
     def is_everything(self, set_id: str, version: IpVersion) -> bool:
         """Whether an IP set has all addresses of an IP version."""
@@ -111,8 +119,9 @@ class SetTable:
         return f"@{self._sets.port_sets[set_id][version].name}"
 
     def _value(self, prefix: str, type_: str, elements: Sequence[str], *, interval: bool) -> str:
-        if len(elements) == 1:
-            return elements[0]
+        return elements[0] if len(elements) == 1 else self._set(prefix, type_, elements, interval=interval)
+
+    def _set(self, prefix: str, type_: str, elements: Sequence[str], *, interval: bool) -> str:
         name = f"{prefix}-{digest(' '.join(elements))}"
         self.needs.values[name] = NftSet(name, type_, (INTERVAL,) if interval else (), frozenset(elements))
         return f"@{name}"

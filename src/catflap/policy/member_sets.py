@@ -67,14 +67,15 @@ class MemberSets:
     def want(self, criteria: Iterable[SetCriterion]) -> None:
         """Follow exactly these criteria."""
         wanted = set(criteria)
-        for criterion in self._followed.keys() - wanted:
-            self._current = None
-            self._index.remove_criterion(criterion)
-            del self._followed[criterion]
+        # New ones first: what they share with old ones is in the index already.
         for criterion in wanted - self._followed.keys():
             self._current = None
             self._index.add_criterion(criterion)
             self._followed[criterion] = self._follow(criterion)
+        for criterion in self._followed.keys() - wanted:
+            self._current = None
+            self._index.remove_criterion(criterion)
+            del self._followed[criterion]
 
     def _follow(self, criterion: SetCriterion) -> _Followed:
         matching = self._index.items(criterion)

@@ -27,11 +27,12 @@ from catflap.model.resources import (
 from catflap.policy.host_policy import HostPolicy, MatchRule
 from catflap.prove import pools
 from catflap.prove.draw import Draw
-from catflap.prove.near import LOWEST_OTHER_PORT, Near
+from catflap.prove.near import LOWEST_OTHER_PORT, Near, conditions
 from catflap.prove.sample import TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, Fault, Flow, Sample
 from catflap.prove.topology import (
     CABLES,
     LINK_LOCAL,
+    LINK_LOCAL_PEER,
     LOCAL,
     REMOTE,
     ROUTES,
@@ -72,7 +73,9 @@ class _Aim:
     def __init__(self, draw: Draw, policy: HostPolicy) -> None:
         self._draw = draw
         self._policy = policy
-        self._rules = [
+        self._nears: dict[tuple[int, str], Near] = {}
+        any_packet = MatchRule(0, Action.ALLOW)
+        self._rules = [any_packet] + [
             rule
             for table in (policy.policies, policy.profiles)
             for lists in table.values()
@@ -89,8 +92,8 @@ class _Aim:
         special = draw.number(1, 100)
         if special <= 6:  # noqa: PLR2004  # percent
             return _service(draw, version, interface or "cali1")
-        rule = draw.pick(self._rules) if self._rules and draw.chance(0.6) else MatchRule(0, Action.ALLOW)
-        plain = self._plain(rule, rule.ip_version or version, interface)
+        near = self._near(draw.number(0, len(self._rules) - 1) if draw.chance(0.6) else 0)
+        plain = self._plain(near, near.version or version, interface)
         if special <= 22 and _may_be_known(plain):  # noqa: PLR2004  # percent
             return _of_known_connection(draw, plain)
         if special <= 27:  # noqa: PLR2004  # percent
@@ -99,24 +102,33 @@ class _Aim:
             return _faulty(draw, plain)
         return plain
 
+    def _near(self, index: int) -> Near:
+        """What is near one of the rules."""
+        rule, draw = self._rules[index], self._draw
+        asked = conditions(rule)
+        missed = draw.pick(asked) if asked and draw.chance(0.5) else ""
+        if (index, missed) not in self._nears:
+            self._nears[index, missed] = Near(self._policy, rule, missed)
+        return self._nears[index, missed]
+
     def _interface(self) -> str:
         """A cable, more often one that policy knows."""
         return self._draw.pick(self._policed if self._draw.chance(0.8) else CABLES)
 
-    def _plain(self, rule: MatchRule, version: IpVersion, interface: str | None) -> Sample:
-        draw, near = self._draw, Near(self._draw, self._policy, rule)
-        protocol = near.protocol(version)
+    def _plain(self, near: Near, version: IpVersion, interface: str | None) -> Sample:
+        draw = self._draw
+        protocol = near.protocol(draw, version)
         sources, destinations = _sources(interface, version, draw), self._destinations(interface, version)
-        source = near.address("source", sources, _EVERY[version])
-        destination = near.address("destination", destinations, _EVERY[version])
+        source = near.address(draw, "source", sources, _EVERY[version])
+        destination = near.address(draw, "destination", destinations, _EVERY[version])
         fields: dict[str, Any] = {}
         if protocol in PORT_PROTOCOLS:
-            fields["source_port"] = near.port("source", other=draw.chance(0.6))
-            fields["destination_port"] = near.port("destination", other=False)
+            fields["source_port"] = near.port(draw, "source", other=draw.chance(0.6))
+            fields["destination_port"] = near.port(draw, "destination", other=False)
             if interface and draw.chance(0.12):
                 destination, fields["destination_port"] = draw.pick(_TRANSLATED[version])
         if protocol in (ICMP, ICMPV6):
-            fields["icmp_type"], fields["icmp_code"] = near.icmp(protocol)
+            fields["icmp_type"], fields["icmp_code"] = near.icmp(draw, protocol)
         return Sample(
             interface=interface,
             source=_routable(source, destination, version, draw),
@@ -164,7 +176,7 @@ def _sources(interface: str | None, version: IpVersion, draw: Draw) -> Sequence[
     if draw.chance(0.7 if interface in (*WORKLOADS, "tap0") else 0.3):
         return own
     if version == 6 and draw.chance(0.1):  # noqa: PLR2004  # the IP version
-        return ("fe80::2",)
+        return (LINK_LOCAL_PEER,)
     return _REMOTE[version] if draw.chance(0.8) else _LOCAL[version]
 
 
@@ -228,10 +240,10 @@ def _service(draw: Draw, version: IpVersion, interface: str) -> Sample:
         return _datagram(interface, source, destination, ports)
     if draw.chance(0.25):
         ports = draw.weighted((3, (546, 547)), (1, (547, 546)), (2, (5353, 53)))
-        return _datagram(interface, "fe80::2", draw.pick((LINK_LOCAL, "ff02::1")), ports)
+        return _datagram(interface, LINK_LOCAL_PEER, draw.pick((LINK_LOCAL, "ff02::1")), ports)
     return Sample(
         interface=interface,
-        source=draw.pick(("::", "fe80::2", *_REMOTE[6][:2])),
+        source=draw.pick(("::", LINK_LOCAL_PEER, *_REMOTE[6][:2])),
         destination=draw.pick(("ff02::1", LINK_LOCAL, *_LOCAL[6])),
         protocol=ICMPV6,
         icmp_type=draw.pick(pools.ICMP_TYPES[ICMPV6]),

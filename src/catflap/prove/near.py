@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from catflap.model.resources import (
+    ICMP,
     ICMP_VERSIONS,
+    ICMPV6,
     MAX_PORT,
     SCTP,
     TCP,
@@ -24,46 +26,55 @@ from catflap.model.resources import (
 from catflap.policy.host_policy import HostPolicy, MatchPeer, MatchRule, SocketAddress
 from catflap.prove import pools
 from catflap.prove.draw import Draw
+from catflap.prove.topology import LINK_LOCAL, LINK_LOCAL_PEER, LOCAL, REMOTE
 
 LOWEST_OTHER_PORT: Final = 40000
-_ICMP_OF: Final = {version: protocol for protocol, version in ICMP_VERSIONS.items() if protocol}
+_ICMP_OF: Final[Mapping[IpVersion, int]] = {4: ICMP, 6: ICMPV6}
+_PROTOCOLS: Final[Mapping[IpVersion, tuple[int, ...]]] = {
+    version: tuple(each for each in pools.PROTOCOL_NUMBERS if ICMP_VERSIONS.get(each, version) == version)
+    for version in _ICMP_OF
+}
+EVERY_ADDRESS: Final = (
+    *(address for table in (LOCAL, REMOTE) for addresses in table.values() for address in addresses),
+    *(LINK_LOCAL, LINK_LOCAL_PEER),
+)
 _ENDS: Final = ("source", "destination")
 _FIELDS_OF_RULE: Final = ("protocol", "not_protocol", "icmp", "not_icmp")
 _FIELDS_OF_PEER: Final = MatchPeer.__struct_fields__
 
 
 class Near:
-    """One rule, and which of its conditions the packet shall not meet: mostly none, else one of them."""
+    """One rule, and which of its conditions packets shall not meet (empty: none). It is made once for many packets."""
 
-    def __init__(self, draw: Draw, policy: HostPolicy, rule: MatchRule) -> None:
-        self._draw = draw
+    def __init__(self, policy: HostPolicy, rule: MatchRule, missed: str) -> None:
         self._policy = policy
         self._rule = rule
-        asked = [name for name in _FIELDS_OF_RULE if getattr(rule, name) is not None]
-        asked += [
-            f"{end}.{name}" for end in _ENDS for name in _FIELDS_OF_PEER if getattr(getattr(rule, end), name)
-        ]
-        self._missed = draw.pick(asked) if asked and draw.chance(0.5) else ""
+        self._missed = missed
+        self.version = rule.ip_version
+        self._suitable = {end: self._suitable_addresses(end) for end in _ENDS}
+        self._edges = {end: self._suitable_ports(end) for end in _ENDS}
 
-    def protocol(self, version: IpVersion) -> int:
+    def protocol(self, draw: Draw, version: IpVersion) -> int:
         """An IP protocol number that exists in this IP version."""
-        rule, possible = self._rule, _protocols(version)
+        rule, possible = self._rule, _PROTOCOLS[version]
         if rule.protocol in possible and self._missed != "protocol":
             return rule.protocol
         if rule.not_protocol in possible and self._missed == "not_protocol":
             return rule.not_protocol
         others = [each for each in possible if each not in (rule.protocol, rule.not_protocol)]
-        common = self._draw.weighted((5, TCP), (5, UDP), (2, _ICMP_OF[version]), (1, SCTP), (2, None))
-        return common if common in others else self._draw.pick(others)
+        common = draw.weighted((5, TCP), (5, UDP), (2, _ICMP_OF[version]), (1, SCTP), (2, None))
+        return common if common in others else draw.pick(others)
 
-    def address(self, end: str, pool: Sequence[str], wide_pool: Sequence[str]) -> str:
+    def address(self, draw: Draw, end: str, pool: Sequence[str], wide_pool: Sequence[str]) -> str:
         """An address for an end, of the first pool if it has one that suits, else of the other."""
-        fits = self._address_test(end)
         for candidates in (pool, wide_pool):
-            suitable = [address for address in candidates if fits(address)]
+            suitable = [address for address in candidates if address in self._suitable[end]]
             if suitable:
-                return self._draw.pick(suitable)
-        return self._draw.pick(pool)
+                return draw.pick(suitable)
+        return draw.pick(pool)
+
+    def _suitable_addresses(self, end: str) -> frozenset[str]:
+        return frozenset(filter(self._address_test(end), EVERY_ADDRESS))
 
     def _address_test(self, end: str) -> Callable[[str], bool]:
         peer: MatchPeer = getattr(self._rule, end)
@@ -83,17 +94,19 @@ class Near:
         wanted = {name: f"{end}.{name}" != self._missed for name in tests if getattr(peer, name)}
         return lambda address: all(tests[name](address) == good for name, good in wanted.items())
 
-    def port(self, end: str, *, other: bool) -> int:
+    def port(self, draw: Draw, end: str, *, other: bool) -> int:
         """A port for an end, at the edge of what the rule names; ``other``: else a high one, not a usual one."""
+        peer: MatchPeer = getattr(self._rule, end)
+        suitable = self._edges[end]
+        if suitable and (not other or peer.ports or peer.port_sets or self._misses_ports(end)):
+            return draw.pick(suitable)
+        return draw.number(LOWEST_OTHER_PORT, MAX_PORT) if other else draw.pick(pools.SINGLE_PORTS)
+
+    def _suitable_ports(self, end: str) -> list[int]:
         peer: MatchPeer = getattr(self._rule, end)
         named = self._sockets((*peer.port_sets, *peer.not_port_sets))
         ranges = [*peer.ports, *peer.not_ports, *(PortRange(each.port, each.port) for each in named)]
-        suitable = [port for port in _edges(ranges) if self._port_fits(end, peer, port)]
-        if suitable and (not other or peer.ports or peer.port_sets or self._misses_ports(end)):
-            return self._draw.pick(suitable)
-        if other:
-            return self._draw.number(LOWEST_OTHER_PORT, MAX_PORT)
-        return self._draw.pick(pools.SINGLE_PORTS)
+        return [port for port in _edges(ranges) if self._port_fits(end, peer, port)]
 
     def _misses_ports(self, end: str) -> bool:
         return self._missed.startswith(end) and self._missed.endswith("ports")
@@ -111,9 +124,9 @@ class Near:
     def _sockets(self, set_ids: Sequence[str]) -> list[SocketAddress]:
         return sorted(member for set_id in set_ids for member in self._policy.port_sets[set_id].members)
 
-    def icmp(self, protocol: int) -> tuple[int, int]:
+    def icmp(self, draw: Draw, protocol: int) -> tuple[int, int]:
         """An ICMP type and code."""
-        rule, draw = self._rule, self._draw
+        rule = self._rule
         match: IcmpMatch | None = rule.icmp if self._missed != "icmp" else None
         if rule.not_icmp and (match is None or self._missed == "not_icmp") and draw.chance(0.7):
             match = rule.not_icmp
@@ -122,8 +135,13 @@ class Near:
         return icmp_type, draw.pick(pools.ICMP_CODES) if code is None else code
 
 
-def _protocols(version: IpVersion) -> tuple[int, ...]:
-    return tuple(each for each in pools.PROTOCOL_NUMBERS if ICMP_VERSIONS.get(each, version) == version)
+def conditions(rule: MatchRule) -> list[str]:
+    """What a rule asks for, each by a name that `Near` understands."""
+    asked = [name for name in _FIELDS_OF_RULE if getattr(rule, name) is not None]
+    for end in _ENDS:
+        peer = getattr(rule, end)
+        asked += [f"{end}.{name}" for name in _FIELDS_OF_PEER if getattr(peer, name)]
+    return asked
 
 
 @functools.lru_cache(maxsize=1 << 16)

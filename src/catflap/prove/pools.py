@@ -20,6 +20,7 @@ SELECTORS: Final = (
     "zone not in {'a'}",
     "role starts with 'w'",
     "has(nothing)",
+    """role != 'a"; drop # *\\{'""",
 )
 NODE_SELECTORS: Final = ("all()", "rack == 'r1'", "has(rack)", "rack != 'r1'")
 TAGS: Final = ("tagged", "other-tag")

@@ -23,7 +23,8 @@ LOCAL: Final[Mapping[str, tuple[str, ...]]] = {
     "eth1": ("10.0.1.1", "2001:db8:1::1"),
     "ens7": ("172.16.0.1", "2001:db8:7::1"),
 }
-LINK_LOCAL: Final = "fe80::1"  # on every cable
+LINK_LOCAL: Final = "fe80::1"  # the host, on every cable
+LINK_LOCAL_PEER: Final = "fe80::2"
 # Where the host sends what is not its own. Everything else leaves by the first interface.
 REMOTE: Final[Mapping[str, tuple[str, ...]]] = {
     "eth0": (

@@ -104,6 +104,8 @@ def _rule(draw: Draw, kind: str) -> dict[str, Any]:
         )
         fields["protocol"] = protocol
     if draw.chance(0.1):
+        fields["log_prefix"] = draw.pick(("seen", "a very long prefix with spaces"))
+    if draw.chance(0.1):
         fields["!protocol"] = draw.pick((*pools.PROTOCOL_NAMES, *pools.PROTOCOL_NUMBERS))
     number = PROTOCOL_NUMBERS.get(str(protocol), protocol if isinstance(protocol, int) else None)
     version = None

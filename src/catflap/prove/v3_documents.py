@@ -179,8 +179,27 @@ def network_policy(draw: Draw, name: str) -> dict[str, Any]:
 
 
 def rules(draw: Draw, kind: str) -> list[dict[str, Any]]:
-    """A few rules for a policy of a kind."""
+    """A few rules for a policy of a kind, rarely many that are alike."""
+    if draw.chance(0.04):
+        return _alike(draw)
     return [rule(draw, kind) for _ in range(draw.weighted((1, 0), (3, 1), (4, 2), (3, 4)))]
+
+
+def _alike(draw: Draw) -> list[dict[str, Any]]:
+    """A long list of rules that differ in their values only, as people write them for many clients."""
+    protocol, ports, nets = draw.pick(("TCP", "UDP")), draw.chance(0.7), draw.chance(0.7)
+    made = []
+    for _ in range(draw.number(8, 40)):
+        one: dict[str, Any] = {
+            "action": draw.weighted((6, "Allow"), (3, "Deny"), (1, "Log")),
+            "protocol": protocol,
+        }
+        if nets:
+            one["source"] = {"nets": [draw.pick(pools.NETS[1:])]}
+        if ports or not nets:
+            one["destination"] = {"ports": [port(draw)]}
+        made.append(one)
+    return made
 
 
 def rule(draw: Draw, kind: str) -> dict[str, Any]:
