@@ -149,7 +149,7 @@ class GuideHost:
         return self.host.run("nft", "list", "ruleset")
 
     def polices_nothing(self) -> bool:
-        """Whether our table holds nothing but the block of unknown workloads: there are no rules for other interfaces."""
+        """Whether our table has no rule but those that block unknown workloads."""
         rules = re.findall(r"^\t\t(.*comment .*)$", self.rule_set(), re.MULTILINE)
         return all('"cali*" drop' in rule for rule in rules)
 

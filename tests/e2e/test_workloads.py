@@ -73,7 +73,9 @@ class Host:
         self.agent = agent
         guide.network.set_forwarding(enabled=True)
         self.one, self.two = Workload(guide, 1, ONE), Workload(guide, 2, TWO)
-        guide.host.ip(f"route add default via {MGMT.v4}")  # proxy ARP answers for what the host has a route to
+        guide.host.ip(
+            f"route add default via {MGMT.v4}"
+        )  # proxy ARP answers for what the host has a route to
         guide.network.mgmt.ip(
             f"route add 10.65.0.0/16 via {HOST_MANAGEMENT.v4}",
             f"route add 2001:db8:65::/64 via {HOST_MANAGEMENT.v6}",
@@ -84,9 +86,11 @@ class Host:
             await self.guide.listeners.listen(node, tcp=(80, 443))
 
     def put(self, *documents: dict[str, Any]) -> None:
-        """Store documents one by one, and wait until the last one is enforced."""
-        for each in documents:
-            self.guide.enforced(self.agent, lambda each=each: self.guide.put(document_path(each), each))
+        """Store documents and wait until the last one, which must make a difference, is enforced."""
+        *first, last = documents
+        for each in first:
+            self.guide.put(document_path(each), each)
+        self.guide.enforced(self.agent, lambda: self.guide.put(document_path(last), last))
 
     async def expect(self, source: Namespace, to: DualStack, port: int, *, reached: bool) -> None:
         await self.guide.expect(source, to, "tcp", port, v4=reached, v6=reached)

@@ -29,14 +29,6 @@ def test_following_changes_gives_what_a_new_start_gives(seed: str) -> None:
         assert follower.follow(world) == Follower().follow(world)
 
 
-def test_after_forgetting_the_next_world_is_the_first() -> None:
-    follower = Follower()
-    first, second = series("test/forget", 2)
-    follower.follow(first)
-    follower.forget()
-    assert follower.follow(second) == Follower().follow(second)
-
-
 def test_the_way_of_a_received_packet_follows_from_its_destination(sample: MakeSample) -> None:
     assert only_packet(sample()).path is Path.IN
     forwarded = only_packet(sample(destination="10.65.0.1"))

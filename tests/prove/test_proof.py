@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from catflap.nft import EnforceError
 from catflap.policy import HostPolicy
+from catflap.prove.oracle import Follower
 from catflap.prove.proof import WORLDS_IN_SERIES, prove_series, repeat
 
 
@@ -42,5 +45,20 @@ def test_a_policy_that_the_kernel_refuses_is_a_case_without_packets(open_host: A
     open_host.enforce = refuse
     case = prove_series(open_host, "test/1").case
     assert case is not None
-    assert (case.samples, case.difference) == ((), "no")
-    assert repeat(open_host, case) == "no"
+    assert (case.samples, case.difference) == ((), "the kernel: no")
+    assert repeat(open_host, case) == "the kernel: no"
+
+
+def test_an_engine_that_loses_its_way_is_found(open_host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It forgets to take deleted objects away, which only shows when worlds follow each other."""
+    apply = Follower._apply
+
+    def keep(self: Follower, path: str, raw: bytes | None) -> None:
+        if raw is not None:
+            apply(self, path, raw)
+
+    monkeypatch.setattr(Follower, "_apply", keep)
+    cases = [prove_series(open_host, f"test/{number}", packets=0).case for number in range(5)]
+    found = [case for case in cases if case]
+    assert "a new start" in found[0].difference
+    assert len(found[0].worlds) > 1

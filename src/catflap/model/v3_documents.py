@@ -13,6 +13,7 @@ from catflap.model.resources import Resource
 from catflap.model.v3_endpoints import host_endpoint, workload_endpoint
 from catflap.model.v3_policies import network_policy, policy, staged_policy
 from catflap.model.v3_resources import configuration, network_set, node, profile, ready_flag, tier
+from catflap.model.v3_usual_endpoint import usual_host_endpoint
 from catflap.model.validation import InvalidObjectError, Reasons, read_json, show
 
 V3_ROOT: Final = "/calico/resources/v3/projectcalico.org/"
@@ -142,8 +143,12 @@ def _required_name(metadata: Fields, field: str, default: str | None) -> str:
     return name
 
 
+def _is_name(text: str) -> bool:
+    return is_identifier(text) and len(text) <= MAX_NAME
+
+
 def _check_name(metadata: Fields, field: str, name: str) -> None:
-    if not is_identifier(name) or len(name) > MAX_NAME:
+    if not _is_name(name):
         metadata.refuse(
             field, f"{show(name)} is not a name; use up to {MAX_NAME} letters, digits, '.', '-' and '_'."
         )
@@ -157,6 +162,10 @@ def read_document(kind: str, key_name: str, namespace: str, raw: bytes) -> tuple
     Raises:
         InvalidObjectError: with every reason.
     """
+    if kind == "HostEndpoint" and _is_name(key_name):
+        usual = usual_host_endpoint(key_name, raw)
+        if usual is not None:
+            return (usual,)
     reasons = Reasons()
     fields = Fields(_json_object(raw), "", reasons)
     _check_version(fields, required=False)

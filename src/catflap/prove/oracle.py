@@ -48,22 +48,14 @@ class Follower:
     """An agent without its loop: takes worlds one after the other and applies only what differs."""
 
     def __init__(self) -> None:
-        self._engine: PolicyEngine | None = None
-        self._settings: Settings | None = None
+        self._engine = PolicyEngine(Settings(pools.THIS_HOST))
+        self._engine.set_interfaces(addresses())
         self._entries: dict[str, object] = {}
         self.problems: dict[str, tuple[Problem, ...]] = {}
 
-    def forget(self) -> None:
-        """Begin with the next world as if there had been none."""
-        self._engine, self._entries, self.problems = None, {}, {}
-
     def follow(self, world: World) -> HostPolicy:
         """What the host enforces in this world."""
-        settings = settings_of(world)
-        if self._engine is None:
-            self._engine = PolicyEngine(settings)
-            self._engine.set_interfaces(addresses())
-        self._engine.settings = settings
+        self._engine.settings = settings_of(world)
         for path in self._entries.keys() - world.entries.keys():
             self._apply(path, None)
         for path, value in world.entries.items():
@@ -75,8 +67,7 @@ class Follower:
     def _apply(self, path: str, raw: bytes | None) -> None:
         decoded = decode(path, raw)
         self.problems[path] = decoded.problems
-        if self._engine is not None:
-            self._engine.apply(decoded.changes)
+        self._engine.apply(decoded.changes)
 
 
 def settings_of(world: World) -> Settings:

@@ -28,7 +28,7 @@ PACKETS_PER_WORLD: Final = 500
 class Case(msgspec.Struct, frozen=True):
     """A failure that can be repeated: worlds that follow each other, and packets that go wrong in the last of them.
 
-    Without packets it is the policy itself that the kernel refuses.
+    Without packets it is the last world itself that fails; ``difference`` says how.
     """
 
     worlds: tuple[World, ...]
@@ -68,17 +68,32 @@ def prove_series(
     coverage = Coverage()
     for count, world in enumerate(worlds, start=1):
         so_far = tuple(worlds[:count])
-        policy = follower.follow(world)
         try:
-            host.enforce(mutant(policy))
-        except EnforceError as error:
-            return SeriesResult(seed, coverage, 1, Case(so_far, (), str(error)))
+            policy = _enforce(host, follower, world, mutant)
+        except _RefusedError as refused:
+            return SeriesResult(seed, coverage, 1, Case(so_far, (), str(refused)))
         found = _prove_world(host, policy, samples(draw, policy, packets), coverage)
         coverage.invalid_documents += sum(map(bool, follower.problems.values()))
         if found:
             case = Case(so_far, (found[0].sample,), found[0].difference)
             return SeriesResult(seed, coverage, len(found), case)
     return SeriesResult(seed, coverage, 0, None)
+
+
+class _RefusedError(Exception):
+    """A world cannot be enforced, or not as a new start would."""
+
+
+def _enforce(host: KernelHost, follower: Follower, world: World, mutant: Mutant) -> HostPolicy:
+    """Go on to the next world."""
+    policy = follower.follow(world)
+    if policy != Follower().follow(world):
+        raise _RefusedError("the engine: following the changes gives another policy than a new start")
+    try:
+        host.enforce(mutant(policy))
+    except EnforceError as error:
+        raise _RefusedError(f"the kernel: {error}") from error
+    return policy
 
 
 def _prove_world(
@@ -96,13 +111,11 @@ def _prove_world(
 
 
 def repeat(host: KernelHost, case: Case, *, mutant: Mutant = unchanged) -> tuple[Mismatch, ...] | str:
-    """Do a case again on a clean host: the mismatches in its last world, or why the kernel refuses a policy."""
+    """Do a case again on a clean host: the mismatches in its last world, or why a world is refused."""
     host.start_anew()
     follower = Follower()
-    for world in case.worlds:
-        policy = follower.follow(world)
-        try:
-            host.enforce(mutant(policy))
-        except EnforceError as error:
-            return str(error)
-    return tuple(_prove_world(host, policy, case.samples, Coverage()))
+    try:
+        policies = [_enforce(host, follower, world, mutant) for world in case.worlds]
+    except _RefusedError as refused:
+        return str(refused)
+    return tuple(_prove_world(host, policies[-1], case.samples, Coverage()))

@@ -125,15 +125,16 @@ def _next(results: Any, workers: Sequence[BaseProcess]) -> Finding | None:
 def _work(number: int, plan: Plan, stop: Event, results: Any) -> None:
     """Prove every series whose turn it is. The parent decides when to stop; Ctrl-C is for the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
+    parent, seed = multiprocessing.parent_process(), "none yet"
     try:
         with KernelHost() as host:
             for index in itertools.count(number, plan.jobs):
                 if stop.is_set() or parent is None or not parent.is_alive():
                     return
-                results.put(_finding(host, f"{plan.seed}/{index}", plan))
+                seed = f"{plan.seed}/{index}"
+                results.put(_finding(host, seed, plan))
     except Exception:  # noqa: BLE001  # whatever it is, the parent has to hear of it
-        results.put(traceback.format_exc())
+        results.put(f"series {seed}:\n{traceback.format_exc()}")
 
 
 def _finding(host: KernelHost, seed: str, plan: Plan) -> Finding:
