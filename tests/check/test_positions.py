@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from catflap.check.positions import compose_documents, line_of
+from catflap.check.positions import FileLines, compose_documents, line_of
 
 YAML = b"""\
 # a comment
@@ -46,6 +46,11 @@ def test_each_document_has_its_own_lines() -> None:
     assert line_of(second, "kind") == 12
 
 
+def test_an_item_of_a_list_is_an_object_of_its_own() -> None:
+    lines = FileLines("a.yaml", b"kind: TierList\nitems:\n- kind: Tier\n- kind: Tier\n  metadata:\n    name: b\n")
+    assert [lines.line(0, 1, field) for field in ("", "metadata.name", "spec")] == [4, 6, 4]
+
+
 def test_json_with_tabs_has_lines() -> None:
     (node,) = compose_documents("a.json", b'{\n\t"kind":"Tier",\n\t"spec":\t{\n\t"order":1}}')
     assert line_of(node, "spec.order") == 4
@@ -54,3 +59,4 @@ def test_json_with_tabs_has_lines() -> None:
 def test_what_yaml_cannot_read_has_no_lines_but_the_first() -> None:
     assert compose_documents("a.json", b"{") == ()
     assert line_of(None, "spec") == 1
+    assert FileLines("a.json", b"{").line(0, None, "spec") == 1

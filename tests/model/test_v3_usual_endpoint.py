@@ -67,41 +67,43 @@ def test_what_is_no_document_is_left_alone(raw: bytes) -> None:
     assert usual_host_endpoint("h1", raw) is None
 
 
-NAMES = st.sampled_from(("h1", "h2", "a/b", "", "eth0", "eth*", "*", "x" * 16, "not a name"))
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(0, 2), NAMES, st.lists(NAMES, max_size=2))
-ADDRESSES = st.sampled_from(
-    ("192.0.2.1", "192.0.2.1", "192.0.2.01", "2001:DB8::1", "fe80::1%eth0", "10.0.0.0/8", "")
-)
 METADATA = st.fixed_dictionaries(
-    {"name": st.just("h1") | VALUES},
+    {"name": st.just("h1")},
     optional={
-        "labels": st.dictionaries(NAMES, NAMES, max_size=2) | st.dictionaries(NAMES, VALUES, max_size=2),
-        "uid": VALUES,
-        "generation": VALUES,
-        "annotations": st.dictionaries(NAMES, VALUES, max_size=1),
-        "namespace": VALUES,
-        "unknown": VALUES,
+        "labels": st.dictionaries(
+            st.sampled_from(("role", "a/b", "not a name")), st.text(max_size=3), max_size=2
+        ),
+        "uid": st.just("1-2"),
+        "generation": st.just(3),
     },
 )
 SPEC = st.fixed_dictionaries(
-    {"node": st.just("host") | VALUES, "interfaceName": st.just("eth0") | VALUES},
+    {"node": st.just("host"), "interfaceName": st.sampled_from(("eth0", "eth0.1"))},
     optional={
-        "expectedIPs": st.lists(ADDRESSES, max_size=3) | VALUES,
-        "profiles": st.lists(st.just("p"), max_size=2) | VALUES,
-        "ports": st.just([]),
-        "nodeSelector": VALUES,
-        "unknown": VALUES,
+        "expectedIPs": st.lists(st.sampled_from(("192.0.2.1", "192.0.2.2", "2001:DB8::1")), max_size=3),
+        "profiles": st.lists(st.sampled_from(("p", "q")), max_size=3),
     },
 )
-DOCUMENTS = st.fixed_dictionaries(
-    {
-        "kind": st.just("HostEndpoint") | VALUES,
-        "apiVersion": st.just("projectcalico.org/v3") | VALUES,
-        "metadata": METADATA | VALUES,
-        "spec": SPEC | VALUES,
-    },
-    optional={"status": VALUES},
+USUAL = st.builds(lambda metadata, spec: document(metadata=metadata, spec=spec), METADATA, SPEC)
+VALUES = st.sampled_from(
+    (None, True, 7, "", "h2", "eth*", "x" * 16, "not a name", "10.0.0.0/8", {}, {"x": 1}, {"x": "y"})
 )
+FIELDS = {
+    "": ("kind", "apiVersion", "metadata", "spec", "status", "unknown"),
+    "metadata": ("name", "labels", "uid", "creationTimestamp", "annotations", "namespace", "unknown"),
+    "spec": ("node", "interfaceName", "expectedIPs", "profiles", "ports", "nodeSelector", "unknown"),
+}
+SLIPS = st.sampled_from([(part, field) for part, fields in FIELDS.items() for field in fields])
+
+
+def with_slip(content: dict[str, Any], slip: tuple[str, str], value: object) -> dict[str, Any]:
+    part, field = slip
+    if not part:
+        return {**content, field: value}
+    return {**content, part: {**content[part], field: value}}
+
+
+DOCUMENTS = st.one_of(USUAL, st.builds(with_slip, USUAL, SLIPS, VALUES | st.lists(VALUES, max_size=2)))
 
 
 def decoded_in_detail(raw: bytes) -> Decoded:

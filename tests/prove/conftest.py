@@ -16,9 +16,13 @@ class OpenHost:
     def __init__(self) -> None:
         self.policies: list[HostPolicy] = []
         self.starts = 0
+        self.restarts = 0
 
     def start_anew(self) -> None:
         self.starts += 1
+
+    def restart(self) -> None:
+        self.restarts += 1
 
     def enforce(self, policy: HostPolicy) -> None:
         self.policies.append(policy)

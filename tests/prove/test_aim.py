@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from catflap.prove.aim import samples
 from catflap.prove.draw import Draw
-from catflap.prove.frames import packet
+from catflap.prove.frames import packets
 from catflap.prove.generate import series
 from catflap.prove.oracle import Follower
 from catflap.prove.sample import Sample
@@ -33,4 +33,4 @@ def test_packets_of_every_sort_are_drawn() -> None:
 
 def test_every_packet_can_be_written_as_bytes() -> None:
     for number, sample in enumerate(_drawn("test/2"), start=1):
-        assert len(packet(sample, number)) >= 20
+        assert len(packets(sample, number)[0]) > 20

@@ -52,6 +52,12 @@ def test_difference(dropped: Place | None, outcome: Outcome, stage: Stage, words
     assert words in difference(dropped, outcome, stage)
 
 
+def test_a_packet_that_the_kernel_routes_elsewhere_is_a_difference() -> None:
+    question = Question(PACKET, Journey(None, forwarded=True))
+    verdict = Verdict(Outcome.ALLOW, Reason.POLICY_ALLOW, Stage.INPUT)
+    assert compare._difference(question, verdict) == "kernel: not on the path in"
+
+
 def _answers(sample: Sample, *, kernel: bool, evaluator: bool) -> str:
     fate = Fate(Journey(Place.FILTER), None, Seen.NEW, translated=False, answered=kernel)
     return compare._answer_difference(sample, fate, expected=evaluator)
@@ -70,6 +76,7 @@ def test_whether_the_sender_is_told_counts(sample: MakeSample) -> None:
         {"tcp_flags": TCP_RST},
         {"fault": Fault.CHECKSUM},
         {"source": "10.0.0.1"},
+        {"interface": None, "fragmented": True},
         {"destination": "255.255.255.255", "protocol": 17},
         {"source": "fe80::2", "destination": "ff02::1", "protocol": 17},
         {"protocol": 1, "icmp_type": 3},

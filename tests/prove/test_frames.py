@@ -5,13 +5,19 @@ import struct
 
 import pytest
 
-from catflap.prove.frames import checksum_of, crc32c, frame, packed, packet
+from catflap.prove.frames import checksum_of, crc32c, frame, packed, packets
 from catflap.prove.sample import TCP_FIN, TCP_SYN, Fault, Flow, Sample
 
 
 def sample(version: int, protocol: int, **fields: object) -> Sample:
     source, destination = {4: ("10.0.0.1", "10.0.0.2"), 6: ("2001:db8::1", "2001:db8::2")}[version]
     return Sample(interface="eth0", source=source, destination=destination, protocol=protocol, **fields)  # type: ignore[arg-type]  # tests name the fields that matter
+
+
+def packet(made: Sample, number: int) -> bytes:
+    """The only packet of a sample."""
+    (whole,) = packets(made, number)
+    return whole
 
 
 def sums_up(data: bytes) -> bool:
@@ -81,9 +87,9 @@ def test_tcp_flags_are_those_of_the_sample_or_contradict_each_other() -> None:
 
 def test_a_frame_has_the_samples_mac_address_or_the_cables() -> None:
     cable = ("02:00:00:00:02:01", "02:00:00:00:01:01")
-    made = frame(sample(6, 47), 1, *cable)
+    made = frame(sample(6, 47), b"packet", *cable)
     assert made[:14].hex() == "02000000010102000000020186dd"
-    spoofed = frame(sample(4, 47, source_mac="02:aa:aa:aa:aa:aa"), 1, *cable)
+    spoofed = frame(sample(4, 47, source_mac="02:aa:aa:aa:aa:aa"), b"packet", *cable)
     assert spoofed[6:14].hex() == "02aaaaaaaaaa0800"
 
 
@@ -94,3 +100,31 @@ def test_crc32c_of_the_check_value() -> None:
 def test_a_checksum_is_never_that_of_none() -> None:
     assert checksum_of(b"\xff\xff") == 0xFFFF
     assert checksum_of(b"\x00\x01") == 0xFFFE
+
+
+def test_ipv4_fragments_make_up_the_packet() -> None:
+    whole = packet(sample(4, 17), 7)
+    first, second = packets(sample(4, 17, fragmented=True), 7)
+    assert first[20:] + second[20:] == whole[20:]
+    assert struct.unpack_from("!HH", first, 4) == (7, 0x2000)
+    assert struct.unpack_from("!HH", second, 4) == (7, len(first[20:]) // 8)
+    assert sums_up(first[:20])
+    assert sums_up(second[:20])
+
+
+def test_ipv6_fragments_make_up_the_packet() -> None:
+    whole = packet(sample(6, 132), 7)
+    first, second = packets(sample(6, 132, fragmented=True), 7)
+    assert first[48:] + second[48:] == whole[40:]
+    assert struct.unpack_from("!BBHI", first, 40) == (132, 0, 1, 7)
+    assert struct.unpack_from("!BBHI", second, 40) == (132, 0, len(first[48:]), 7)
+
+
+def test_what_is_too_short_is_not_fragmented() -> None:
+    assert len(packets(sample(4, 99, fragmented=True), 7)) == 1
+
+
+@pytest.mark.parametrize(("protocol", "header"), [(6, 20), (17, 8), (132, 12), (58, 8)])
+def test_the_first_fragment_has_the_whole_header(protocol: int, header: int) -> None:
+    first, _ = packets(sample(6, protocol, fragmented=True, icmp_type=128), 7)
+    assert len(first[48:]) >= header

@@ -62,3 +62,9 @@ def test_an_engine_that_loses_its_way_is_found(open_host: Any, monkeypatch: pyte
     found = [case for case in cases if case]
     assert "a new start" in found[0].difference
     assert len(found[0].worlds) > 1
+
+
+def test_some_worlds_begin_with_a_new_agent(open_host: Any) -> None:
+    for number in range(8):
+        prove_series(open_host, f"test/{number}", packets=0)
+    assert 0 < open_host.restarts < 24

@@ -4,5 +4,5 @@ from catflap.prove.world import World
 
 
 def test_another_content_keeps_the_configuration() -> None:
-    world = World({"InterfacePrefix": "cali"}, {"/a": 1})
-    assert world.with_entries({"/b": 2}) == World({"InterfacePrefix": "cali"}, {"/b": 2})
+    world = World({"InterfacePrefix": "cali"}, {"/a": 1}, restart=True)
+    assert world.with_entries({"/b": 2}) == World({"InterfacePrefix": "cali"}, {"/b": 2}, restart=True)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from catflap.check.finding import Finding, Severity
-from catflap.check.positions import compose_documents, line_of
-from catflap.store.directory.documents import FileError, load_objects
+from catflap.check.positions import FileLines
+from catflap.store.directory.documents import FileError, Located, load_objects
 
 _LINE = re.compile(r"\bline ([0-9]+)")
 
 
 class SourceObject(msgspec.Struct, frozen=True):
-    """One object as written. ``kind`` and ``name`` are empty where it has none."""
+    """One object as written. ``kind`` and ``name`` are empty where it has none; ``locate`` finds the line of a field."""
 
     file: str
     kind: str
     name: str
     value: Any
-    node: Any  # where it stands: a yaml.Node or None
+    locate: Callable[[str], int]
 
     def line(self, field: str = "") -> int:
         """The line of a field, or of the object."""
-        return line_of(self.node, field)
+        return self.locate(field)
 
     def finding(self, severity: Severity, code: str, message: str, field: str = "") -> Finding:
         """Something about a field, or about the object."""
@@ -47,14 +49,8 @@ def read_source(file: str, data: bytes) -> tuple[list[SourceObject], list[Findin
         located = load_objects(file, data)
     except FileError as error:
         return [], [unreadable(file, str(error))]
-    nodes = compose_documents(file, data)
-    objects = []
-    for each in located:
-        node = nodes[each.document] if each.document < len(nodes) else None
-        if node is not None and each.item is not None:
-            node = _list_item(node, each.item)
-        objects.append(_source_object(file, each.value, node))
-    return objects, []
+    lines = FileLines(file, data)
+    return [_source_object(file, each, lines) for each in located], []
 
 
 def unreadable(file: str, reason: str) -> Finding:
@@ -64,18 +60,12 @@ def unreadable(file: str, reason: str) -> Finding:
     return Finding(file=file, line=number, severity=Severity.ERROR, code="unreadable", message=reason)
 
 
-def _list_item(node: Any, index: int) -> Any:
-    for key, value in node.value:
-        if key.value == "items":
-            return value.value[index]
-    return node
-
-
-def _source_object(file: str, value: Any, node: Any) -> SourceObject:
-    members = value if isinstance(value, dict) else {}
+def _source_object(file: str, located: Located, lines: FileLines) -> SourceObject:
+    members = located.value if isinstance(located.value, dict) else {}
     metadata = members.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
-    return SourceObject(file, _text(members.get("kind")), _text(name), value, node)
+    locate = functools.partial(lines.line, located.document, located.item)
+    return SourceObject(file, _text(members.get("kind")), _text(name), located.value, locate)
 
 
 def _text(value: object) -> str:

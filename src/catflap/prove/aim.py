@@ -87,20 +87,15 @@ class _Aim:
     def sample(self) -> Sample:
         """One packet."""
         draw = self._draw
-        version = draw.pick(_VERSIONS)
         interface = None if draw.chance(0.25) else self._interface()
-        special = draw.number(1, 100)
-        if special <= 6:  # noqa: PLR2004  # percent
+        version = draw.pick(_VERSIONS)
+        change = draw.weighted(
+            (6, None), (16, _of_known_connection), (5, _error_about), (4, _faulty), (69, _as_it_is)
+        )
+        if change is None:
             return _service(draw, version, interface or "cali1")
         near = self._near(draw.number(0, len(self._rules) - 1) if draw.chance(0.6) else 0)
-        plain = self._plain(near, near.version or version, interface)
-        if special <= 22 and _may_be_known(plain):  # noqa: PLR2004  # percent
-            return _of_known_connection(draw, plain)
-        if special <= 27:  # noqa: PLR2004  # percent
-            return _error_about(draw, plain)
-        if special <= 31:  # noqa: PLR2004  # percent
-            return _faulty(draw, plain)
-        return plain
+        return change(draw, self._plain(near, near.version or version, interface))
 
     def _near(self, index: int) -> Near:
         """What is near one of the rules."""
@@ -138,6 +133,7 @@ class _Aim:
             source_mac=draw.pick(_MACS) if interface and draw.chance(0.2) else None,
             tcp_flags=draw.weighted((8, TCP_SYN), (1, TCP_ACK), (1, TCP_RST), (1, TCP_FIN | TCP_ACK)),
             extension=draw.chance(0.1),
+            fragmented=draw.chance(0.05),
             **fields,
         )
 
@@ -180,13 +176,15 @@ def _sources(interface: str | None, version: IpVersion, draw: Draw) -> Sequence[
     return _REMOTE[version] if draw.chance(0.8) else _LOCAL[version]
 
 
-def _may_be_known(sample: Sample) -> bool:
-    echo = sample.icmp_type in (8, 128)
-    return sample.protocol in _TRACKED or (sample.protocol in (ICMP, ICMPV6) and echo)
+def _as_it_is(_: Draw, sample: Sample) -> Sample:
+    return sample
 
 
 def _of_known_connection(draw: Draw, sample: Sample) -> Sample:
-    """A packet of a connection that the kernel knows, in either direction. No connection has two packets."""
+    """A packet of a connection that the kernel knows, in either direction, where it can be."""
+    echo = sample.protocol in (ICMP, ICMPV6) and sample.icmp_type in (8, 128)
+    if sample.protocol not in _TRACKED and not echo:
+        return sample
     number = draw.number(LOWEST_OTHER_PORT, MAX_PORT)
     flow = Flow(
         protocol=sample.protocol,

@@ -14,6 +14,7 @@ from catflap.prove.oracle import Question, questions
 from catflap.prove.sample import TCP_RST, Sample
 from catflap.prove.topology import LOOPBACK, ROUTES
 from catflap.verdict.evaluate import Evaluator
+from catflap.verdict.packet import Path
 from catflap.verdict.result import Outcome, Stage, Verdict
 
 _PLACES: Final = {
@@ -52,6 +53,9 @@ def answers(evaluator: Evaluator, sample: Sample, fate: Fate) -> Iterator[Answer
 
 def _difference(question: Question, verdict: Verdict) -> str:
     kernel = question.journey.dropped
+    forwarded = question.packet.path is Path.FORWARD
+    if kernel in (None, Place.FILTER) and question.journey.forwarded != forwarded:
+        return f"kernel: not on the path {question.packet.path}"
     place = _PLACES.get(verdict.stage, Place.FILTER) if verdict.outcome is Outcome.DENY else None
     if kernel is place:
         return ""
@@ -73,10 +77,21 @@ def _answer_difference(sample: Sample, fate: Fate, *, expected: bool) -> str:
 
 
 def _can_be_answered(sample: Sample) -> bool:
-    """No errors are sent about broken packets, resets, or to anybody but one sender (RFC 1122, section 3.2.2)."""
-    ends = (ipaddress.ip_address(sample.source), ipaddress.ip_address(sample.destination))
-    one_to_one = not any(end.is_multicast or end.is_unspecified or end.is_link_local for end in ends)
-    to_itself = sample.interface is not None and ROUTES.get(sample.source) == LOOPBACK
-    if sample.fault or to_itself or not one_to_one or sample.destination == "255.255.255.255":
+    """No errors are sent about broken packets, resets, or to anybody but one sender (RFC 1122, section 3.2.2).
+
+    Nor does the kernel answer a host that is said to be itself, nor fragments of its own over loopback.
+    """
+    if sample.fault or not _is_one_to_one(sample):
+        return False
+    if sample.interface is None and sample.fragmented:
+        return False
+    if sample.interface is not None and ROUTES.get(sample.source) == LOOPBACK:
         return False
     return sample.protocol == UDP or (sample.protocol == TCP and not sample.tcp_flags & TCP_RST)
+
+
+def _is_one_to_one(sample: Sample) -> bool:
+    ends = (ipaddress.ip_address(sample.source), ipaddress.ip_address(sample.destination))
+    if sample.destination == "255.255.255.255":
+        return False
+    return not any(end.is_multicast or end.is_unspecified or end.is_link_local for end in ends)

@@ -19,6 +19,7 @@ MAX_NUMBER: Final = 0xFFFF  # numbers are from 1: the kernel replaces an identif
 
 _ETHERTYPE: Final = {4: b"\x08\x00", 6: b"\x86\xdd"}
 _PAYLOAD: Final = b"catflap!"
+_FRAGMENT: Final = 44
 _DESTINATION_OPTIONS: Final = 60
 _IPV4: Final = struct.Struct("!BBHHHBBH8s")
 _NO_OPERATIONS: Final = b"\1\1\1\1"  # IPv4 options that do nothing
@@ -26,23 +27,24 @@ _ECHO: Final = frozenset({(ICMP, 0), (ICMP, 8), (ICMPV6, 128), (ICMPV6, 129)})
 _CRC32C: Final = 0x82F63B78  # the polynomial of RFC 3720, reflected
 
 
-def frame(sample: Sample, number: int, source_mac: str, destination_mac: str) -> bytes:
-    """The sample as an Ethernet frame. ``source_mac`` counts where the sample has none of its own."""
-    return (
-        _mac(destination_mac)
-        + _mac(sample.source_mac or source_mac)
-        + _ETHERTYPE[sample.ip_version]
-        + packet(sample, number)
-    )
+def frame(sample: Sample, packet: bytes, source_mac: str, destination_mac: str) -> bytes:
+    """A packet of the sample as an Ethernet frame. ``source_mac`` counts where the sample has none of its own."""
+    macs = _mac(destination_mac) + _mac(sample.source_mac or source_mac)
+    return macs + _ETHERTYPE[sample.ip_version] + packet
 
 
-def packet(sample: Sample, number: int) -> bytes:
-    """The sample as an IP packet."""
-    source, destination = packed(sample.source), packed(sample.destination)
-    payload = _payload(sample, number, source + destination)
-    if sample.ip_version == 4:  # noqa: PLR2004  # the IP version
-        return _ipv4(sample, source + destination, number, payload)
-    return _ipv6(sample, source, destination, number, payload)
+def packets(sample: Sample, number: int) -> list[bytes]:
+    """The sample as one IP packet, or as two fragments of it."""
+    addresses = packed(sample.source) + packed(sample.destination)
+    payload = _payload(sample, number, addresses)
+    make = _ipv4 if sample.ip_version == 4 else _ipv6  # noqa: PLR2004  # the IP version
+    cut = (
+        len(payload) * 2 // 3 & ~7
+    )  # a multiple of eight, behind the header: else IPv6 does not put them together
+    if not sample.fragmented or not cut:
+        return [make(sample, addresses, number, payload, None)]
+    first = make(sample, addresses, number, payload[:cut], 1)
+    return [first, make(sample, addresses, number, payload[cut:], cut)]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -56,26 +58,41 @@ def _mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def _ipv4(sample: Sample, addresses: bytes, number: int, payload: bytes) -> bytes:
+def _ipv4(sample: Sample, addresses: bytes, number: int, payload: bytes, fragment: int | None) -> bytes:
+    """``fragment``: None for a whole packet, else the offset in bytes, with the lowest bit set where more follow."""
     options = _NO_OPERATIONS if sample.extension else b""
     words = (_IPV4.size + len(options)) // 4
+    place = 0 if fragment is None else (fragment & 1) << 13 | fragment >> 3
 
     def header(checksum: int) -> bytes:
         length = 4 * words + len(payload)
-        fixed = (0x40 | words, 0, length, number, 0, sample.hop_limit, sample.protocol, checksum, addresses)
+        fixed = (
+            0x40 | words,
+            0,
+            length,
+            number,
+            place,
+            sample.hop_limit,
+            sample.protocol,
+            checksum,
+            addresses,
+        )
         return _IPV4.pack(*fixed) + options
 
     return header(checksum_of(header(0))) + payload
 
 
-def _ipv6(sample: Sample, source: bytes, destination: bytes, number: int, payload: bytes) -> bytes:
+def _ipv6(sample: Sample, addresses: bytes, number: int, payload: bytes, fragment: int | None) -> bytes:
+    """``fragment``: as for IPv4."""
     protocol = sample.protocol
-    if sample.extension:
+    if sample.extension and fragment is None:
         payload = bytes((protocol, 0, 1, 4, 0, 0, 0, 0)) + payload  # one option: four bytes of padding
         protocol = _DESTINATION_OPTIONS
-    first = 6 << 28 | number
+    if fragment is not None:  # the lowest three bits of the offset are flags
+        payload = struct.pack("!BBHI", protocol, 0, fragment, number) + payload
+        protocol = _FRAGMENT
     return (
-        struct.pack("!IHBB", first, len(payload), protocol, sample.hop_limit) + source + destination + payload
+        struct.pack("!IHBB", 6 << 28 | number, len(payload), protocol, sample.hop_limit) + addresses + payload
     )
 
 
@@ -116,7 +133,7 @@ def _ports(sample: Sample) -> tuple[int, int]:
 def _tcp(sample: Sample, number: int, addresses: bytes) -> bytes:
     flags = TCP_SYN | TCP_FIN if sample.fault is Fault.FLAGS else sample.tcp_flags
     before = struct.pack("!HHIIBBH", *_ports(sample), number << 16, number << 16, 0x50, flags, 1024)
-    return _summed(sample, before, b"\0\0", addresses)
+    return _summed(sample, before, b"\0\0" + _PAYLOAD * 2 * sample.fragmented, addresses)
 
 
 def _udp(sample: Sample, addresses: bytes) -> bytes:
@@ -143,7 +160,7 @@ def _icmp(sample: Sample, number: int, addresses: bytes) -> bytes:
     before = bytes((sample.icmp_type or 0, sample.icmp_code or 0))
     covered = addresses if sample.protocol == ICMPV6 else b""
     if sample.quotes and sample.known:
-        after = b"\0\0\0\0" + packet(_quoted(sample.known), number)
+        after = b"\0\0\0\0" + packets(_quoted(sample.known), number)[0]
     elif (sample.protocol, sample.icmp_type) in _ECHO:
         after = struct.pack("!HH", sample.known.source_port if sample.known else number, 1) + _PAYLOAD
     else:

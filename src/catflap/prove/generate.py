@@ -1,7 +1,7 @@
 """Draws whole worlds, and what may become of a world next.
 
-Worlds come in series: the first is new, each other differs from the one before it in some objects. So both a first
-install and every kind of change are proved.
+Worlds come in series: the first is new, each other differs from the one before it in some objects. So a first
+install, every kind of change, and taking over what another agent has left are proved alike.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _next(draw: Draw, world: World) -> World:
         make, _, most = draw.pick(_PLAN)
         entries.update(make(draw, draw.number(0, most), draw.chance(0.7)))
     configuration = _configuration(draw) if draw.chance(0.2) else world.configuration
-    return World(configuration, entries)
+    return World(configuration, entries, restart=draw.chance(0.25))
 
 
 def _spoiled(draw: Draw, entries: list[Entry]) -> list[Entry]:

@@ -18,7 +18,7 @@ from catflap.nft.libnftables import LibNftables
 from catflap.policy.host_policy import HostPolicy
 from catflap.prove import observer
 from catflap.prove.conntrack import Tracking
-from catflap.prove.frames import MAX_NUMBER, frame, packet
+from catflap.prove.frames import MAX_NUMBER, frame, packets
 from catflap.prove.observer import Seen
 from catflap.prove.sample import Sample
 from catflap.prove.topology import CABLES, ProofNetwork, mac_of, peer_mac_of
@@ -92,7 +92,7 @@ class KernelHost:
             self._raw = {version: _raw(network, version, stack) for version in (4, 6)}
             self._nft.run(observer.table_text())
             self._stack = stack.pop_all()
-        self.enforcer = Enforcer(self._nft)
+        self._enforcer = Enforcer(self._nft)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,12 +104,16 @@ class KernelHost:
         Raises:
             EnforceError: It refused.
         """
-        self.enforcer.enforce(policy)
+        self._enforcer.enforce(policy)
 
     def start_anew(self) -> None:
         """Take away all of policy, so that the next is installed as the first ever."""
-        self.enforcer.enforce(HostPolicy())
-        self.enforcer = Enforcer(self._nft)
+        self._enforcer.enforce(HostPolicy())
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was enforced, as an agent that starts does: it finds it in the kernel."""
+        self._enforcer = Enforcer(self._nft)
 
     def fates(self, samples: Sequence[Sample]) -> list[Fate]:
         """Send these packets, at most `MAX_NUMBER` of them, and see what becomes of each.
@@ -130,11 +134,12 @@ class KernelHost:
 
     def _send(self, sample: Sample, number: int) -> None:
         name = sample.interface
-        if name is not None:
-            self._cables[name].send(frame(sample, number, peer_mac_of(name), mac_of(name)))
-            return
-        with contextlib.suppress(PermissionError):  # dropped on its way out
-            self._raw[sample.ip_version].sendto(packet(sample, number), (sample.destination, 0))
+        for packet in packets(sample, number):
+            if name is not None:
+                self._cables[name].send(frame(sample, packet, peer_mac_of(name), mac_of(name)))
+                continue
+            with contextlib.suppress(PermissionError):  # dropped on its way out
+                self._raw[sample.ip_version].sendto(packet, (sample.destination, 0))
 
     def _arrived(self, numbered: Mapping[int, Sample]) -> Mapping[Seen, AbstractSet[int]]:
         """The sets once every packet has met the first chain. Sending and receiving are one step but for bad luck."""

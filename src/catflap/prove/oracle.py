@@ -48,6 +48,9 @@ class Follower:
     """An agent without its loop: takes worlds one after the other and applies only what differs."""
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
         self._engine = PolicyEngine(Settings(pools.THIS_HOST))
         self._engine.set_interfaces(addresses())
         self._entries: dict[str, object] = {}
@@ -55,6 +58,8 @@ class Follower:
 
     def follow(self, world: World) -> HostPolicy:
         """What the host enforces in this world."""
+        if world.restart:
+            self._start()
         self._engine.settings = settings_of(world)
         for path in self._entries.keys() - world.entries.keys():
             self._apply(path, None)

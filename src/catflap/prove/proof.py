@@ -89,6 +89,8 @@ def _enforce(host: KernelHost, follower: Follower, world: World, mutant: Mutant)
     policy = follower.follow(world)
     if policy != Follower().follow(world):
         raise _RefusedError("the engine: following the changes gives another policy than a new start")
+    if world.restart:
+        host.restart()
     try:
         host.enforce(mutant(policy))
     except EnforceError as error:
@@ -110,12 +112,12 @@ def _prove_world(
     return mismatches
 
 
-def repeat(host: KernelHost, case: Case, *, mutant: Mutant = unchanged) -> tuple[Mismatch, ...] | str:
+def repeat(host: KernelHost, case: Case) -> tuple[Mismatch, ...] | str:
     """Do a case again on a clean host: the mismatches in its last world, or why a world is refused."""
     host.start_anew()
     follower = Follower()
     try:
-        policies = [_enforce(host, follower, world, mutant) for world in case.worlds]
+        policies = [_enforce(host, follower, world, unchanged) for world in case.worlds]
     except _RefusedError as refused:
         return str(refused)
     return tuple(_prove_world(host, policies[-1], case.samples, Coverage()))

@@ -50,7 +50,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``interface`` is where it is received; None where the host sends it itself. ``known`` is a connection that is put
     into connection tracking before, to which the packet (``established``) or the packet that an ICMP error quotes
     (``related``) belongs. ``extension``: options stand before the payload, in the IPv4 header or in
-    an IPv6 extension header.
+    an IPv6 extension header. ``fragmented``: it is sent in two fragments.
     """
 
     interface: str | None
@@ -68,6 +68,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quotes: bool = False  # the payload quotes the reply direction of ``known``
     fault: Fault | None = None
     extension: bool = False
+    fragmented: bool = False
 
     @property
     def ip_version(self) -> IpVersion:

@@ -22,6 +22,7 @@ _PLAINER: Final[tuple[dict[str, Any], ...]] = (
     {"known": None, "quotes": False},
     {"fault": None},
     {"extension": False},
+    {"fragmented": False},
     {"source_mac": None},
     {"hop_limit": 64},
     {"tcp_flags": TCP_SYN},

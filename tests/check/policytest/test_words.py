@@ -34,7 +34,7 @@ PACKET = Packet(
 
 def a_test(**changed: Any) -> PolicyTest:
     test = PolicyTest(
-        source=SourceObject("a.yaml", "PolicyTest", "t", {}, None),
+        source=SourceObject("a.yaml", "PolicyTest", "t", {}, lambda _field: 1),
         field="spec.tests[0]",
         name="",
         origin=AddressEnd("192.0.2.7"),
