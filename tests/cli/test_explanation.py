@@ -88,11 +88,11 @@ def test_as_data_it_has_what_is_promised_and_more() -> None:
     assert data["endpoints"][0]["endpoint"] == "HostEndpoint web1-eth0"
     assert data["overruled"]["policy"] == "web"
     assert data["packet"]["destination_port"] == 80
-    assert data["not_selected"] == []
+    assert data["not_asked"] == []
 
 
 def test_as_data_near_policies_have_their_mismatch() -> None:
-    (found,) = as_data(explained(world(WEB, policy("x", allow(80), selector="has(a)"))))["not_selected"]
+    (found,) = as_data(explained(world(WEB, policy("x", allow(80), selector="has(a)"))))["not_asked"]
     assert (found["policy"], found["verdict"], found["mismatch"]) == (
         "x",
         "allow",

@@ -31,7 +31,7 @@ def test_a_set_without_addresses_is_noted() -> None:
         (
             (document("FelixConfiguration", "default", failsafeInboundHostPorts=[]),),
             "tcp 10.0.0.1:1 > 192.0.2.1:22",
-            "FailsafeInboundHostPorts is none (Global etcd configuration).",
+            "FailsafeInboundHostPorts is none (configured for all hosts).",
         ),
     ],
 )
@@ -52,7 +52,9 @@ def test_a_failsafe_port_is_told_what_policy_would_say() -> None:
 def test_an_interface_without_endpoint_is_told_what_there_is() -> None:
     found = explained(world(WEB), "tcp 10.0.0.1:1 > 10.0.0.2:80", interface="eth9", direction=Path.IN)
     assert found.coverage[0].endpoint is None
-    assert noted(found, "Nothing polices eth9") == "Nothing polices eth9. Host endpoints of web1: web1-eth0."
+    assert noted(found, "Nothing polices eth9") == (
+        "Nothing polices eth9. Host endpoints of web1: web1-eth0 (eth0)."
+    )
     assert found.near == ()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from catflap.cli.hosts import Host
-from catflap.cli.what_if import Unselected, overruled, unselected
+from catflap.cli.what_if import Unasked, overruled, unasked
 from catflap.cli.world import World
 from catflap.model import Policy
 from catflap.policy import HostPolicy
@@ -36,11 +36,11 @@ def judged(made: World, asked: Packet) -> tuple[Host, HostPolicy, Verdict]:
     return host, enforced, evaluate(enforced, asked)
 
 
-def near(made: World, asked: Packet) -> list[Unselected]:
+def near(made: World, asked: Packet) -> list[Unasked]:
     host, _, verdict = judged(made, asked)
     (key,) = host.endpoints
     policies = made.resources.of(Policy)
-    return unselected(host, policies, key, asked, verdict)
+    return unasked(host, policies, key, asked, verdict)
 
 
 WEB = endpoint("web1-eth0", "web1", "eth0", labels={"role": "webserer", "env": "prod"})

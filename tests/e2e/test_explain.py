@@ -82,7 +82,7 @@ def test_somebody_locked_out_sees_the_source_that_does_not_fit_and_the_failsafe_
     )
     assert "TIER_DEFAULT_DENY of tier default" in text
     assert "rule 0 (Allow): source 203.0.113.9 is not in 10.0.0.0/8 (nearly)" in text
-    assert "FailsafeInboundHostPorts is none (Global etcd configuration)." in text
+    assert "FailsafeInboundHostPorts is none (configured for all hosts)." in text
 
 
 def test_a_shadowed_rule_is_shown_with_the_rule_before_it(tmp_path: Path) -> None:

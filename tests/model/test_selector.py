@@ -256,3 +256,9 @@ def test_matches_like_a_naive_evaluation_and_survives_a_round_trip(sample: Sampl
     assert selector.matches(labels) is evaluate(labels)
     assert again == selector
     assert again.matches(labels) is selector.matches(labels)
+
+
+def test_a_very_long_selector_is_read_like_any_other() -> None:
+    text = " || ".join(f'role == "{"x" * 100}{number}"' for number in range(20))
+    assert parse_selector(text) == parse_selector(text)
+    assert parse_selector(text).matches({"role": "x" * 100 + "7"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import gc
 import logging
 from collections.abc import Callable, Sequence
 
@@ -150,6 +151,7 @@ class Agent:
         self._apply(changes)
         self._resources_known = True
         if starting:
+            gc.freeze()  # what was read will stay: walking over a fleet's objects would hold up changes
             self._set_state(State.IN_SYNC)
         self._request_enforcement()
 

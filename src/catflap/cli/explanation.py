@@ -14,7 +14,7 @@ from catflap.cli.answers import answer, policy_name, short_answer
 from catflap.cli.hosts import Host
 from catflap.cli.notes import notes
 from catflap.cli.questions import Question, packet_interfaces
-from catflap.cli.what_if import Unselected, overruled, unselected
+from catflap.cli.what_if import Unasked, overruled, unasked
 from catflap.cli.world import World
 from catflap.model import Encoding, Kind, Policy, ResourceKey
 from catflap.policy import HostPolicy
@@ -45,7 +45,7 @@ class Explanation(msgspec.Struct, frozen=True):
     question: Question
     verdict: Verdict
     coverage: tuple[Coverage, ...]
-    near: tuple[Unselected, ...]
+    near: tuple[Unasked, ...]
     near_left_out: int
     overruled: Verdict | None
     invalid: tuple[str, ...]
@@ -98,7 +98,7 @@ def _described(host: Host, interface: str, key: ResourceKey, because: str) -> Co
     )
 
 
-def _near(world: World, question: Question, covering: Coverage, verdict: Verdict) -> list[Unselected]:
+def _near(world: World, question: Question, covering: Coverage, verdict: Verdict) -> list[Unasked]:
     if covering.endpoint is None:
         return []
     is_workload = covering.endpoint.kind is Kind.WORKLOAD_ENDPOINT
@@ -107,7 +107,7 @@ def _near(world: World, question: Question, covering: Coverage, verdict: Verdict
         for key, item in world.resources.of(Policy).items()
         if is_workload or not _is_namespaced(key)
     }
-    return unselected(question.host, policies, covering.endpoint, question.packet, verdict)
+    return unasked(question.host, policies, covering.endpoint, question.packet, verdict)
 
 
 def _is_namespaced(key: ResourceKey) -> bool:
@@ -126,7 +126,7 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
             {**msgspec.to_builtins(item), "endpoint": item.endpoint and str(item.endpoint)}
             for item in explanation.coverage
         ],
-        "not_selected": [
+        "not_asked": [
             {**short_answer(item.verdict), "policy": policy_name(item.key), "mismatch": item.mismatch}
             for item in explanation.near
         ],

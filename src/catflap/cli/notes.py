@@ -7,11 +7,13 @@ from typing import Final
 
 import msgspec
 
+from catflap.agent.config import GLOBAL_SOURCE, HOST_SOURCE
 from catflap.agent.failsafe import format_failsafe
 from catflap.cli.answers import headline
 from catflap.cli.hosts import Host
 from catflap.cli.questions import UNNAMED, Question, packet_interfaces
 from catflap.cli.world import World
+from catflap.model import HostEndpoint
 from catflap.model.names import suggestion
 from catflap.policy import HostPolicy
 from catflap.policy.host_policy import Failsafe
@@ -20,6 +22,7 @@ from catflap.verdict.packet import Path
 from catflap.verdict.result import Outcome, Reason, Verdict
 
 MOST_NOTICES: Final = 10
+_IN_STORE: Final = {GLOBAL_SOURCE: "configured for all hosts", HOST_SOURCE: "configured for this host"}
 
 
 def notes(
@@ -91,7 +94,8 @@ def _failsafe(host: Host, path: Path) -> Iterator[str]:
         return
     name = "FailsafeInboundHostPorts" if path is Path.IN else "FailsafeOutboundHostPorts"
     setting = host.configuration.settings[name.lower()]
-    yield f"{name} is {format_failsafe(setting.value)} ({setting.source or 'the default'})."
+    source = _IN_STORE.get(setting.source, setting.source)
+    yield f"{name} is {format_failsafe(setting.value)} ({source or 'the default'})."
 
 
 def _uncovered(world: World, host: Host, policy: HostPolicy, interface: str) -> Iterator[str]:
@@ -100,8 +104,13 @@ def _uncovered(world: World, host: Host, policy: HostPolicy, interface: str) -> 
         prefixes = ", ".join(policy.workload_prefixes)
         yield f"{interface} is a workload's by its name (InterfacePrefix {prefixes}); no workload endpoint has it."
         return
-    names = ", ".join(sorted(endpoint.name for endpoint in host.endpoints.values()))
-    yield f"Nothing polices {interface}. Host endpoints of {host.name}: {names or 'none'}."
+    known = ", ".join(sorted(map(_endpoint_text, host.endpoints.values())))
+    yield f"Nothing polices {interface}. Host endpoints of {host.name}: {known or 'none'}."
     if not host.endpoints and host.name in world.hosts:  # else it was said already
         hint = suggestion(host.name, (name for name in world.hosts if name != host.name))
         yield f"Host {host.name} has no host endpoint.{hint}"
+
+
+def _endpoint_text(endpoint: HostEndpoint) -> str:
+    """An endpoint with the interfaces that it names, or else the addresses that it expects."""
+    return f"{endpoint.name} ({' '.join(endpoint.interfaces or endpoint.expected_ips)})"

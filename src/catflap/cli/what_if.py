@@ -1,7 +1,8 @@
 """What would have to be different for a packet to meet another verdict: the usual mistakes, found by trying.
 
-A policy whose selector fails by a slip, and a rule that stands behind one that decides before it, leave no trace in a
-walk through what is enforced. So the walk is repeated with the selector matching, or with the deciding rule gone.
+A policy whose selector fails by a slip, or that does not govern the packet's direction, and a rule that stands behind
+one that decides before it leave no trace in a walk through what is enforced. So the walk is repeated with the policy
+applying, or with the deciding rule gone.
 Nothing here changes the host that is asked about.
 """
 
@@ -15,15 +16,15 @@ import msgspec
 
 from catflap.cli.hosts import Host
 from catflap.model import Policy, ResourceChange, ResourceKey, parse_selector
-from catflap.model.resources import Action, Direction
+from catflap.model.resources import Action, Direction, PolicyKind
 from catflap.model.selector_explain import explain_mismatch
 from catflap.policy import HostPolicy
 from catflap.policy.host_policy import DirectionPolicy, MatchRule, RuleLists, TierStep
 from catflap.verdict.evaluate import evaluate
-from catflap.verdict.packet import Packet
+from catflap.verdict.packet import Packet, Path
 from catflap.verdict.result import Reason, Verdict
 
-MOST_TRIED: Final = 1000  # policies that do not select the endpoint
+MOST_TRIED: Final = 1000  # policies that are not asked
 MOST_RULES: Final = 100  # one behind the other
 
 _EVERYTHING = parse_selector("all()")
@@ -36,22 +37,24 @@ _PLAIN_TIERS = ("forward_ingress", "forward_egress", "untracked_ingress", "untra
 ChangeTier = Callable[[TierStep], TierStep | None]
 
 
-class Unselected(msgspec.Struct, frozen=True):
-    """A policy that would decide otherwise if it selected the endpoint. ``mismatch`` says why it does not."""
+class Unasked(msgspec.Struct, frozen=True):
+    """A policy that would decide otherwise if it were asked. ``mismatch`` says why it is not."""
 
     key: ResourceKey
     verdict: Verdict
     mismatch: str
 
 
-def unselected(
+def unasked(
     host: Host,
     policies: Mapping[ResourceKey, Policy],
     endpoint: ResourceKey,
     packet: Packet,
     verdict: Verdict,
-) -> list[Unselected]:
-    """The policies that would have decided otherwise had they selected an endpoint, the likeliest slips first.
+) -> list[Unasked]:
+    """The policies that would have decided otherwise had they been asked, the likeliest slips first.
+
+    One thing at most may keep a policy away: its selector, its ``types``, or a missing ``applyOnForward``.
 
     Args:
         host: where the packet is.
@@ -61,28 +64,58 @@ def unselected(
         verdict: what becomes of it.
     """
     labels = host.engine.effective_labels(endpoint)
-    candidates = {key: item for key, item in policies.items() if not item.selector.matches(labels)}
-    tried = dict(list(candidates.items())[:MOST_TRIED])
-    everything = _with_selectors_matching(host, tried)
+    obstacles = {
+        key: found[0] for key, item in policies.items() if len(found := _obstacles(item, labels, packet)) == 1
+    }
+    tried = {key: policies[key] for key in list(obstacles)[:MOST_TRIED]}
+    everything = _with_all_asked(host, tried)
     found = []
-    for key, policy in tried.items():
+    for key in tried:
         alone = evaluate(_with_policies(everything, everything.policies.keys() - {key}), packet)
         if alone.key != key or alone.outcome is verdict.outcome:
             continue  # cheap to see, and true of most
         answer = evaluate(_with_policies(everything, tried.keys() - {key}), packet)
         if answer.key == key and answer.outcome is not verdict.outcome:
-            found.append(Unselected(key, answer, explain_mismatch(policy.selector, labels)))
+            found.append(Unasked(key, answer, obstacles[key]))
     return sorted(found, key=lambda item: -_likeness(item.mismatch, labels))
 
 
-def _with_selectors_matching(host: Host, policies: Mapping[ResourceKey, Policy]) -> HostPolicy:
-    """What the host would enforce if these policies selected everything."""
+def _obstacles(policy: Policy, labels: Mapping[str, str], packet: Packet) -> list[str]:
+    """What keeps a policy from being asked about packets of an endpoint."""
+    found = []
+    if not policy.selector.matches(labels):
+        found.append(explain_mismatch(policy.selector, labels))
+    for direction in _ungoverned(policy):
+        found.append(f"{_types_text(policy)}, so its {direction.lower()} rules are not asked")
+    if packet.path is Path.FORWARD and policy.kind is PolicyKind.NORMAL and not policy.apply_on_forward:
+        found.append("without applyOnForward it does not govern forwarded packets")
+    return found
+
+
+def _ungoverned(policy: Policy) -> list[Direction]:
+    """The directions that a policy has rules for and does not govern."""
+    rules = {Direction.INGRESS: policy.ingress, Direction.EGRESS: policy.egress}
+    return [direction for direction in Direction if rules[direction] and direction not in policy.types]
+
+
+def _types_text(policy: Policy) -> str:
+    return f"types is [{', '.join(sorted(policy.types, reverse=True))}]"
+
+
+def _with_all_asked(host: Host, policies: Mapping[ResourceKey, Policy]) -> HostPolicy:
+    """What the host would enforce if these policies applied to everything."""
     engine = host.another_engine()
-    engine.apply(
-        ResourceChange(key, msgspec.structs.replace(policy, selector=_EVERYTHING))
-        for key, policy in policies.items()
-    )
+    engine.apply(ResourceChange(key, _asked(policy)) for key, policy in policies.items())
     return engine.host_policy()
+
+
+def _asked(policy: Policy) -> Policy:
+    return msgspec.structs.replace(
+        policy,
+        selector=_EVERYTHING,
+        types=policy.types.union(_ungoverned(policy)),
+        apply_on_forward=True,
+    )
 
 
 def _with_policies(policy: HostPolicy, unwanted: Iterable[ResourceKey]) -> HostPolicy:

@@ -18,6 +18,7 @@ from catflap.model.selector_parser import SelectorError, parse
 __all__ = ["Selector", "SelectorError", "conjunction", "parse_selector", "prefixed"]
 
 CACHED_SELECTORS = 4096
+LONGEST_CACHED = 1024  # characters: whoever writes to the store must not fill the memory of every agent
 _ALL = Always("all()")
 
 
@@ -59,17 +60,22 @@ class Selector(msgspec.Struct, frozen=True, eq=False):
         return parse_selector, (self._text,)
 
 
-@functools.lru_cache(maxsize=CACHED_SELECTORS)
 def parse_selector(text: str) -> Selector:
     """Parse a selector; blank text means ``all()``.
 
     Raises:
         SelectorError: the text is not a selector; the message and ``position`` say where.
     """
-    return _compiled(parse(text))
+    return _remembered(text) if len(text) <= LONGEST_CACHED else _compiled(text)
 
 
-def _compiled(root: Node) -> Selector:
+@functools.lru_cache(maxsize=CACHED_SELECTORS)
+def _remembered(text: str) -> Selector:
+    return _compiled(text)
+
+
+def _compiled(text: str) -> Selector:
+    root = parse(text)
     return Selector(root.text, root.predicate(), root)
 
 

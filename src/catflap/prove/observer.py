@@ -74,8 +74,8 @@ _NOT_OURS: Final = f"meta mark & {OWN_MARK} == 0"
 _FOREIGN_LOOP: Final = f'iifname "{LOOPBACK}" {_NOT_OURS} return'
 
 
-def _received(hook: str, priority: int, *notes: Seen, **rules: tuple[str, ...]) -> _Chain:
-    return _Chain(hook, priority, notes, (_FOREIGN_LOOP, *rules.pop("first", ())), **rules)
+def _received(hook: str, priority: int, *notes: Seen, last: tuple[str, ...] = ()) -> _Chain:
+    return _Chain(hook, priority, notes, (_FOREIGN_LOOP,), last)
 
 
 def _marking() -> tuple[str, ...]:

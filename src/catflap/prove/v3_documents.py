@@ -11,23 +11,10 @@ from catflap.prove.draw import Draw
 from catflap.prove.topology import LOCAL, REMOTE
 
 _API_VERSION: Final = "projectcalico.org/v3"
+# Exact names, patterns, one that does not exist, and one that only a workload may have.
 _INTERFACES: Final = (
-    *(
-        "eth0",
-        "eth0",
-        "eth1",
-        "ens7",
-        "tap0",
-        "lo",
-        "cali1",
-        "*",
-        "*",
-        "eth*",
-        "e*",
-        "ens*",
-        "tap*",
-        "missing0",
-    ),
+    *("eth0", "eth0", "eth1", "ens7", "tap0", "lo", "cali1", "missing0"),
+    *("*", "*", "eth*", "e*", "ens*", "tap*"),
 )
 _V3_NAMES: Final = {
     "tcp": "TCP",

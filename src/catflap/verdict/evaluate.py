@@ -32,10 +32,14 @@ _NOTHING_MORE = Context()
 
 
 class Evaluator:
-    """The policy of one host, prepared for many packets."""
+    """The policy of one host, prepared for many packets.
+
+    Attributes:
+        host: the prepared policy; it knows which endpoint polices an interface.
+    """
 
     def __init__(self, policy: HostPolicy) -> None:
-        self._host = Host(policy)
+        self.host = Host(policy)
 
     def evaluate(self, packet: Packet) -> Verdict:
         """What becomes of a packet, without a trace.
@@ -58,7 +62,7 @@ class Evaluator:
     def _walk(self, passage: Passage) -> Verdict:
         last = None
         for stage, interface in way(passage.packet):
-            verdict = stage(self._host, passage, interface)
+            verdict = stage(self.host, passage, interface)
             last = verdict or last  # [stage-last]
             if verdict is not None and verdict.outcome is Outcome.DENY:
                 break  # [stage-deny]
@@ -70,7 +74,7 @@ class Evaluator:
         The reason tells interfaces without policy for it [forward-none] from such without an endpoint [interface-none].
         """
         interfaces = (packet.interface, packet.out_interface or packet.interface)
-        policed = packet.path is Path.FORWARD and any(map(self._host.forwarding_interface, interfaces))
+        policed = packet.path is Path.FORWARD and any(map(self.host.forwarding_interface, interfaces))
         reason = Reason.NO_FORWARD_POLICY if policed else Reason.NO_ENDPOINT
         return Verdict(Outcome.ALLOW, reason, _LAST_STAGE[packet.path])
 

@@ -51,6 +51,12 @@ def test_a_direction_that_is_governed_without_rules() -> None:
     assert "write types: [Egress]" in finding.message
 
 
+def test_rules_for_a_direction_that_types_leave_out() -> None:
+    (finding,) = check(policy("p", types=["Egress"], ingress=[ALLOW_WEB], egress=[ALLOW_DNS])).findings
+    assert (finding.code, finding.field) == ("rules-without-type", "spec.types")
+    assert "the rules in spec.ingress are never asked. Add Ingress" in finding.message
+
+
 @pytest.mark.parametrize(
     "spec",
     [

@@ -21,6 +21,7 @@ LINTS = (
     Lint("staged-policy", policies.staged),
     Lint("policy-without-types", policies.without_types),
     Lint("direction-without-rules", policies.direction_without_rules),
+    Lint("rules-without-type", policies.rules_without_type),
     Lint("untracked-one-way", policies.untracked_one_way),
     Lint("log-only", rules.log_only),
     Lint("wide-open", rules.wide_open),

@@ -66,6 +66,19 @@ def direction_without_rules(inventory: Inventory) -> Iterator[Remark]:
             )
 
 
+def rules_without_type(inventory: Inventory) -> Iterator[Remark]:
+    """A policy with rules for a direction that its types leave out: they are never asked."""
+    for policy in inventory.of(Policy):
+        for direction in Direction:
+            if _rules(policy.resource, direction) and direction not in policy.resource.types:
+                yield Remark(
+                    policy.source,
+                    "spec.types",
+                    f"types leaves {direction} out: the rules in spec.{direction.lower()} are never asked. Add"
+                    f" {direction}, or remove the rules.",
+                )
+
+
 def untracked_one_way(inventory: Inventory) -> Iterator[Remark]:
     """A doNotTrack policy that allows one direction only: without tracking nobody knows what is an answer."""
     for policy in inventory.of(Policy):

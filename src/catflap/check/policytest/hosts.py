@@ -6,7 +6,8 @@ gives, with its expected addresses; one for each endpoint that gives addresses o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping
 
 from catflap.agent.config import Source, Value, resolve
 from catflap.agent.settings import policy_settings
@@ -20,7 +21,7 @@ from catflap.model.resources import (
     ResourceKey,
     WorkloadEndpoint,
 )
-from catflap.policy import HostPolicy, PolicyEngine
+from catflap.policy import HostPolicy, PolicyEngine, Settings
 from catflap.policy.host_policy import InterfacePolicy
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.packet import Packet
@@ -46,9 +47,12 @@ class Hosts:
 
     def judge(self, host: str, packet: Packet) -> Verdict:
         """What becomes of a packet at a host."""
+        return self._evaluator(host).evaluate(packet)
+
+    def _evaluator(self, host: str) -> Evaluator:
         if host not in self._evaluators:
             self._evaluators[host] = Evaluator(self.policy(host))
-        return self._evaluators[host].evaluate(packet)
+        return self._evaluators[host]
 
     def of_endpoint(self, endpoint: HostEndpoint | WorkloadEndpoint) -> tuple[str, ...]:
         """The hosts that an endpoint is for: those known to match, if it has a node selector."""
@@ -82,19 +86,24 @@ class Hosts:
 
     def covering(self, host: str, interface: str) -> ResourceKey | None:
         """The endpoint that polices an interface of a host."""
-        policy = self.policy(host)
-        for workload in policy.workloads:
-            if workload.interface == interface:
-                return workload.endpoint
-        if interface.startswith(policy.workload_prefixes):
-            return None
-        entry = _entry(policy.interfaces, interface)
-        return None if entry is None else entry.endpoint
+        prepared = self._evaluator(host).host
+        if prepared.is_workload(interface):
+            workload = prepared.workload(interface)
+            return workload.endpoint if workload else None
+        found = prepared.interface(interface)
+        return found.endpoint if found else None
 
     def addresses(self, host: str, interface: str) -> tuple[str, ...]:
         """The addresses that a host is known to have on an interface."""
         node = self._nodes.get(host)
         return node.interfaces.get(interface, ()) if node else ()
+
+    @functools.cached_property
+    def _engine(self) -> PolicyEngine:
+        """One engine, which speaks for each host in turn: most of its work is the same for all."""
+        engine = PolicyEngine(Settings(hostname=""))
+        engine.apply(ResourceChange(key, resource) for key, resource in self._resources.items())
+        return engine
 
     def _compute(self, host: str) -> HostPolicy:
         local = Source((Value("FelixHostname", host, "the policy test"),), in_store=False)
@@ -104,10 +113,9 @@ class Hosts:
             if isinstance(each, ConfigurationValues) and key.scope in ("", host)
         }
         configuration, _ = resolve((local, *store_sources(stored)))
-        engine = PolicyEngine(policy_settings(configuration))
-        engine.apply(ResourceChange(key, resource) for key, resource in self._resources.items())
-        engine.set_interfaces(self._assumed_interfaces(host))
-        return engine.host_policy()
+        self._engine.settings = policy_settings(configuration)
+        self._engine.set_interfaces(self._assumed_interfaces(host))
+        return self._engine.host_policy()
 
     def _assumed_interfaces(self, host: str) -> Mapping[str, frozenset[str]]:
         node = self._nodes.get(host)
@@ -125,25 +133,14 @@ class Hosts:
 
     def _example(self, host: str, entry: InterfacePolicy) -> str:
         """A name that a pattern covers: one that the host has, or else one that it might have."""
-        policy, prefix = self.policy(host), entry.interface.removesuffix("*")
+        prefix = entry.interface.removesuffix("*")
         node = self._nodes.get(host)
         known = [name for name in (node.interfaces if node else ()) if name.startswith(prefix)]
         made_up = [f"{prefix or 'if'}{number}" for number in range(_TRIES)]
         for name in (*known, *made_up):
-            if not name.startswith(policy.workload_prefixes) and _entry(policy.interfaces, name) is entry:
+            if self.covering(host, name) == entry.endpoint:
                 return name
         return entry.interface
-
-
-def _entry(interfaces: Sequence[InterfacePolicy], name: str) -> InterfacePolicy | None:
-    """An exact name first, then the first pattern; nothing but an exact name covers ``lo``."""
-    for entry in interfaces:
-        if entry.interface == name:
-            return entry
-    for entry in interfaces if name != "lo" else ():
-        if entry.is_pattern and name.startswith(entry.interface.removesuffix("*")):
-            return entry
-    return None
 
 
 def _unused(prefix: str, taken: Mapping[str, object]) -> str:
