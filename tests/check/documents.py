@@ -10,6 +10,7 @@ from catflap.check import Finding, Report, check_files
 from catflap.check.inventory import Inventory
 from catflap.check.schema import check_schema
 from catflap.check.source import read_source
+from catflap.store.directory.tree import Reading
 
 FILE = "policy.yaml"
 Document = Mapping[str, Any]
@@ -64,8 +65,13 @@ def text(*documents: Document) -> bytes:
     return "---\n".join(f"{json.dumps(each)}\n" for each in documents).encode()
 
 
+def files(**content: bytes) -> dict[str, Reading]:
+    """YAML files, by their names without suffix."""
+    return {f"{name}.yaml": Reading(f"/{name}.yaml", data) for name, data in content.items()}
+
+
 def check(*documents: Document) -> Report:
-    return check_files({FILE: text(*documents)})
+    return check_files(files(policy=text(*documents)))
 
 
 def found(code: str, *documents: Document) -> list[Finding]:

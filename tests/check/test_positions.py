@@ -47,7 +47,9 @@ def test_each_document_has_its_own_lines() -> None:
 
 
 def test_an_item_of_a_list_is_an_object_of_its_own() -> None:
-    lines = FileLines("a.yaml", b"kind: TierList\nitems:\n- kind: Tier\n- kind: Tier\n  metadata:\n    name: b\n")
+    lines = FileLines(
+        "a.yaml", b"kind: TierList\nitems:\n- kind: Tier\n- kind: Tier\n  metadata:\n    name: b\n"
+    )
     assert [lines.line(0, 1, field) for field in ("", "metadata.name", "spec")] == [4, 6, 4]
 
 

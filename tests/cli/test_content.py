@@ -40,23 +40,6 @@ def test_what_is_no_document_is_a_problem_of_its_file(tmp_path: Path) -> None:
     assert "not valid YAML" in problems[0].message
 
 
-def test_a_path_must_exist_and_hold_policy(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="does not exist: name policy files") as failure:
-        read_files([tmp_path / "none.yaml"])
-    assert failure.value.code is Exit.USAGE
-    with pytest.raises(CommandError, match=r"holds no policy file \(\*.yaml, \*.yml, \*.json\)"):
-        read_files([tmp_path])
-
-
-def test_a_directory_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: str) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("catflap.cli.content.scan", refuse)
-    with pytest.raises(CommandError, match=r"cannot read the directory .*: Permission denied"):
-        read_files([tmp_path])
-
-
 def test_relative_paths_are_shown_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "policy").mkdir()
     written(tmp_path / "policy", endpoint("eth0", "web1", "eth0"))

@@ -17,26 +17,35 @@ def test_files_and_directories_are_read_by_name(tmp_path: Path) -> None:
     (below / "notes.txt").write_text("not policy")
     single = tmp_path / "single.txt"
     single.write_text("any name will do")
-    files = read_paths([str(tmp_path / "policy"), str(single)])
-    assert files.content == {str(below / "a.yaml"): b"a", str(single): b"any name will do"}
-    assert files.findings == ()
+    found = read_paths([str(tmp_path / "policy"), str(single)])
+    assert {name: reading.data for name, reading in found.items()} == {
+        str(below / "a.yaml"): b"a",
+        str(single): b"any name will do",
+    }
 
 
 def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("a")
-    assert list(read_paths([str(tmp_path), str(tmp_path / "a.yaml")]).content) == [str(tmp_path / "a.yaml")]
+    assert list(read_paths([str(tmp_path), str(tmp_path / "a.yaml")])) == [str(tmp_path / "a.yaml")]
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"kind: Tier")))
-    assert read_paths(["-"]).content == {"<stdin>": b"kind: Tier"}
+    assert read_paths(["-"])["<stdin>"].data == b"kind: Tier"
 
 
-def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").symlink_to("/dev/null")
-    (finding,) = read_paths([str(tmp_path)]).findings
-    assert (finding.file, finding.code) == (str(tmp_path / "a.yaml"), "unreadable")
-    assert "no regular file" in finding.message
+    assert read_paths([str(tmp_path)])[str(tmp_path / "a.yaml")].reason == "it is no regular file."
+
+
+def test_a_directory_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("catflap.cli.policy_files.scan", refuse)
+    with pytest.raises(CommandError, match=r"cannot read the directory .*: Permission denied"):
+        read_paths([str(tmp_path)])
 
 
 def test_paths_that_are_nothing_are_usage_errors(tmp_path: Path) -> None:

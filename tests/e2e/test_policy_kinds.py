@@ -112,6 +112,24 @@ async def test_policy_before_translation_sees_the_original_destination(host: Hos
     await host.expect(host.stranger, MGMT, p80=True, p443=False)
 
 
+async def test_a_packet_of_the_hosts_own_is_judged_by_the_route_that_it_had_before_translation(
+    host: Host,
+) -> None:
+    host.guide.host.run(
+        *("nft", "-f", "-"),
+        stdin="table ip translation { chain output { type nat hook output priority -100;\n"
+        f"ip daddr {MGMT.v4} tcp dport 8080 dnat to {WEB.v4}:80\n}}\n}}\n",
+    )
+    host.put(endpoint("public", "eth1"))
+    assert await host.guide.passes(host.guide.host, MGMT.v4, "tcp", 8080, expected=True)
+    assert not await host.guide.passes(host.guide.host, WEB.v4, "tcp", 80, expected=False)
+    host.put(
+        endpoint("private", "eth0"),
+        policy("out", selector="side == 'private'", types=["Egress"], egress=[tcp(443)]),
+    )
+    assert not await host.guide.passes(host.guide.host, MGMT.v4, "tcp", 8080, expected=False)
+
+
 async def test_what_was_allowed_before_translation_is_not_asked_again_on_its_way_in(host: Host) -> None:
     host.put(
         endpoint("public", "eth1"),

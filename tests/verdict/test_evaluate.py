@@ -10,7 +10,7 @@ from tests.verdict.hosts import ALLOW, LOG, Host, failsafe, forwarded, local, pa
 from catflap.model.resources import Action
 from catflap.policy.host_policy import HostPolicy, MatchRule, RuleLists
 from catflap.verdict.evaluate import Evaluator, evaluate, explain
-from catflap.verdict.packet import ConnectionState, Packet
+from catflap.verdict.packet import ConnectionState, Packet, Path
 from catflap.verdict.result import Outcome, Reason, Stage
 
 
@@ -122,3 +122,12 @@ def test_connections_outlive_the_policy_that_allowed_them() -> None:
     denying = local(MatchRule(0, Action.DENY)).build()
     assert evaluate(denying, packet()).outcome is Outcome.DENY
     assert evaluate(denying, packet(state=ConnectionState.ESTABLISHED)).outcome is Outcome.ALLOW
+
+
+@sentence("limit-own-translation")
+def test_a_packet_of_the_hosts_own_is_judged_by_the_interface_of_its_first_route() -> None:
+    closed = local(MatchRule(0, Action.DENY)).build()
+    translated = packet(
+        path=Path.OUT, destination="203.0.113.9", original_destination="192.0.2.9", interface="eth9"
+    )
+    assert evaluate(closed, translated).reason is Reason.NO_ENDPOINT

@@ -1,6 +1,6 @@
 """Judges files of policy before anybody enforces them: are they valid, probably meant so, and do their tests hold?
 
-Pure: it is given names and bytes of files. It must never need root, a store or a kernel, it must find all mistakes at
+Pure: it is given what was read of files. It must never need root, a store or a kernel, it must find all mistakes at
 once, and a warning must be true: whoever gets false alarms stops reading them.
 """
 

@@ -12,9 +12,10 @@ from catflap.check.lints import lint
 from catflap.check.policytest.document import PolicyTest, parse_tests
 from catflap.check.policytest.run import Result, Runner
 from catflap.check.schema import check_schema, split_reason
-from catflap.check.source import SourceObject, read_source
+from catflap.check.source import SourceObject, read_source, unreadable
 from catflap.model.validation import InvalidObjectError
 from catflap.store.directory.documents import is_policy_test
+from catflap.store.directory.tree import Reading
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -29,20 +30,15 @@ class Report(msgspec.Struct, frozen=True):
         return sum(each.severity is severity for each in self.findings)
 
 
-def check_files(files: Mapping[str, bytes], *, with_lints: bool = True, with_tests: bool = True) -> Report:
+def check_files(files: Mapping[str, Reading], *, with_lints: bool = True, with_tests: bool = True) -> Report:
     """Check files, by their names.
 
     Args:
-        files: the bytes of each.
+        files: what was read of each.
         with_lints: whether lints are wanted beside what is invalid.
         with_tests: whether the policy tests are run. A test document that is invalid is reported in any case.
     """
-    objects: list[SourceObject] = []
-    findings: list[Finding] = []
-    for file, data in files.items():
-        found, unreadable = read_source(file, data)
-        objects.extend(found)
-        findings.extend(unreadable)
+    objects, findings = _read_all(files)
     stored = [each for each in objects if not is_policy_test(each.value)]
     schema = check_schema(stored)
     inventory = Inventory(schema.valid)
@@ -54,6 +50,19 @@ def check_files(files: Mapping[str, bytes], *, with_lints: bool = True, with_tes
     results = [runner.run(test) for test in tests] if with_tests else []
     findings += _failed(results)
     return Report(tuple(sorted(findings, key=lambda each: each.place)), tuple(results), len(stored))
+
+
+def _read_all(files: Mapping[str, Reading]) -> tuple[list[SourceObject], list[Finding]]:
+    objects: list[SourceObject] = []
+    findings: list[Finding] = []
+    for file, reading in files.items():
+        if reading.reason is not None:
+            findings.append(unreadable(file, reading.reason))
+        if reading.data is not None:
+            found, invalid = read_source(file, reading.data)
+            objects.extend(found)
+            findings.extend(invalid)
+    return objects, findings
 
 
 def _parse_all(documents: Iterable[SourceObject]) -> tuple[list[PolicyTest], list[Finding]]:

@@ -17,7 +17,7 @@ _LINE = re.compile(r"\bline ([0-9]+)")
 
 
 class SourceObject(msgspec.Struct, frozen=True):
-    """One object as written. ``kind`` and ``name`` are empty where it has none; ``locate`` finds the line of a field."""
+    """One object as written. ``kind`` and ``name`` are empty where it has none; ``locate`` finds a field's line."""
 
     file: str
     kind: str

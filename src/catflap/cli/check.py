@@ -60,9 +60,8 @@ def run(options: argparse.Namespace) -> int:
     from catflap.cli.policy_files import read_paths
 
     _refuse_unknown_codes(options.ignore)
-    files = read_paths(options.paths)
-    report = check_files(files.content, with_tests=not options.no_tests)
-    findings = [each for each in (*files.findings, *report.findings) if each.code not in options.ignore]
+    report = check_files(read_paths(options.paths), with_tests=not options.no_tests)
+    findings = [each for each in report.findings if each.code not in options.ignore]
     if options.output == "json":
         print(json.dumps(msgspec.to_builtins(findings), indent=2, ensure_ascii=False))
     else:

@@ -6,7 +6,6 @@ It must never write anything, and files need neither a store nor root.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,11 +13,10 @@ from typing import Final
 import msgspec
 
 from catflap.cli.common import CommandError, Exit
+from catflap.cli.policy_files import read_paths
 from catflap.model import Problem
 from catflap.store import Disconnected, Snapshot, Store
-from catflap.store.directory.documents import SUFFIXES
-from catflap.store.directory.scan import read, scan
-from catflap.store.directory.tree import Reading, Tree
+from catflap.store.directory.tree import Tree
 
 PATIENCE: Final = 10.0  # seconds that a store has to answer
 
@@ -40,29 +38,11 @@ def read_files(paths: Sequence[Path]) -> Content:
     """The documents of files, and of all policy files below directories, as the directory store reads them.
 
     Raises:
-        CommandError: a path does not exist, or a directory cannot be listed or holds no policy file.
+        CommandError: as `read_paths`.
     """
-    readings: dict[str, Reading] = {}
-    for path in paths:
-        readings.update(_readings(path))
-    view = Tree().update(readings)
-    return Content(" ".join(map(str, paths)), view.entries, view.problems, view.sources)
-
-
-def _readings(path: Path) -> Mapping[str, Reading]:
-    if not path.is_dir():
-        if not path.exists():
-            raise CommandError(
-                f"{path} does not exist: name policy files, or directories of them", Exit.USAGE
-            )
-        return {str(path): read(str(path), os.path.realpath(path))}
-    try:
-        found = scan(str(path))
-    except OSError as error:
-        raise CommandError(f"cannot read the directory {path}: {error.strerror}", Exit.USAGE) from None
-    if not found:
-        raise CommandError(f"{path} holds no policy file (*{', *'.join(SUFFIXES)})", Exit.USAGE)
-    return found
+    names = [str(path) for path in paths]
+    view = Tree().update(read_paths(names))
+    return Content(" ".join(names), view.entries, view.problems, view.sources)
 
 
 async def read_store(store: Store, patience: float = PATIENCE) -> Content:

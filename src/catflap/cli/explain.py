@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from catflap.cli.explanation import Explanation
+    from catflap.cli.packets import Draft
     from catflap.cli.questions import Asker
     from catflap.cli.world import World
 
@@ -79,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
     *paths, packet = (*options.words, None) if options.batch else options.words or (None,)
     if packet is None and not options.batch:
         raise CommandError("which packet? 'catflap explain --help' shows how to write one", Exit.USAGE)
+    draft = None if packet is None else _draft(packet)
     world = open_world(options, [Path(path) for path in paths])
     defaults = Defaults(
         host=options.host,
@@ -88,17 +90,28 @@ def run(options: argparse.Namespace) -> int:
         state=options.state and ConnectionState(options.state),
     )
     asker = Asker(world, defaults)
-    return _batch(options, asker) if packet is None else _one(options, world, asker, packet)
+    return _batch(options, asker) if draft is None else _one(options, world, asker, draft)
 
 
-def _one(options: argparse.Namespace, world: World, asker: Asker, text: str) -> int:
-    from catflap.cli.explanation import as_data, explain
+def _draft(text: str) -> Draft:
     from catflap.cli.packets import PacketError, read_text
+
+    try:
+        return read_text(text)
+    except PacketError as error:
+        raise CommandError(str(error), Exit.USAGE) from None
+
+
+def _one(options: argparse.Namespace, world: World, asker: Asker, draft: Draft) -> int:
+    from catflap.cli.explanation import as_data, explain
+    from catflap.cli.packets import PacketError
     from catflap.verdict.result import Outcome
 
     try:
-        explanation = explain(world, asker.question(read_text(text)))
+        explanation = explain(world, asker.question(draft))
     except PacketError as error:
+        for problem in world.problems:  # what is missing may be in an invalid object
+            print(f"catflap: {world.describe(problem)}", file=sys.stderr)
         raise CommandError(str(error), Exit.USAGE) from None
     if options.live:
         explanation = _with_foreign_chains(explanation)

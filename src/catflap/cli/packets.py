@@ -16,7 +16,7 @@ from catflap.model.resources import MAX_PORT, PROTOCOL_NUMBERS
 from catflap.verdict.packet import ConnectionState, Path
 
 FORMS: Final = (
-    "write 'tcp 10.0.0.1:4242 > 10.0.0.2:80', 'udp [2001:db8::1]:53 > [2001:db8::2]:999',"
+    "write, in quotes, 'tcp 10.0.0.1:4242 > 10.0.0.2:80', 'udp [2001:db8::1]:53 > [2001:db8::2]:999',"
     " 'icmp 10.0.0.1 > 10.0.0.2 type 8 code 0', or names of endpoints in place of addresses"
 )
 

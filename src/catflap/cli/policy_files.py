@@ -1,16 +1,12 @@
-"""Reading the files that ``check`` and ``test`` are given: by name, below directories, from standard input."""
+"""Reading the files that a command is given: by name, below directories, from standard input. Nothing is written."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import msgspec
-
-from catflap.check.finding import Finding
-from catflap.check.source import unreadable
 from catflap.cli.common import CommandError, Exit
 from catflap.store.directory.documents import SUFFIXES
 from catflap.store.directory.scan import read, scan
@@ -20,15 +16,8 @@ STDIN = "-"
 _STDIN_NAME = "<stdin>"
 
 
-class Files(msgspec.Struct, frozen=True):
-    """The bytes of all files by name, and a finding for each that cannot be read."""
-
-    content: Mapping[str, bytes]
-    findings: tuple[Finding, ...]
-
-
-def read_paths(paths: Sequence[str]) -> Files:
-    """Read files, all policy files below directories, and for ``-`` standard input.
+def read_paths(paths: Iterable[str]) -> dict[str, Reading]:
+    """Read files, all policy files below directories, and for ``-`` standard input; each once, by its name.
 
     Raises:
         CommandError: a path does not exist, or a directory holds no policy file or cannot be listed.
@@ -36,11 +25,7 @@ def read_paths(paths: Sequence[str]) -> Files:
     readings: dict[str, Reading] = {}
     for path in paths:
         readings.update(_readings(path))
-    content = {name: each.data for name, each in readings.items() if each.data is not None}
-    findings = tuple(
-        unreadable(name, each.reason) for name, each in readings.items() if each.reason is not None
-    )
-    return Files(content, findings)
+    return readings
 
 
 def _readings(path: str) -> Mapping[str, Reading]:

@@ -7,7 +7,7 @@ guessed that could change the answer unseen.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -68,11 +68,14 @@ class Asker:
             PacketError: something is missing or wrong, with what could be meant.
         """
         notes: list[str] = []
-        source, destination = self._addresses(draft, notes)
-        host = self._world.host(self._host(draft, notes))
-        path = draft.direction or self._defaults.direction or _path(host, source, destination, notes)
+        source, destination = ends = self._addresses(draft, notes)
+        host = self._world.host(self._host(draft, ends, notes))
+        try:
+            path = self._path(draft, host, ends, notes)
+            interface, out_interface = self._interfaces(draft, host, path, ends, notes)
+        except PacketError as error:
+            raise PacketError(f"{error}{self._unknown(host.name)}") from None
         local = {Path.IN: destination, Path.OUT: source}.get(path)
-        interface, out_interface = self._interfaces(draft, host, path, (source, destination), notes)
         protocol = protocol_number(draft.proto)
         sport, dport = _ports(draft, protocol, notes)
         icmp_type, icmp_code = _icmp(draft, protocol, ip_version_of(source), notes)
@@ -99,15 +102,44 @@ class Asker:
             return source, destination
         return self._names.resolve(draft.src, draft.dst, notes)
 
-    def _host(self, draft: Draft, notes: list[str]) -> str:
+    def _host(self, draft: Draft, ends: tuple[str, str], notes: list[str]) -> str:
         name = draft.host or self._defaults.host
         if name:
             return name
         only = self._world.only_host
-        if only is None:
+        if only is not None:
+            notes.append(f"Host {only}: none was named.")
+            return only
+        owners = [(node, end) for end in ends for node in self._nodes.get(end, ())]
+        if len(owners) != 1:
             raise PacketError(f"which host? --host {_alternatives(self._world.hosts)}")
-        notes.append(f"Host {only}: none was named.")
-        return only
+        ((node, address),) = owners
+        notes.append(f"Host {node}: {address} belongs to it.")
+        return node
+
+    @functools.cached_property
+    def _nodes(self) -> Mapping[str, set[str]]:
+        """The hosts whose endpoints have an address."""
+        found: dict[str, set[str]] = {}
+        for endpoint in self._names.endpoints():
+            if endpoint.node is not None:
+                for address in _addresses_of(endpoint):
+                    found.setdefault(address, set()).add(endpoint.node)
+        return found
+
+    def _unknown(self, host: str) -> str:
+        note = self._world.unknown(host)
+        return f". {note}" if note else ""
+
+    def _path(self, draft: Draft, host: Host, ends: tuple[str, str], notes: list[str]) -> Path:
+        said = draft.direction or self._defaults.direction
+        if said is not None:
+            return said
+        out_interface = draft.out_interface or self._defaults.out_interface
+        if out_interface:
+            notes.append(f"Direction {Path.FORWARD}: it goes out on {out_interface}.")
+            return Path.FORWARD
+        return _path(host, *ends, notes)
 
     def _interfaces(
         self, draft: Draft, host: Host, path: Path, ends: tuple[str, str], notes: list[str]
@@ -146,9 +178,9 @@ class _Names:
         if address:
             return [address]
         host, _, name = written.rpartition("/")
-        found = [item for item in self._endpoints() if item.name == name and host in ("", item.node)]
+        found = [item for item in self.endpoints() if item.name == name and host in ("", item.node)]
         if not found:
-            known = {item.name for item in self._endpoints()}
+            known = {item.name for item in self.endpoints()}
             raise PacketError(
                 f"{written!r} is neither an address nor the name of an endpoint.{suggestion(name, known)}"
             )
@@ -162,7 +194,8 @@ class _Names:
             raise PacketError(f"endpoint {name} has no expected IPs: write the address that is meant")
         return addresses
 
-    def _endpoints(self) -> Iterator[HostEndpoint | WorkloadEndpoint]:
+    def endpoints(self) -> Iterator[HostEndpoint | WorkloadEndpoint]:
+        """Every endpoint of every host."""
         yield from self._world.resources.of(HostEndpoint).values()
         yield from self._world.resources.of(WorkloadEndpoint).values()
 

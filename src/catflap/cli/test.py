@@ -54,13 +54,8 @@ def run(options: argparse.Namespace) -> int:
     from catflap.check import check_files
     from catflap.cli.policy_files import read_paths
 
-    files = read_paths(options.paths)
-    report = check_files(files.content, with_lints=False)
-    invalid = [
-        each
-        for each in (*files.findings, *report.findings)
-        if each.severity == "error" and each.code != "policy-test"
-    ]
+    report = check_files(read_paths(options.paths), with_lints=False)
+    invalid = [each for each in report.findings if each.severity == "error" and each.code != "policy-test"]
     for finding in invalid:
         print(_invalid(finding), file=sys.stderr)
     if not report.results and not invalid:

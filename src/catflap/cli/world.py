@@ -87,6 +87,12 @@ class World:
             self._hosts[name] = self._assemble(name)
         return self._hosts[name]
 
+    def unknown(self, name: str) -> str:
+        """That nothing speaks of a host, and which one may be meant; empty where something does."""
+        if name in self.hosts:
+            return ""
+        return f"No object of {self.content.origin} names the host {name}.{suggestion(name, self.hosts)}"
+
     def _assemble(self, name: str) -> Host:
         if self.here is not None and name == self.here.name:
             sources, known = self.here.sources, KnownInterfaces(self.here.interfaces, complete=True)
@@ -114,10 +120,8 @@ class World:
         }
 
     def _notes(self, name: str) -> Iterator[str]:
-        if name not in self.hosts:
-            yield (
-                f"No object of {self.content.origin} names the host {name}." + suggestion(name, self.hosts)
-            )
+        if unknown := self.unknown(name):
+            yield unknown
         if self._not_ready is not None:
             yield f"Agents do not act on {self.content.origin} yet: {self._not_ready}"
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.check.documents import files
 
 from catflap.check import check_files
 from catflap.check.lints import LINTS
@@ -25,7 +26,7 @@ def test_every_code_is_documented_once_with_an_example() -> None:
 
 @pytest.mark.parametrize("code", EXAMPLES)
 def test_the_documented_example_has_this_finding_and_no_other(code: str) -> None:
-    report = check_files({"example.yaml": EXAMPLES[code].encode()})
+    report = check_files(files(example=EXAMPLES[code].encode()))
     assert {each.code for each in report.findings} == {code}
 
 
