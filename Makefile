@@ -46,8 +46,8 @@ proto: setup  ## generate the etcd messages anew from their .proto
 golden: setup  ## write the golden rule sets of the tests anew
 	@$(BIN)/pytest -q tests/nft --write-golden
 
-picture: setup  ## draw docs/demo.svg anew from a real run of the demo
-	@$(BIN)/python scripts/draw_demo.py
+picture: setup  ## draw the pictures in docs/ anew from real runs
+	@$(BIN)/python scripts/draw_pictures.py
 
 clean:  ## remove what was built
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -91,7 +91,9 @@ def test_json_objects_of_v3_resources() -> None:
         ([{"protocol": "tcp", "port": True}], "invalid port"),
         ([{"protocol": "tcp"}], "invalid port"),
         ([{"protocol": ["tcp"], "port": 22}], "unknown protocol"),
-        ([{"port": 22, "net": {}}, {"port": 22, "net": 5}], "invalid network"),
+        ([{"port": 22, "net": 5}], "invalid network"),
+        ([{"port": 22, "net": {}}], "invalid network"),
+        ([{"port": 22, "net": False}], "invalid network"),
     ],
 )
 def test_bad_json(raw: object, reason: str) -> None:

@@ -107,6 +107,15 @@ async def test_a_fault_of_ours_does_not_end_it(
     await until(lambda: len(links.calls) == 2)
 
 
+async def test_a_setting_of_the_host_that_cannot_be_read_does_not_end_it(
+    setup: WorkloadSetup, links: MemoryLinks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.01)
+    monkeypatch.setattr(module, "FORWARDING", tmp_path / "missing")
+    setup.set_policy(POLICY)
+    await until(lambda: bool(links.calls))
+
+
 @pytest.mark.parametrize(("setting", "warned"), [("0", True), ("1", False)])
 async def test_a_host_that_does_not_forward_is_named(
     setup: WorkloadSetup,

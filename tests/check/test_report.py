@@ -25,7 +25,7 @@ def test_findings_of_all_kinds_are_sorted_by_place() -> None:
         ("b.yaml", "policy-test"),
         ("c.yaml", "policy-without-types"),
     ]
-    assert (report.count(Severity.ERROR), report.count(Severity.WARNING)) == (2, 1)
+    assert [each.severity for each in report.findings] == [Severity.ERROR, Severity.ERROR, Severity.WARNING]
 
 
 def test_a_file_that_could_not_be_read_is_one_finding_among_the_others() -> None:

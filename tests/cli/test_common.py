@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 
+import msgspec
 import pytest
+import yaml
 
+from catflap.check import Severity
 from catflap.cli.common import (
     CommandError,
     Exit,
@@ -12,7 +16,7 @@ from catflap.cli.common import (
     add_output_option,
     add_store_option,
     add_world_options,
-    print_result,
+    print_data,
 )
 
 
@@ -48,11 +52,26 @@ def test_output_is_for_people_unless_told_otherwise(arguments: list[str], expect
     assert parser.parse_args(arguments).output == expected
 
 
-def test_a_result_is_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
-    print_result("table", "two of them", {"count": 2})
-    assert capsys.readouterr().out == "two of them\n"
-    print_result("json", "two of them", {"count": 2})
-    assert json.loads(capsys.readouterr().out) == {"count": 2}
+class Counted(msgspec.Struct):
+    what: str
+    severity: Severity
+
+
+@pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_programs_get_plain_data(
+    capsys: pytest.CaptureFixture[str], output: str, read: Callable[[str], object]
+) -> None:
+    print_data(output, [Counted("Türen", Severity.ERROR)])
+    text = capsys.readouterr().out
+    assert read(text) == [{"what": "Türen", "severity": "error"}]
+    assert "Türen" in text
+    assert text.endswith("\n")
+
+
+def test_a_verb_may_know_more_forms() -> None:
+    parser = argparse.ArgumentParser()
+    add_output_option(parser, "tap")
+    assert parser.parse_args(["-o", "tap"]).output == "tap"
 
 
 @pytest.fixture
@@ -71,6 +90,7 @@ def words() -> Parser:
         (["a", "b"], ["A", "B"]),
         (["a", "--value", "x", "b", "--flag", "c"], ["A", "B", "C"]),
         (["--flag", "a", "--value", "x", "b"], ["A", "B"]),
+        (["a", "--flag", "-"], ["A", "-"]),
         (["--value", "x"], []),
     ],
 )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -38,6 +40,12 @@ def test_what_is_no_document_is_a_problem_of_its_file(tmp_path: Path) -> None:
     problems = read_files([tmp_path]).problems
     assert [Path(problem.path).name for problem in problems] == ["a.yaml", "b.yaml"]
     assert "not valid YAML" in problems[0].message
+
+
+def test_documents_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((TIER % "a").encode())))
+    found = read_files([Path("-")])
+    assert found.files[f"{TIERS}a"] == ("<stdin>",)
 
 
 def test_relative_paths_are_shown_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_as_json(run: Run, files: str) -> None:
     ("arguments", "reason"),
     [
         ([], "which packet? 'catflap explain --help' shows"),
-        (["tcp to web1"], "'tcp to web1' is not a packet: write 'tcp 10.0.0.1:4242 > "),
+        (["tcp to web1"], "'tcp to web1' is not a packet: write, in quotes, 'tcp 10.0.0.1:4242 > "),
         (["tcp 10.0.0.1 > 10.0.0.2:80"], "which way?"),
     ],
 )

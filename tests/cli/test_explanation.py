@@ -6,7 +6,7 @@ from catflap.cli.explanation import MOST_NEAR, as_data
 from catflap.verdict.packet import Path
 from catflap.verdict.result import Outcome, Reason
 
-from .worlds import DENY_ALL, allow, document, endpoint, explained, policy, world
+from .worlds import DENY_ALL, allow, document, endpoint, explained, policy, workload, world
 
 WEB = endpoint("web1-eth0", "web1", "eth0", "192.0.2.1", labels={"role": "web"})
 
@@ -34,18 +34,7 @@ def test_who_polices_the_interface_and_who_would() -> None:
 
 
 def test_a_workload_polices_its_own_interface() -> None:
-    workload = document(
-        "WorkloadEndpoint",
-        "web1-k8s-pod-eth0",
-        {"app": "x"},
-        node="web1",
-        orchestrator="k8s",
-        pod="pod",
-        endpoint="eth0",
-        interfaceName="cali1",
-        ipNetworks=["10.65.0.2/32"],
-    )
-    made = world(WEB, workload)
+    made = world(WEB, workload(app="x"))
     found = explained(made, "tcp 10.65.0.2:1 > 10.0.0.1:80", direction=Path.FORWARD, out_interface="eth0")
     assert [item.interface for item in found.coverage] == ["cali1", "eth0"]
     assert found.coverage[0].labels["app"] == "x"

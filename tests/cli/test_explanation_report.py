@@ -6,11 +6,11 @@ import pytest
 from rich.console import Console
 
 from catflap.cli.explanation import explain
-from catflap.cli.explanation_report import MOST_INVALID, MOST_STEPS, condensed, packet_text, show
+from catflap.cli.explanation_report import MOST_INVALID, MOST_STEPS, condensed, show
 from catflap.cli.packets import read_text
 from catflap.cli.questions import Asker, Defaults
 from catflap.cli.world import World
-from catflap.verdict.packet import Packet, Path
+from catflap.verdict.packet import Path
 from catflap.verdict.result import Step
 
 from .worlds import DENY_ALL, allow, document, endpoint, policy, world
@@ -57,11 +57,7 @@ Endpoint
 
 How it was decided
   input: eth0, policed by HostEndpoint web1-eth0 [stage-order]
-    ✗ an earlier stage has accepted it
-    ✗ its connection is established or related
-    ✗ it goes to a failsafe port
-    ✗ it is essential ICMPv6
-    ✗ connection tracking calls it invalid
+    ✗ established, failsafe port, essential ICMPv6, invalid
     tier default [tier-policies]
       ✗ default/ssh
         ✗ rule 0 (Allow): destination port 80 is not 22 (nearly)
@@ -71,7 +67,7 @@ How it was decided
 Overruled
   default/late, Ingress rule 0 would allow it, but default/strangers, Ingress rule 0 decides first.
 
-Does not select this endpoint, and would decide otherwise
+Not asked, and would decide otherwise
   default/web, Ingress rule 0 would allow it
     role == "webserver": role is "webserer"
 
@@ -137,52 +133,45 @@ def test_a_tier_that_ends_before_a_profile() -> None:
     assert "p, Ingress rule 0 would allow it, but tier default ends with Deny before that." in text
 
 
-@pytest.mark.parametrize(
-    ("packet", "expected"),
-    [
-        (
-            Packet(
-                path=Path.IN,
-                interface="a",
-                source="::1",
-                destination="::2",
-                protocol=17,
-                source_port=1,
-                destination_port=2,
-            ),
-            "udp [::1]:1 > [::2]:2",
-        ),
-        (
-            Packet(
-                path=Path.IN,
-                interface="a",
-                source="::1",
-                destination="::2",
-                protocol=58,
-                icmp_type=1,
-                icmp_code=4,
-            ),
-            "icmpv6 ::1 > ::2 type 1 code 4",
-        ),
-        (
-            Packet(path=Path.IN, interface="a", source="10.0.0.1", destination="10.0.0.2", protocol=89),
-            "89 10.0.0.1 > 10.0.0.2",
-        ),
-    ],
-)
-def test_packets_are_written_as_they_are_read(packet: Packet, expected: str) -> None:
-    assert packet_text(packet) == expected
-    assert read_text(expected).src == packet.source
-
-
 def test_of_many_steps_matches_and_near_misses_are_kept() -> None:
     far = [Step(f"rule {number}", matched=False) for number in range(100)]
-    near = Step("nearly", matched=False, near_miss=True)
+    clauses = (Step("port", matched=True), Step("protocol", matched=False))
+    near = Step("nearly", matched=False, steps=clauses, near_miss=True)
     below = Step("policy", matched=False, steps=(near,))
     hit = Step("hit", matched=True)
     assert condensed([*far, near, below, hit]) == [near, below, hit]
     assert condensed([near] * 100 + [hit]) == [near] * (MOST_STEPS - 1) + [hit]
     assert condensed(far[:MOST_STEPS]) == far[:MOST_STEPS]
+
+
+def test_a_rule_of_one_clause_is_not_nearly_right() -> None:
+    text = shown(
+        world(
+            WEB,
+            policy("ssh", {"action": "Allow", "protocol": "UDP"}, {"action": "Allow", "protocol": "ICMP"}),
+        )
+    )
+    assert "✗ rule 0 (Allow): protocol tcp is not udp\n" in text
+    assert "✗ rule 1 (Allow): protocol tcp is not icmp\n" in text
+
+
+def test_a_failsafe_port_that_is_met_is_a_step_of_its_own() -> None:
+    text = shown(world(WEB), "tcp 10.0.0.1:4242 > 192.0.2.1:22")
+    assert "    ✗ established\n    ✓ it goes to a failsafe port [failsafe-allow]\n" in text
+
+
+def test_what_stands_between_is_named() -> None:
+    denying = [policy(f"b{number}", DENY_ALL, order=number) for number in range(7)]
+    text = shown(world(WEB, *denying, policy("z", allow(80), order=10)))
+    assert "default/z, Ingress rule 0 would allow it, but default/b0, Ingress rule 0 decides first." in text
+    assert "Between them: default/b1, Ingress rule 0; default/b2, Ingress rule 0;" in text
+    assert "; 1 more." in text
+
+
+def test_the_other_end_is_shown_with_its_labels() -> None:
+    office = document("GlobalNetworkSet", "office", labels={"net": "office"}, nets=["10.0.0.0/8"])
+    text = shown(world(WEB, office))
+    assert "\nOther end\n  10.0.0.1: network set office\n    labels: net=office\n" in text
 
 
 def test_what_was_left_out_of_many_rules_is_counted() -> None:

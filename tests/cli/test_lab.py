@@ -26,31 +26,38 @@ def test_ordinary_users_are_told_what_is_needed(
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [([], ("dir", "table")), (["--store", "etcd2", "-o", "json"], ("etcd2", "json"))],
+    [
+        ([], ("dir", False, "")),
+        (
+            ["--store", "etcd2", "-o", "yaml"],
+            ("etcd2", True, "as_expected: true\nseconds: 1.5\nstages: []\n"),
+        ),
+    ],
 )
-def test_the_demo_is_told_where_to_keep_policy_and_what_to_print(
-    monkeypatch: pytest.MonkeyPatch, run: Run, arguments: list[str], expected: tuple[str, str]
+def test_the_demo_is_told_where_to_keep_policy_and_whether_people_watch(
+    monkeypatch: pytest.MonkeyPatch, run: Run, arguments: list[str], expected: tuple[str, bool, str]
 ) -> None:
-    calls: list[tuple[str, str]] = []
+    calls: list[tuple[str, bool]] = []
 
-    def note(store: str, output: str) -> bool:
-        calls.append((store, output))
-        return True
+    def note(store: str, *, quiet: bool) -> demo.Result:
+        calls.append((store, quiet))
+        return demo.Result(as_expected=True, seconds=1.5, stages=())
 
     monkeypatch.setattr(demo, "run", note)
-    assert run("lab", "demo", *arguments) == (0, "", "")
-    assert calls == [expected]
+    status, stdout, _ = run("lab", "demo", *arguments)
+    assert status == 0
+    assert [(*call, stdout) for call in calls] == [expected]
 
 
 def test_a_packet_that_went_another_way_makes_the_answer_no(
     monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    monkeypatch.setattr(demo, "run", lambda *_: False)
+    monkeypatch.setattr(demo, "run", lambda *_, quiet: demo.Result(as_expected=quiet, seconds=0, stages=()))
     assert run("lab", "demo") == (1, "", "")
 
 
 def test_a_demo_that_cannot_be_run_says_why(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    def fail(*_: object) -> bool:
+    def fail(*_: object, **__: object) -> None:
         raise DemoError("cannot start etcd")
 
     monkeypatch.setattr(demo, "run", fail)

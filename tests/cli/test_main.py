@@ -12,7 +12,7 @@ from catflap.cli.common import CommandError, Exit
 
 from .conftest import Run, modules_after
 
-HEAVY = {"grpc", "aiohttp", "rich", "yaml", "pyroute2", "msgspec"}
+HEAVY = {"asyncio", "grpc", "aiohttp", "rich", "yaml", "pyroute2", "msgspec"}
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

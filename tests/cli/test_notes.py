@@ -8,7 +8,19 @@ from catflap.cli.world import World
 from catflap.verdict.packet import Path
 from catflap.verdict.result import Reason
 
-from .worlds import DENY_ALL, Document, allow, asked, content, document, endpoint, explained, policy, world
+from .worlds import (
+    DENY_ALL,
+    Document,
+    allow,
+    asked,
+    content,
+    document,
+    endpoint,
+    explained,
+    policy,
+    workload,
+    world,
+)
 
 WEB = endpoint("web1-eth0", "web1", "eth0", "192.0.2.1", labels={"role": "web"})
 
@@ -39,6 +51,12 @@ def test_a_denied_packet_is_told_the_failsafe_ports(
     documents: tuple[Document, ...], text: str, note: str
 ) -> None:
     assert noted(explained(world(WEB, *documents), text), note)
+
+
+def test_a_workload_that_may_not_reach_its_host_is_told_the_parameter() -> None:
+    found = explained(world(WEB, workload()), "tcp 10.65.0.2:1 > 192.0.2.1:80")
+    assert noted(found, "DefaultEndpointToHostAction") == "DefaultEndpointToHostAction is DROP (the default)."
+    assert not [note for note in found.notes if note.startswith("Failsafe")]
 
 
 def test_a_failsafe_port_is_told_what_policy_would_say() -> None:

@@ -42,7 +42,7 @@ def test_a_packet_as_people_write_it(text: str, expected: Draft) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "is not a packet: write 'tcp"),
+        ("", "is not a packet: write, in quotes, 'tcp"),
         ("10.0.0.1 > 10.0.0.2", "is not a packet"),
         ("tcp 10.0.0.1 10.0.0.2:80", "is not a packet"),
         ("tcp 10.0.0.1 > 10.0.0.2:80 fast", "is not a packet"),

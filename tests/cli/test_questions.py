@@ -7,21 +7,11 @@ from catflap.cli.questions import UNNAMED, Asker, Defaults, Question
 from catflap.cli.world import World
 from catflap.verdict.packet import ConnectionState, Packet, Path
 
-from .worlds import content, document, endpoint, world
+from .worlds import content, endpoint, workload, world
 
 WEB = endpoint("web1-eth0", "web1", "eth0", "192.0.2.1", "2001:db8::1")
 PUBLIC = endpoint("web1-public", "web1", None, "198.51.100.1")
 DATABASE = endpoint("db1-eth0", "db1", "eth0", "192.0.2.2")
-WORKLOAD = document(
-    "WorkloadEndpoint",
-    "web1-k8s-pod-eth0",
-    node="web1",
-    orchestrator="k8s",
-    pod="pod",
-    endpoint="eth0",
-    interfaceName="cali1",
-    ipNetworks=["10.65.0.2/32"],
-)
 ONE = world(WEB, PUBLIC)
 BOTH = world(WEB, PUBLIC, DATABASE)
 
@@ -85,6 +75,25 @@ def test_host_way_and_interface_are_found_by_the_address(text: str, interface: s
     assert len(question.notes) == 3
 
 
+def test_the_host_may_be_told_by_an_address_that_only_one_has() -> None:
+    question = ask("tcp 10.0.0.1:1 > db1-eth0:80", BOTH)
+    assert (question.host.name, question.packet.path) == ("db1", Path.IN)
+    assert "Host db1: 192.0.2.2 belongs to it." in question.notes
+
+
+def test_an_address_behind_a_pattern_belongs_to_the_host_too() -> None:
+    question = ask(
+        "tcp 10.0.0.1:1 > a:80", world(endpoint("a", "web1", "eth*", "192.0.2.1")), interface="eth5"
+    )
+    assert (question.packet.path, question.packet.interface) == (Path.IN, "eth5")
+
+
+def test_what_goes_out_elsewhere_is_forwarded() -> None:
+    question = ask("tcp 10.0.0.1:1 > 10.0.0.2:80", interface="eth0", out_interface="eth1")
+    assert question.packet.path is Path.FORWARD
+    assert "Direction forward: it goes out on eth1." in question.notes
+
+
 def test_the_only_interface_is_meant_where_addresses_are_not_known() -> None:
     question = ask("tcp 10.0.0.1:1 > 10.0.0.2:80", world(endpoint("a", "web1", "eth0")), direction=Path.IN)
     assert question.packet.interface == "eth0"
@@ -92,7 +101,7 @@ def test_the_only_interface_is_meant_where_addresses_are_not_known() -> None:
 
 
 def test_an_interface_of_a_workload_is_found_by_its_address() -> None:
-    made = world(WEB, WORKLOAD)
+    made = world(WEB, workload())
     assert ask("tcp 10.65.0.2:1 > 192.0.2.1:80", made).packet.interface == "cali1"
     forwarded = ask(
         "tcp 10.65.0.2:1 > 203.0.113.1:80", made, direction=Path.FORWARD, out_interface="eth0"
@@ -152,7 +161,14 @@ def test_fields_of_other_protocols_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("text", "defaults", "reason"),
     [
-        ("tcp 10.0.0.1 > 192.0.2.1:80", {}, "which host. --host db1 or web1"),
+        ("tcp 10.0.0.1 > 10.0.0.2:80", {}, "which host. --host db1 or web1"),
+        ("tcp 192.0.2.2 > 192.0.2.1:80", {}, "which host. --host db1 or web1"),
+        ("tcp 10.0.0.1 > 192.0.2.1:80", {"direction": Path.FORWARD}, "which host. --host db1 or web1"),
+        (
+            "tcp 10.0.0.1 > 192.0.2.1:80",
+            {"host": "wbe1"},
+            "which way. .* No object of the test names the host wbe1. Did you mean 'web1'?",
+        ),
         (
             "tcp 10.0.0.1 > 10.0.0.2:80",
             {"host": "web1"},

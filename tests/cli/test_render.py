@@ -75,7 +75,7 @@ def test_what_is_wrong_is_told_beside_the_text(run: Run, tmp_path: Path) -> None
     assert problem.startswith(f"catflap: {path}/all.yaml: GlobalNetworkPolicy broken is invalid")
     assert "none/lost" in lost
     assert "web1-public is left out" in public
-    assert "--assume-interfaces eth0=198.51.100.1" in public
+    assert "--assume-interfaces NAME=198.51.100.1" in public
 
 
 def test_interfaces_can_be_assumed(run: Run, tmp_path: Path) -> None:

@@ -61,7 +61,13 @@ def test_the_command_for_explain_comes_to_the_same_verdict(run: Run, broken: tup
 
 
 @pytest.mark.parametrize(
-    ("output", "begin"), [("tap", "TAP version 13\n1..6\nok 1"), ("junit", "<?xml version="), ("json", "[\n")]
+    ("output", "begin"),
+    [
+        ("tap", "TAP version 13\n1..6\nok 1"),
+        ("junit", "<?xml version="),
+        ("json", "[\n"),
+        ("yaml", "- file: "),
+    ],
 )
 def test_formats_for_programs(run: Run, output: str, begin: str) -> None:
     status, stdout, _ = run("test", "-o", output, str(EXAMPLE))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from catflap.cli.hosts import Host
@@ -38,7 +39,7 @@ def judged(made: World, asked: Packet) -> tuple[Host, HostPolicy, Verdict]:
 
 def near(made: World, asked: Packet) -> list[Unasked]:
     host, _, verdict = judged(made, asked)
-    (key,) = host.endpoints
+    key = next(key for key in host.endpoints if key.name == "web1-eth0")
     policies = made.resources.of(Policy)
     return unasked(host, policies, key, asked, verdict)
 
@@ -78,6 +79,26 @@ def test_policies_that_would_not_help_are_not_named(other: Document) -> None:
     assert near(world(WEB, policy("deny", DENY_ALL, order=10), other), packet(80)) == []
 
 
+def test_a_policy_whose_types_leave_its_rules_out_is_found() -> None:
+    made = world(WEB, policy("web", allow(80), types=["Egress"]))
+    (found,) = near(made, packet(80))
+    assert (found.key.name, found.verdict.outcome) == ("web", Outcome.ALLOW)
+    assert found.mismatch == "types is [Egress], so its ingress rules are not asked"
+
+
+def test_a_policy_that_forwarded_packets_do_not_meet_is_found() -> None:
+    made = world(
+        WEB,
+        policy("deny", DENY_ALL, order=10, applyOnForward=True),
+        endpoint("web1-eth1", "web1", "eth1"),  # which must not be covered for the sake of trying
+        policy("web", allow(80), selector="has(role)", order=5, types=["Ingress", "Egress"]),
+        policy("other", allow(80), order=5, selector="has(rack)"),  # two things keep it away
+    )
+    (found,) = near(made, msgspec.structs.replace(packet(80, Path.FORWARD), out_interface="eth1"))
+    assert found.key.name == "web"
+    assert found.mismatch == "without applyOnForward it does not govern forwarded packets"
+
+
 def test_a_policy_that_would_deny_what_is_allowed_is_found() -> None:
     made = world(
         WEB,
@@ -97,7 +118,8 @@ def test_the_host_is_not_changed_by_trying() -> None:
 
 def other(made: World, asked: Packet) -> Verdict | None:
     _, enforced, verdict = judged(made, asked)
-    return overruled(enforced, asked, verdict)
+    found = overruled(enforced, asked, verdict)
+    return found[-1] if found else None
 
 
 def test_a_rule_behind_another_one_is_found() -> None:
@@ -108,11 +130,10 @@ def test_a_rule_behind_another_one_is_found() -> None:
     assert other(made, packet(81)) is None
 
 
-def test_a_rule_behind_several_is_found() -> None:
+def test_a_rule_behind_several_is_found_with_those_in_between() -> None:
     made = world(WEB, policy("web", DENY_ALL, DENY_ALL, allow(80), DENY_ALL))
-    found = other(made, packet(80))
-    assert found is not None
-    assert found.rule == 2
+    _, enforced, verdict = judged(made, packet(80))
+    assert [each.rule for each in overruled(enforced, packet(80), verdict)] == [1, 2]
 
 
 def test_a_profile_behind_the_end_of_a_tier_is_found() -> None:

@@ -29,6 +29,21 @@ def endpoint(name: str, node: str, interface: str | None = None, *ips: str, **fi
     return document("HostEndpoint", name, fields.pop("labels", None), **spec, **fields)
 
 
+def workload(**labels: str) -> Document:
+    """A pod of host web1: 10.65.0.2 at interface cali1."""
+    return document(
+        "WorkloadEndpoint",
+        "web1-k8s-pod-eth0",
+        labels,
+        node="web1",
+        orchestrator="k8s",
+        pod="pod",
+        endpoint="eth0",
+        interfaceName="cali1",
+        ipNetworks=["10.65.0.2/32"],
+    )
+
+
 def policy(name: str, *ingress: Document, selector: str = "all()", **fields: Any) -> Document:
     spec = {"selector": selector, "types": ["Ingress"], "ingress": list(ingress), **fields}
     return document("GlobalNetworkPolicy", name, **spec)

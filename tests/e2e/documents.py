@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (
@@ -14,7 +15,10 @@ DOCUMENTS = (
     "docs/guide.md",
     "docs/architecture.md",
     "docs/how-to/test-policy.md",
+    "docs/proof.md",
     "docs/reference/checks.md",
+    "docs/reference/commands.md",
+    "docs/reference/policy.md",
     "CONTRIBUTING.md",
     "examples/README.md",
 )
@@ -94,6 +98,21 @@ def transcript(document: str, first_line: str) -> list[str]:
     blocks = [fence["body"].splitlines() for fence in _FENCE.finditer((ROOT / document).read_text())]
     (lines,) = [block for block in blocks if block[0] == first_line]
     return [line for line in lines if line != "…"]
+
+
+def drawn_lines(picture: str) -> list[str]:
+    """The lines of a terminal that a picture shows, without blanks: it has positions in place of some of them."""
+    rows: dict[float, dict[float, str]] = {}
+    for text in ET.parse(ROOT / picture).iter("{http://www.w3.org/2000/svg}text"):  # noqa: S314  # our own file
+        if "clip-path" in text.attrib:  # that is: a piece of a line, and not the title
+            rows.setdefault(float(text.attrib["y"]), {})[float(text.attrib["x"])] = text.text or ""
+    drawn = ("".join(row[x] for x in sorted(row)) for _, row in sorted(rows.items()))
+    return [line for line in map(without_blanks, drawn) if line]
+
+
+def without_blanks(line: str) -> str:
+    """A line as pictures are compared with it."""
+    return "".join(line.split())
 
 
 def targets(document: str) -> list[tuple[str, str]]:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -22,12 +21,12 @@ from catflap.lab.guide import NEIGHBOUR_QUESTIONS, QUESTIONS, STAGES
 from catflap.lab.namespaces import NAMESPACES
 from catflap.lab.scratch import SCRATCH
 
-from .documents import ROOT, transcript
+from .documents import drawn_lines, transcript, without_blanks
 
 TIMEOUT = 60.0
 PROBES = [2 * len(QUESTIONS) + 2 * stage.neighbour * len(NEIGHBOUR_QUESTIONS) for stage in STAGES]
 UNPRIVILEGED = """
-import os, shutil, sys  # shutil: loaded late by argparse, when this user may not read it any more
+import locale, os, shutil, sys  # locale, shutil: argparse loads them late, when this user may not read them any more
 from catflap.cli.main import main
 os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 sys.exit(main(sys.argv[1:]))
@@ -38,7 +37,7 @@ from catflap.lab import demo, guide
 from msgspec.structs import replace
 first, second = guide.STAGES[:2]
 stages = (first, replace(second, denied=second.denied - {"http"}))
-sys.exit(0 if demo.run("dir", "table", stages) else 1)
+sys.exit(0 if demo.run("dir", stages).as_expected else 1)
 """
 
 
@@ -170,20 +169,9 @@ def test_the_transcript_in_the_readme_is_real(results: dict[str, tuple[int, str,
 
 
 def test_the_picture_is_real(results: dict[str, tuple[int, str, str]]) -> None:
-    rows: dict[float, dict[float, str]] = {}
-    picture = ET.parse(ROOT / "docs" / "demo.svg")  # noqa: S314  # our own file
-    for text in picture.iter("{http://www.w3.org/2000/svg}text"):
-        if "clip-path" in text.attrib:  # that is: a piece of a line, and not the title
-            rows.setdefault(float(text.attrib["y"]), {})[float(text.attrib["x"])] = text.text or ""
-    drawn = ["".join(row[x] for x in sorted(row)) for _, row in sorted(rows.items())]
-    lines = [line for line in map(without_blanks, drawn) if line]
+    lines = drawn_lines("docs/demo.svg")
     assert len(lines) > 40
     assert is_excerpt(lines, [without_blanks(line) for line in results["table"][1].splitlines()])
-
-
-def without_blanks(line: str) -> str:
-    """A picture has positions in place of some of them."""
-    return "".join(line.split())
 
 
 async def test_a_packet_that_goes_another_way_is_marked_and_makes_the_answer_no() -> None:

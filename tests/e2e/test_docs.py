@@ -23,6 +23,7 @@ from .documents import (
     log_lines,
     mentioned_commands,
     targets,
+    transcript,
 )
 from .typed_host import BOTH, HOSTNAME, NONE, V4, Service, TypedHost, typed_host
 
@@ -50,6 +51,12 @@ NOT_TYPED = {
     "nft flush ruleset": ("names what somebody else may do", "tests/e2e/test_agent_start.py"),
     "lint-imports": ("part of `make lint`", "tests/e2e/test_docs.py"),
     "apt-get install make": ("installs a package on this machine", "tests/e2e/test_setup.py"),
+    "make prove": ("sends packets for minutes", "tests/e2e/test_prove.py"),
+    "make prove TIME=1500 SEED=7": ("sends packets for minutes", "tests/e2e/test_prove.py"),
+    "make prove WORLDS=2000 JOBS=1": ("sends packets for minutes", "tests/e2e/test_prove.py"),
+    "make prove REPLAY=proof-failures/7-51": ("sends packets for minutes", "tests/e2e/test_prove.py"),
+    "catflap lab prove --self-test": ("sends packets for minutes", "tests/e2e/test_prove.py"),
+    "catflap VERB --help": ("stands for any verb", "tests/cli/test_main.py"),
     ".venv/bin/catflap": ("names the command that all others start", "tests/e2e/test_docs.py"),
     ".venv/bin/pytest -q tests/policy": ("part of `make test`", "tests/policy/test_engine.py"),
     ".venv/bin/pytest -q tests/e2e/test_guide.py": ("part of `make test`", "tests/e2e/test_guide.py"),
@@ -191,6 +198,7 @@ def assert_log_lines(host: TypedHost, document: str) -> None:
 
 async def test_the_readme(host: TypedHost) -> None:
     walk = Walk("README.md")
+    await ask_before_enforcing(host, walk)
     await host.type(walk.next("export PATH="))
     await host.type(walk.next("etcd --data-dir"))
     host.log.mark()
@@ -206,6 +214,18 @@ async def test_the_readme(host: TypedHost) -> None:
     for service, passes in ((SSH, BOTH), (PING, V4), (HTTP, BOTH), (HTTPS, NONE)):
         await host.expect(host.network.mgmt, HOST_MANAGEMENT, service, passes)
     await host.expect(host.network.host, STORE, DATABASE)
+
+
+async def ask_before_enforcing(host: TypedHost, walk: Walk) -> None:
+    """What needs neither a store nor root, and what is shown of it."""
+    await host.type(walk.next("export PATH="))
+    assert "no errors, no warnings" in await host.type(walk.next("catflap check"))
+    assert "6 passed, 0 failed" in await host.type(walk.next("catflap test"))
+    assert "table inet catflap {" in await host.type(walk.next("catflap render"))
+    printed = await host.type(f"! {walk.next('catflap explain').plain}")  # denied: exit status 1
+    left = iter(printed.splitlines())
+    shown = transcript("README.md", "DENY  tcp 203.0.113.9:49152 > 192.0.2.1:80")
+    assert all(line in left for line in shown), "the README shows another explanation than is printed"
 
 
 async def test_the_examples_readme(host: TypedHost) -> None:
@@ -237,14 +257,27 @@ async def test_how_to_test_policy(host: TypedHost) -> None:
     walk.finish()
 
 
+async def test_the_reference_of_commands(host: TypedHost) -> None:
+    walk = Walk("docs/reference/commands.md")
+    assert "ALLOW" in await host.type(walk.next("catflap explain examples/02-webserver 'tcp 203"))
+    assert "DENY" in await host.type(walk.next("catflap explain examples/02-webserver --interface eth0"))
+    assert "ALLOW" in await host.type(walk.next("catflap explain examples/02-webserver 'icmp"))
+    assert "NO_FORWARD_POLICY" in await host.type(walk.next("catflap explain examples/02-webserver"))
+    assert "FAILSAFE_ALLOW" in await host.type(walk.next("echo '{"))
+    assert "default/webserver" in await host.type(walk.next("catflap render examples/02-webserver"))
+    assert (await host.type(walk.next("diff <(catflap render"))).endswith("different\n")
+    walk.finish()
+
+
 async def test_the_reference_of_checks(host: TypedHost) -> None:
     walk = Walk("docs/reference/checks.md")
     assert "no errors, no warnings" in await host.type(walk.next("catflap check examples/02-webserver"))
     walk.finish()
 
 
-def test_the_architecture_has_nothing_to_type() -> None:
-    Walk("docs/architecture.md").finish()
+@pytest.mark.parametrize("document", ["docs/architecture.md", "docs/proof.md", "docs/reference/policy.md"])
+def test_other_documents_have_nothing_to_type(document: str) -> None:
+    Walk(document).finish()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -17,7 +17,7 @@ from catflap.lab.etcd import EtcdServer
 from catflap.lab.namespaces import Lab, Namespace
 from catflap.lab.topology import Switch
 
-from .documents import ROOT, fenced_commands, transcript
+from .documents import ROOT, drawn_lines, fenced_commands, transcript, without_blanks
 
 DOCUMENT = "docs/reference/commands.md"
 ENDPOINT = """
@@ -212,3 +212,13 @@ def test_the_reference_shows_what_is_printed(printed: str, first_line: str) -> N
     lines = printed.splitlines()
     positions = [lines.index(line) for line in transcript(DOCUMENT, first_line)]
     assert positions == sorted(positions)
+
+
+def test_the_picture_is_real() -> None:
+    status, stdout = catflap(
+        "explain", str(ROOT / "examples/02-webserver"), "tcp 203.0.113.9 > web1-management:80"
+    )
+    assert status == 1
+    assert drawn_lines("docs/explain.svg") == [
+        line for line in map(without_blanks, stdout.splitlines()) if line
+    ]

@@ -185,7 +185,7 @@ async def test_of_two_endpoints_on_one_interface_either_may_go_and_it_stays_poli
     guide3.put(f"{POLICY}/web", {"selector": "web == 'yes'", "inbound_rules": [{"action": "allow"}]})
     guide3.enforced(agent3, lambda: guide3.put(by_name, {"name": "eth1", "labels": {"web": "yes"}}))
     agent3.wait_for(
-        r"\[WARNING\].*Interface eth1 matched with multiple entries.*using z-by-name, not a-by-address"
+        r"\[WARNING\].*Interface eth1 matched with multiple entries.*using .*/z-by-name, not .*/a-by-address"
     )
     await both(guide3, management=True, public=True)
     with Stream(guide3.network.web, guide3.host, HOST_PUBLIC.v4, PORT, rate=2000) as stream:

@@ -212,7 +212,7 @@ async def test_the_loopback_and_link_local_addresses_are_shown_as_well(kernel_ho
         interfaces = await anext(follower)
         while not interfaces["eth0"].addresses:  # the kernel adds its own when it has seen the other end
             interfaces = await anext(follower)
-    assert interfaces["lo"] == Interface(1, "lo", frozenset({"127.0.0.1", "::1"}))
+    assert interfaces["lo"] == Interface(1, "lo", frozenset({"127.0.0.1", "::1"}), up=True)
     (link_local,) = interfaces["eth0"].addresses
     assert link_local.startswith("fe80::")
 

@@ -114,6 +114,21 @@ def test_a_mistake_is_made_small_and_can_be_repeated(host: KernelHost, tmp_path:
             fate(None, Journey(None), Seen.NEW),
         ),
         (
+            Sample(
+                interface=None,
+                source="10.0.0.1",
+                destination="10.0.0.10",
+                protocol=6,
+                source_port=40000,
+                destination_port=8080,
+            ),
+            fate(None, Journey(None), Seen.NEW, translated=True),
+        ),
+        (
+            received("eth0", "2001:db8::10", "2001:db8::1", fragmented=True),
+            fate(Journey(None), None, Seen.NEW),
+        ),
+        (
             Sample(interface=None, source="10.0.0.1", destination="10.0.1.1", protocol=99),
             fate(Journey(None), Journey(None), Seen.NEW),
         ),

@@ -13,9 +13,9 @@ from catflap.host.rtnetlink import (
     HEADER,
     IFA_ADDRESS,
     IFA_LOCAL,
+    IFF_RUNNING,
     IFLA_CARRIER_CHANGES,
     IFLA_IFNAME,
-    IFLA_OPERSTATE,
     LINK,
 )
 
@@ -32,9 +32,9 @@ def message(kind: int, payload: bytes, flags: int = 0) -> bytes:
     return HEADER.pack(HEADER.size + len(payload), kind, flags, 7, 0) + payload + padding
 
 
-def link_payload(name: bytes) -> bytes:
+def link_payload(name: bytes, flags: int = 0) -> bytes:
     other = attribute(99 | NESTED_FLAG, b"abcde")
-    return LINK.pack(0, 1, 4, 0, 0) + other + attribute(IFLA_IFNAME, name + b"\0")
+    return LINK.pack(0, 1, 4, flags, 0) + other + attribute(IFLA_IFNAME, name + b"\0")
 
 
 def address_payload(family: int, *attributes: bytes) -> bytes:
@@ -54,10 +54,9 @@ def test_an_interface_is_told_by_index_and_name() -> None:
     assert rtnetlink.link(link_payload(b"eth0")) == Interface(4, "eth0")
 
 
-@pytest.mark.parametrize(("state", "up"), [(6, True), (2, False), (0, False)])
-def test_an_interface_is_up_when_its_operational_state_says_so(state: int, up: bool) -> None:
-    payload = link_payload(b"eth0") + attribute(IFLA_OPERSTATE, bytes([state]))
-    assert rtnetlink.link(payload).up is up
+@pytest.mark.parametrize(("flags", "up"), [(IFF_RUNNING, True), (0x11043, True), (0x1003, False), (0, False)])
+def test_an_interface_is_up_when_it_runs(flags: int, up: bool) -> None:
+    assert rtnetlink.link(link_payload(b"eth0", flags)).up is up
 
 
 def test_an_interface_tells_how_often_its_carrier_has_changed() -> None:

@@ -34,7 +34,7 @@ def test_what_keeps_the_demo_from_running_is_told(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Demo, "run", fail)
     with pytest.raises(DemoError, match="no namespaces here"):
-        demo.run("dir", "table")
+        demo.run("dir")
 
 
 def test_ctrl_c_ends_what_does_not_await(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,5 +46,5 @@ def test_ctrl_c_ends_what_does_not_await(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Demo, "run", block)
     with pytest.raises(KeyboardInterrupt):
-        demo.run("dir", "table")
+        demo.run("dir")
     assert signal.getsignal(signal.SIGINT) is before

@@ -70,10 +70,15 @@ def test_networks_of_a_set_are_canonical_and_may_overlap() -> None:
     )
 
 
-def test_the_set_of_a_namespace_is_labelled_with_it() -> None:
+def test_the_set_of_a_namespace_is_labelled_with_it_and_has_its_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(LABELS, "pcns.team", "forged")
     labels = {"role": "web", "projectcalico.org/namespace": "ns"}
 
-    assert read("NetworkSet", {"nets": ["::/0"]}, namespace="ns") == (NetworkSet("x", ("::/0",), labels),)
+    assert read("NetworkSet", {"nets": ["::/0"]}, namespace="ns") == (
+        NetworkSet("x", ("::/0",), labels, profiles=("kns.ns",)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,7 @@ def test_refused_nodes(spec: Any, reason: str) -> None:
 def test_configuration_is_kept_as_written(name: str, host: str | None) -> None:
     spec = {"failsafeInboundHostPorts": [{"protocol": "tcp", "port": 22}], "unheardOf": 1}
 
-    assert read("FelixConfiguration", spec, name) == (ConfigurationValues(host, spec),)
+    assert read("FelixConfiguration", spec | {"absent": None}, name) == (ConfigurationValues(host, spec),)
 
 
 @pytest.mark.parametrize("name", ["special", "node.", "node"])

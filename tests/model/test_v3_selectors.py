@@ -11,6 +11,7 @@ from catflap.model.selector import parse_selector
 from catflap.model.v3_selectors import (
     combined,
     in_namespace,
+    labels_in,
     namespace_selector,
     service_account_selector,
     service_accounts,
@@ -38,6 +39,12 @@ def fields(**values: Any) -> Fields:
 )
 def test_selectors_of_namespaces(written: str, selector: str) -> None:
     assert namespace_selector(fields(namespaceSelector=written)) == parse_selector(selector)
+
+
+@pytest.mark.parametrize("forged", ["projectcalico.org/namespace", "pcns.team", "pcsa.role"])
+def test_nothing_can_pretend_to_be_in_another_namespace(forged: str) -> None:
+    labels = {"role": "web", forged: "forged"}
+    assert labels_in("ns", labels) == {"role": "web", "projectcalico.org/namespace": "ns"}
 
 
 def test_selectors_of_service_accounts() -> None:

@@ -29,7 +29,7 @@ from catflap.verdict.packet import ConnectionState
 from catflap.verdict.result import Outcome
 
 _BASE_CHAINS = (
-    *("prerouting-raw", "prerouting-mangle"),
+    *("prerouting-sources", "prerouting-raw", "prerouting-mangle"),
     *("forward-from-interface", "forward-from-workload", "forward-to-workload", "forward-to-interface"),
     *("input", "output-raw", "output"),
 )
@@ -104,7 +104,7 @@ def test_workloads_cannot_bring_the_mark_that_any_interface_is_believed() -> Non
         ),
         [RAW_RULES, lists(DB)],
     )
-    first = compiled(policy).chains["raw-in-cali1"].rules[0]
+    first = compiled(policy).chains["source-cali1"].rules[0]
     assert first.startswith("meta mark set meta mark and 0xfeffffff ")
 
 

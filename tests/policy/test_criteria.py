@@ -23,13 +23,14 @@ CRITERIA: list[SetCriterion] = [
     ALL,
     TagCriterion("web"),
     TagCriterion("http"),
-    PortCriterion("http", TCP),
-    PortCriterion("http", UDP),
-    PortCriterion("http"),
-    PortCriterion("web", TCP),
-    PortCriterion("http", TCP, WEB),
-    PortCriterion("http", TCP, None, TagCriterion("web")),
-    PortCriterion("http", TCP, WEB, TagCriterion("web")),
+    PortCriterion(("http",), TCP),
+    PortCriterion(("http",), UDP),
+    PortCriterion(("http",)),
+    PortCriterion(("web",), TCP),
+    PortCriterion(("http", "web"), TCP),
+    PortCriterion(("http",), TCP, WEB),
+    PortCriterion(("http",), TCP, None, TagCriterion("web")),
+    PortCriterion(("http",), TCP, WEB, TagCriterion("web")),
 ]
 
 
@@ -38,7 +39,7 @@ def test_tags_ports_and_labels_do_not_mix() -> None:
     assert TagCriterion("trusted").matches(labels)
     assert not TagCriterion("role").matches(labels)
     assert not TagCriterion("http").matches(labels)
-    assert not PortCriterion("trusted", TCP).matches(labels)
+    assert not PortCriterion(("trusted",), TCP).matches(labels)
     assert without_markers(labels) == {"role": "web", "trusted": "yes"}
 
 
@@ -54,16 +55,17 @@ def test_tags_ports_and_labels_do_not_mix() -> None:
 def test_a_named_port_needs_the_port_the_selector_and_the_tag(
     labels: dict[str, str], matches: object
 ) -> None:
-    assert PortCriterion("http", TCP, WEB, TagCriterion("t")).matches(labels) is matches
+    assert PortCriterion(("http",), TCP, WEB, TagCriterion("t")).matches(labels) is matches
 
 
 @pytest.mark.parametrize(
     ("criterion", "picked"),
     [
-        (PortCriterion("http", TCP), True),
-        (PortCriterion("http"), True),
-        (PortCriterion("http", UDP), False),
-        (PortCriterion("https", TCP), False),
+        (PortCriterion(("http",), TCP), True),
+        (PortCriterion(("http",)), True),
+        (PortCriterion(("http",), UDP), False),
+        (PortCriterion(("https",), TCP), False),
+        (PortCriterion(("http", "https"), TCP), True),
     ],
 )
 def test_a_port_is_picked_by_name_and_protocol(criterion: PortCriterion, picked: object) -> None:
@@ -73,7 +75,7 @@ def test_a_port_is_picked_by_name_and_protocol(criterion: PortCriterion, picked:
 def test_ids_are_stable_and_tell_all_criteria_apart() -> None:
     assert len({set_id(criterion) for criterion in CRITERIA}) == len(CRITERIA)
     assert set_id(WEB) == set_id(parse_selector("role=='web'"))
-    assert [set_id(c).split("-")[0] for c in (WEB, TagCriterion("t"), PortCriterion("p"))] == [
+    assert [set_id(c).split("-")[0] for c in (WEB, TagCriterion("t"), PortCriterion(("p",)))] == [
         "sel",
         "tag",
         "port",
@@ -82,8 +84,8 @@ def test_ids_are_stable_and_tell_all_criteria_apart() -> None:
 
 def test_descriptions_name_port_protocol_selector_and_tag() -> None:
     assert str(CRITERIA[-1]) == 'port http (tcp) and role == "web" and tag web'
-    assert str(PortCriterion("x", 99)) == "port x (99)"
-    assert str(PortCriterion("x")) == "port x (any)"
+    assert str(PortCriterion(("x",), 99)) == "port x (99)"
+    assert str(PortCriterion(("x",))) == "port x (any)"
     assert str(TagCriterion("t")) == "tag t"
 
 

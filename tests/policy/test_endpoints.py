@@ -10,6 +10,7 @@ from catflap.model.resources import (
     Kind,
     NetworkSet,
     ProfileLabels,
+    ProfileTags,
     ResourceKey,
     WorkloadEndpoint,
 )
@@ -43,7 +44,7 @@ def test_own_labels_win_over_inherited_ones() -> None:
 
 def test_named_ports_stand_beside_the_labels(table: EndpointTable) -> None:
     labels = table.labels(WORKLOAD)
-    assert PortCriterion("http", TCP).matches(labels)
+    assert PortCriterion(("http",), TCP).matches(labels)
     assert without_markers(labels) == {}
 
 
@@ -77,7 +78,22 @@ def test_endpoints_of_one_host_only_and_templates_apart(table: EndpointTable) ->
     assert table.of_node(None) == {template_key: template}
 
 
-def test_network_sets_have_neither_host_nor_profiles(table: EndpointTable) -> None:
+def test_network_sets_inherit_labels_but_no_tags() -> None:
+    profiles = ProfileTable()
+    profiles.set_labels(
+        ResourceKey(Kind.PROFILE_LABELS, "kns.a"), ProfileLabels("kns.a", {"role": "db", "pcns.team": "x"})
+    )
+    profiles.set_tags(ResourceKey(Kind.PROFILE_TAGS, "kns.a"), ProfileTags("kns.a", frozenset({"t"})))
+    table = EndpointTable(profiles)
+    partners = NetworkSet("partners", (), {"role": "partner"}, profiles=("kns.a",))
+    table.set(network_set_key("partners"), partners)
+    assert table.labels(partners) == {"role": "partner", "pcns.team": "x"}
+    assert list(table.with_profile("kns.a")) == [network_set_key("partners")]
+    table.set(network_set_key("partners"), None)
+    assert list(table.with_profile("kns.a")) == []
+
+
+def test_network_sets_have_neither_host_nor_ports(table: EndpointTable) -> None:
     partners = NetworkSet("partners", ("10.0.0.0/8",), {"role": "partner"})
     table.set(network_set_key("partners"), partners)
     assert table.get(network_set_key("partners")) == partners

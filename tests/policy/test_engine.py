@@ -10,6 +10,7 @@ from catflap.model.resources import (
     EndpointPort,
     HostEndpoint,
     Kind,
+    NetworkSet,
     Peer,
     PolicyKind,
     ProfileLabels,
@@ -97,6 +98,19 @@ def test_labels_inherited_from_profiles_select_and_fill_sets(world: World) -> No
     assert the_set(policy).members == {"192.0.2.1"}
 
 
+def test_labels_of_a_namespace_come_to_its_network_sets_and_go(world: World) -> None:
+    world.endpoint("a", interface="eth0")
+    world.policy("web", ingress=ALLOW_WEB)
+    world.set(network_set_key("partners"), NetworkSet("partners", ("198.51.100.0/24",), profiles=("kns.a",)))
+    assert the_set(world.engine.host_policy()).members == set()
+    labels_key = ResourceKey(Kind.PROFILE_LABELS, "kns.a", encoding=Encoding.V3)
+    world.set(labels_key, ProfileLabels("kns.a", {"role": "web"}))
+    assert the_set(world.engine.host_policy()).members == {"198.51.100.0/24"}
+    assert world.engine.effective_labels(network_set_key("partners")) == {"role": "web"}
+    world.remove(labels_key)
+    assert the_set(world.engine.host_policy()).members == set()
+
+
 def test_tags_of_profiles_fill_sets(world: World) -> None:
     world.endpoint("a", interface="eth0")
     world.endpoint("b", "other", ips=("192.0.2.2",), profiles=("base",))
@@ -129,7 +143,7 @@ def test_deleting_one_of_two_endpoints_never_opens_the_interface(world: World) -
     world.endpoint("a", interface="eth0")
     world.endpoint("b", interface="eth0")
     assert only_interface(world.engine.host_policy()).endpoint.name == "a"
-    assert "using a, not b" in world.engine.notices[0]
+    assert "using host endpoint web1/a, not host endpoint web1/b" in world.engine.notices[0]
     world.remove(endpoint_key("a"))
     assert only_interface(world.engine.host_policy()).endpoint.name == "b"
     assert not world.engine.notices
@@ -323,16 +337,6 @@ def test_effective_labels_are_those_that_selectors_see_and_no_more(world: World)
     assert world.engine.effective_labels(endpoint_key("a")) == {"env": "prod", "role": "web"}
     with pytest.raises(KeyError, match="missing"):
         world.engine.effective_labels(endpoint_key("missing"))
-
-
-def test_whether_a_policy_selects_an_endpoint_of_any_host(world: World) -> None:
-    world.endpoint("a", labels={"role": "web"})
-    world.endpoint("b", "other", labels={"role": "db"})
-    world.policy("web", 'role == "web"', tier="missing")
-    assert list(world.engine.policies()) == [policy_key("web", "missing")]
-    assert world.engine.tier("missing") is None
-    assert world.engine.policy_selects(policy_key("web", "missing"), endpoint_key("a"))
-    assert not world.engine.policy_selects(policy_key("web", "missing"), endpoint_key("b", "other"))
 
 
 def test_candidates_for_an_interface(world: World) -> None:

@@ -59,6 +59,14 @@ def test_every_interface_that_carries_an_expected_address_is_policed() -> None:
     assert entries(resolve(endpoint)) == [("eth0", "data"), ("eth1", "data")]
 
 
+def conflict(interface: str, winner: str, *losers: str) -> str:
+    names = ", ".join(f"host endpoint web1/{name}" for name in losers)
+    return (
+        f"Interface {interface} matched with multiple entries in datamodel;"
+        f" using host endpoint web1/{winner}, not {names}"
+    )
+
+
 def test_an_address_nobody_carries_is_pending() -> None:
     resolved = resolve(expecting("data", "203.0.113.1"))
     assert entries(resolved) == []
@@ -78,18 +86,14 @@ def test_names_come_first_then_patterns_by_endpoint_name_then_all_interfaces() -
 def test_each_pattern_stands_once() -> None:
     resolved = resolve(naming("b", "eth*"), naming("a", "eth*", "eth*"))
     assert entries(resolved) == [("eth*", "a")]
-    assert resolved.notices() == (
-        "Interface eth* matched with multiple entries in datamodel; using a, not b",
-    )
+    assert resolved.notices() == (conflict("eth*", "a", "b"),)
 
 
 def test_an_address_decides_only_where_no_name_or_pattern_does() -> None:
     addresses = expecting("a", "192.0.2.10", "198.51.100.10")
     resolved = resolve(addresses, naming("b", "eth0"))
     assert entries(resolved) == [("eth0", "b"), ("eth1", "a")]
-    assert resolved.notices() == (
-        "Interface eth0 matched with multiple entries in datamodel; using b, not a",
-    )
+    assert resolved.notices() == (conflict("eth0", "b", "a"),)
     assert entries(resolve(addresses, naming("b", "eth*"))) == [("eth*", "b")]
     assert entries(resolve(addresses, naming("b", "*"))) == [("eth0", "a"), ("eth1", "a"), ("*", "b")]
 
@@ -103,18 +107,14 @@ def test_of_equal_claims_the_lowest_id_wins_and_the_loser_is_reported(
     resolved = resolve(*(HostEndpoint(name, "web1", texts, ips) for name in ("ep9", "ep10")))
     interface = texts[0] if texts else "eth0"
     assert entries(resolved) == [(interface, "ep10")]
-    assert resolved.notices() == (
-        f"Interface {interface} matched with multiple entries in datamodel; using ep10, not ep9",
-    )
+    assert resolved.notices() == (conflict(interface, "ep10", "ep9"),)
 
 
 def test_all_losers_are_named_in_order_except_those_for_all_interfaces() -> None:
     resolved = resolve(
         naming("z", "eth0"), naming("d", "eth*"), expecting("b", "192.0.2.10"), naming("a", "*")
     )
-    assert resolved.notices() == (
-        "Interface eth0 matched with multiple entries in datamodel; using z, not d, b",
-    )
+    assert resolved.notices() == (conflict("eth0", "z", "d", "b"),)
 
 
 def test_the_lowest_key_decides_between_equal_names() -> None:

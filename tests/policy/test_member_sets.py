@@ -95,7 +95,7 @@ def test_only_what_is_wanted_is_kept() -> None:
 
 
 def test_port_sets_stand_apart_and_both_are_in_the_order_of_ids() -> None:
-    ports = [PortCriterion("http", TCP), PortCriterion("http", TCP, WEB)]
+    ports = [PortCriterion(("http",), TCP), PortCriterion(("http",), TCP, WEB)]
     sets = following(WEB, ALL, TagCriterion("t"), *ports)
     sets.set_object(key("a"), {"role": "db", **port_markers(HTTP)}, ("192.0.2.1",), HTTP)
     current = sets.current()
@@ -106,7 +106,7 @@ def test_port_sets_stand_apart_and_both_are_in_the_order_of_ids() -> None:
 
 
 def test_changed_ports_are_followed() -> None:
-    http = PortCriterion("http", TCP)
+    http = PortCriterion(("http",), TCP)
     sets = following(http)
     sets.set_object(key("a"), port_markers(HTTP), ("192.0.2.1",), HTTP)
     moved = (EndpointPort("http", TCP, 8080),)
@@ -152,7 +152,12 @@ class Carried(NamedTuple):
     ports: tuple[EndpointPort, ...]
 
 
-CRITERIA: tuple[SetCriterion, ...] = (WEB, ALL, PortCriterion("http", TCP), PortCriterion("http", UDP, WEB))
+CRITERIA: tuple[SetCriterion, ...] = (
+    WEB,
+    ALL,
+    PortCriterion(("http",), TCP),
+    PortCriterion(("http",), UDP, WEB),
+)
 PORTS = st.lists(st.sampled_from([*HTTP, EndpointPort("http", UDP, 80)]), unique=True).map(tuple)
 CARRIED = st.builds(
     lambda labels, addresses, ports: Carried({**labels, **port_markers(ports)}, addresses, ports),

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-from catflap.model.resources import Encoding, Kind, Tier
-from catflap.policy.precedence import both_encodings, winner
+from catflap.model.resources import Encoding, Kind, ResourceKey, Tier
+from catflap.policy.precedence import winner
 
-V1, V3 = both_encodings(Kind.TIER, "t")
-
-
-def test_both_encodings_are_named_the_weaker_first() -> None:
-    assert (V1.encoding, V3.encoding) == (Encoding.V1, Encoding.V3)
+V1, V3 = (ResourceKey(Kind.TIER, "t", encoding=encoding) for encoding in (Encoding.V1, Encoding.V3))
 
 
 def test_the_newer_encoding_wins_and_either_serves_alone() -> None:

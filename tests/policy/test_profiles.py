@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from catflap.model.resources import (
     Action,
     Encoding,
@@ -62,11 +64,20 @@ def test_a_profile_without_rules_is_a_step_without_key() -> None:
     )
 
 
-def test_the_profile_that_allows_everything_is_built_in_and_can_be_replaced() -> None:
-    profiles = ProfileTable()
-    built_in = profiles.rules(DEFAULT_ALLOW_KEY)
+@pytest.mark.parametrize("encoding", Encoding)
+def test_the_profile_that_allows_everything_is_built_in_and_replaced_by_a_stored_one(
+    encoding: Encoding,
+) -> None:
+    profiles, name = ProfileTable(), DEFAULT_ALLOW_KEY.name
+
+    def rules() -> ProfileRules:
+        (step,) = profiles.steps((name,))
+        assert step.key is not None
+        return profiles.rules(step.key)
+
+    built_in = rules()
     assert [rule.action for rule in (*built_in.ingress, *built_in.egress)] == [Action.ALLOW, Action.ALLOW]
-    profiles.set_rules(DEFAULT_ALLOW_KEY, ProfileRules(DEFAULT_ALLOW_KEY.name))
-    assert profiles.rules(DEFAULT_ALLOW_KEY).ingress == ()
-    profiles.set_rules(DEFAULT_ALLOW_KEY, None)
-    assert profiles.rules(DEFAULT_ALLOW_KEY) == built_in
+    profiles.set_rules(key(Kind.PROFILE_RULES, name, encoding), ProfileRules(name))
+    assert rules() == ProfileRules(name)
+    profiles.set_rules(key(Kind.PROFILE_RULES, name, encoding), None)
+    assert rules() == built_in

@@ -70,21 +70,23 @@ def test_the_policys_own_selector_needs_no_set() -> None:
     assert resolve_rules(KEY, "default/p", Policy("p", "default", WEB)).criteria == frozenset()
 
 
-def test_named_ports_become_sets_limited_by_selector_and_tag() -> None:
+def test_named_ports_of_one_end_become_one_set_limited_by_selector_and_tag() -> None:
     peer = Peer(selector=WEB, tag="t", named_ports=("http", "alt"), not_named_ports=("admin",))
     rule = Rule(Action.ALLOW, protocol=TCP, destination=peer)
     resolved = resolve_rules(KEY, "default/p", Policy("p", "default", WEB, ingress=(rule,)))
-    criteria = [PortCriterion(name, TCP, WEB, TagCriterion("t")) for name in ("http", "alt", "admin")]
+    wanted, excluded = (
+        PortCriterion(names, TCP, WEB, TagCriterion("t")) for names in (("alt", "http"), ("admin",))
+    )
     (match,) = resolved.lists.ingress
-    assert match.destination.port_sets == tuple(map(set_id, criteria[:2]))
-    assert match.destination.not_port_sets == (set_id(criteria[2]),)
-    assert resolved.criteria == {WEB, TagCriterion("t"), *criteria}
+    assert match.destination.port_sets == (set_id(wanted),)
+    assert match.destination.not_port_sets == (set_id(excluded),)
+    assert resolved.criteria == {WEB, TagCriterion("t"), wanted, excluded}
 
 
 def test_a_named_port_alone_means_all_endpoints_that_have_it() -> None:
     rule = Rule(Action.ALLOW, protocol=TCP, source=Peer(named_ports=("http",)))
     resolved = resolve_rules(KEY, "profile p", ProfileRules("p", egress=(rule,)))
-    assert resolved.criteria == {PortCriterion("http", TCP)}
+    assert resolved.criteria == {PortCriterion(("http",), TCP)}
 
 
 def test_lists_are_of_the_policys_kind_and_those_of_a_profile_normal() -> None:

@@ -55,6 +55,23 @@ def test_a_translated_packet_has_both_destinations(sample: MakeSample) -> None:
     assert (packet.original_destination, packet.original_destination_port) == ("10.0.0.1", 8081)
 
 
+def test_the_hosts_own_packet_keeps_the_interface_that_was_chosen_before_translation(
+    sample: MakeSample,
+) -> None:
+    fate = Fate(None, Journey(None), Seen.NEW, translated=True, answered=False)
+    packet = only_packet(sample(interface=None, destination_port=8081), fate)
+    assert (packet.path, packet.interface, packet.destination) == (Path.OUT, "lo", "10.65.0.1")
+    assert packet.original_destination == "10.0.0.1"
+
+
+def test_on_its_way_in_over_loopback_nobody_sees_what_was_translated_on_its_way_out(
+    sample: MakeSample,
+) -> None:
+    fate = Fate(Journey(None), Journey(None), Seen.NEW, translated=True, answered=False)
+    _, question = questions(sample(interface=None, destination_port=8080), fate)
+    assert (question.packet.destination_port, question.packet.original_destination) == (80, None)
+
+
 @pytest.mark.parametrize(
     ("dropped", "state", "translated"),
     [

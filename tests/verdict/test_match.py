@@ -20,7 +20,7 @@ from tests.verdict.hosts import (
 from catflap.model.resources import Action, IcmpMatch, PortRange
 from catflap.policy.host_policy import HostPolicy, MatchPeer, MatchRule, SocketAddress
 from catflap.verdict.header import translated
-from catflap.verdict.match import Sets, first_match, prepare_rule, protocol_name
+from catflap.verdict.match import Sets, first_match, prepare_rule
 from catflap.verdict.packet import Packet
 
 SETS = HostPolicy(
@@ -142,11 +142,6 @@ def test_a_negated_field_matches_what_the_plain_one_does_not(
     assert matches(source(nets=(net,)), met) is not matches(source(not_nets=(net,)), met)
     plain, negated = MatchPeer(ports=(number,)), MatchPeer(not_ports=(number,))
     assert matches(rule(destination=plain), met) is not matches(rule(destination=negated), met)
-
-
-@pytest.mark.parametrize(("number", "name"), [(6, "tcp"), (58, "icmpv6"), (47, "47")])
-def test_protocols_are_shown_by_the_names_that_rules_know(number: int, name: str) -> None:
-    assert protocol_name(number) == name
 
 
 def test_clauses_stand_in_the_order_in_which_people_read_a_packet() -> None:

@@ -68,11 +68,11 @@ def _parse_object(item: object) -> FailsafePort:
     unknown = sorted(str(name) for name in item.keys() - {"protocol", "port", "net"})
     if unknown:
         raise ValueError(f"unknown fields {unknown} in {dict(item)!r}: use protocol, port and net")
-    port = item.get("port")
+    port, net = item.get("port"), item.get("net")
     return FailsafePort(
         _protocol(str(item.get("protocol", "tcp")), item),
         _ports("" if isinstance(port, bool) else str(port), item),
-        _net(str(item.get("net") or ""), item),
+        _net("" if net is None else str(net), item),
     )
 
 

@@ -74,9 +74,9 @@ class WorkloadSetup:
         return wanted
 
     async def _reconcile(self, wanted: Mapping[str, WorkloadLink | None], thread: ThreadPoolExecutor) -> None:
-        self._warn_of_missing_forwarding()
         loop = asyncio.get_running_loop()
         try:
+            self._warn_of_missing_forwarding()
             problems = await loop.run_in_executor(thread, self._links.reconcile, wanted, self._interfaces)
         except Exception:  # a fault of ours must not end the agent
             log.exception("Internal error while setting up workload interfaces")

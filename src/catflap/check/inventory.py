@@ -54,6 +54,16 @@ class RulePlace(msgspec.Struct, frozen=True):
         return f"spec.{self.direction.lower()}[{self.number}]"
 
 
+def rules_of(owner: Policy | ProfileRules, direction: Direction) -> tuple[Rule, ...]:
+    """The rules of a policy or profile for one direction."""
+    return owner.ingress if direction is Direction.INGRESS else owner.egress
+
+
+def addresses_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """The addresses that an endpoint is said to have."""
+    return endpoint.expected_ips if isinstance(endpoint, HostEndpoint) else endpoint.addresses
+
+
 class Inventory:
     """All valid objects of the checked files. Nothing else is known: other objects may be in the store."""
 
@@ -105,8 +115,8 @@ class Inventory:
         """The rules of each direction of each policy and profile, in order."""
         for each in self.either(Policy, ProfileRules):
             for direction in Direction:
-                rules = each.resource.ingress if direction is Direction.INGRESS else each.resource.egress
-                yield [RulePlace(each.source, direction, n, rule) for n, rule in enumerate(rules)]
+                rules = enumerate(rules_of(each.resource, direction))
+                yield [RulePlace(each.source, direction, number, rule) for number, rule in rules]
 
     def ends_in_deny(self, policy: Policy) -> bool:
         """Whether the policy's tier denies what its policies do not decide about."""

@@ -25,10 +25,6 @@ class Report(msgspec.Struct, frozen=True):
     results: tuple[Result, ...]
     objects: int
 
-    def count(self, severity: Severity) -> int:
-        """How many findings there are of a severity."""
-        return sum(each.severity is severity for each in self.findings)
-
 
 def check_files(files: Mapping[str, Reading], *, with_lints: bool = True, with_tests: bool = True) -> Report:
     """Check files, by their names.

@@ -32,14 +32,9 @@ def rule_title(verdict: Verdict) -> str:
 
 def answer(question: Question, verdict: Verdict) -> dict[str, Any]:
     """The verdict as data: what is promised for every packet, and what else costs nothing."""
-    key = verdict.key
     return {
         "id": question.id,
-        "verdict": str(verdict.outcome),
-        "reason": str(verdict.reason),
-        "tier": verdict.tier,
-        "policy": policy_name(key) if key else verdict.policy,
-        "rule": verdict.rule,
+        **short_answer(verdict),
         "stage": str(verdict.stage),
         "direction": verdict.direction and str(verdict.direction),
         "answered": verdict.answered,

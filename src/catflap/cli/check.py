@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from catflap.cli.common import Exit, add_output_option
+from catflap.cli.common import FOR_PEOPLE, PATHS_HELP, CommandError, Exit, add_output_option, print_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,11 +31,8 @@ def add_parser(verbs: Any) -> None:
         help="find mistakes in files of policy, and run their tests",
         description="Find everything that is wrong or suspicious in files of policy, and run their policy tests.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="files, directories of them, or - for standard input"
-    )
+    parser.add_argument("paths", metavar="PATH", nargs="+", help=PATHS_HELP)
     parser.add_argument("--strict", action="store_true", help="fail for warnings, too")
     parser.add_argument("--no-tests", action="store_true", help="do not run policy tests")
     parser.add_argument(
@@ -51,10 +48,6 @@ def add_parser(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check, print what was found, and say whether it is acceptable."""
-    import json
-
-    import msgspec
-
     from catflap.check import Severity, check_files
     from catflap.cli.lines import print_lines
     from catflap.cli.policy_files import read_paths
@@ -62,10 +55,10 @@ def run(options: argparse.Namespace) -> int:
     _refuse_unknown_codes(options.ignore)
     report = check_files(read_paths(options.paths), with_tests=not options.no_tests)
     findings = [each for each in report.findings if each.code not in options.ignore]
-    if options.output == "json":
-        print(json.dumps(msgspec.to_builtins(findings), indent=2, ensure_ascii=False))
-    else:
+    if options.output == FOR_PEOPLE:
         print_lines(_lines(findings, report))
+    else:
+        print_data(options.output, findings)
     bad = (Severity.ERROR, Severity.WARNING) if options.strict else (Severity.ERROR,)
     return Exit.NO if any(each.severity in bad for each in findings) else Exit.SUCCESS
 
@@ -73,7 +66,6 @@ def run(options: argparse.Namespace) -> int:
 def _refuse_unknown_codes(codes: Sequence[str]) -> None:
     """A slip in a code must not leave people believing that something is ignored, nor hide what is an error."""
     from catflap.check.lints import LINTS
-    from catflap.cli.common import CommandError
     from catflap.model.names import suggestion
 
     known = [each.code for each in LINTS]

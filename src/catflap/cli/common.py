@@ -1,4 +1,4 @@
-"""What the verbs share: exit codes, errors, the option that names a store."""
+"""What the verbs share: exit codes, errors, options, the forms of output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+FOR_PEOPLE = "table"  # the form of output that is none for programs
+PATHS_HELP = "files of policy, directories of them, or - for standard input"
 STORE_VARIABLE = "CATFLAP_STORE"
 STORE_HELP = (
     "etcd://HOST:PORT[,HOST:PORT…], etcds:// (TLS), etcd2:// (v2 API), etcd2s:// or dir:/PATH; default: "
@@ -36,8 +39,12 @@ class CommandError(Exception):
 class Parser(argparse.ArgumentParser):
     """A parser that takes a list of positional arguments in several pieces, with options between them.
 
-    The standard one takes the first piece for the whole list, and the others for mistakes.
+    The standard one takes the first piece for the whole list, and the others for mistakes. The lines of epilogs, which
+    show examples, are left as they are.
     """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
     def parse_known_args(  # type: ignore[override]  # the overloads are about types of namespaces, of which we have one
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -46,10 +53,20 @@ class Parser(argparse.ArgumentParser):
         found, rest = super().parse_known_args(args, namespace)
         for action in self._actions:
             if action.nargs in ("*", "+") and not action.option_strings:
-                words = [word for word in rest if not word.startswith("-")]
-                rest = [word for word in rest if word.startswith("-")]
+                words = [word for word in rest if not _is_option(word)]
+                rest = [word for word in rest if _is_option(word)]
                 getattr(found, action.dest).extend(self._get_values(action, words) if words else ())
         return found, rest
+
+
+def need_root(what: str) -> None:
+    """End a command that cannot make network namespaces."""
+    if os.geteuid() != 0:
+        raise CommandError(f"{what} needs root, to create network namespaces: run it with sudo", Exit.USAGE)
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"  # which is standard input
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -82,17 +99,25 @@ def add_world_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``-o``: a table for people, JSON for programs."""
+def add_output_option(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add ``-o``: a table or other text for people, the rest for programs; some verbs know more forms."""
     parser.add_argument(
         "-o",
         "--output",
-        choices=("table", "json"),
-        default="table",
+        choices=(FOR_PEOPLE, "json", "yaml", *more),
+        default=FOR_PEOPLE,
         help="what to print (default: %(default)s)",
     )
 
 
-def print_result(output: str, text: str, data: object) -> None:
-    """Print a result as text for people or as JSON for programs."""
-    print(json.dumps(data, indent=2) if output == "json" else text)
+def print_data(output: str, data: object) -> None:
+    """Print a result for programs, as JSON or YAML; structs become objects."""
+    import msgspec
+
+    plain = msgspec.to_builtins(data)
+    if output == "yaml":
+        import yaml
+
+        print(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), end="")
+    else:
+        print(json.dumps(plain, indent=2, ensure_ascii=False))

@@ -8,20 +8,28 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catflap.cli.common import CommandError, Exit, add_output_option, add_world_options
+from catflap.cli.common import (
+    FOR_PEOPLE,
+    PATHS_HELP,
+    CommandError,
+    Exit,
+    add_output_option,
+    add_world_options,
+    print_data,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from catflap.cli.explanation import Explanation
     from catflap.cli.packets import Draft
     from catflap.cli.questions import Asker
-    from catflap.cli.world import World
 
 _EPILOG = """\
 examples:
   catflap explain examples/02-webserver 'tcp 203.0.113.9 > 198.51.100.1:443'
   catflap explain examples/02-webserver --interface eth0 --direction in 'tcp 192.0.2.7:4242 > 192.0.2.1:22'
+  catflap explain examples/02-webserver --interface eth0 --out-interface eth1 'tcp 192.0.2.7 > 203.0.113.9:443'
   catflap explain --store etcd://localhost:2379 --host web1 'icmp 192.0.2.7 > web1-management'
   catflap explain --live --interface eth0 --direction out 'udp [2001:db8::1]:53 > [2001:db8::2]:999'
   catflap explain examples/02-webserver --batch packets.jsonl
@@ -43,13 +51,12 @@ def add_parser(verbs: Any) -> None:
         help="say what becomes of a packet, and why",
         description="Say what becomes of a packet on this or any other host, and why.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "words",
         metavar="[PATH ...] PACKET",
         nargs="*",
-        help="policy files, or directories of them (default: the store); last, in quotes, the packet",
+        help=f"{PATHS_HELP} (default: the store); last, in quotes, the packet",
     )
     add_world_options(parser)
     parser.add_argument("--interface", metavar="NAME", help="where the packet comes in, or else goes out")
@@ -72,16 +79,21 @@ def add_parser(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain one packet, or a batch."""
+    words = list(options.words)
+    if options.batch:
+        return _batch(options, _asker(options, words))
+    if not words:
+        raise CommandError("which packet? 'catflap explain --help' shows how to write one", Exit.USAGE)
+    draft = _draft(words.pop())
+    return _one(options, _asker(options, words), draft)
+
+
+def _asker(options: argparse.Namespace, paths: Sequence[str]) -> Asker:
     from catflap.cli.assembly import open_world
     from catflap.cli.questions import Asker, Defaults
     from catflap.verdict.packet import ConnectionState
     from catflap.verdict.packet import Path as Way
 
-    *paths, packet = (*options.words, None) if options.batch else options.words or (None,)
-    if packet is None and not options.batch:
-        raise CommandError("which packet? 'catflap explain --help' shows how to write one", Exit.USAGE)
-    draft = None if packet is None else _draft(packet)
-    world = open_world(options, [Path(path) for path in paths])
     defaults = Defaults(
         host=options.host,
         interface=options.interface,
@@ -89,8 +101,7 @@ def run(options: argparse.Namespace) -> int:
         direction=options.direction and Way(options.direction),
         state=options.state and ConnectionState(options.state),
     )
-    asker = Asker(world, defaults)
-    return _batch(options, asker) if draft is None else _one(options, world, asker, draft)
+    return Asker(open_world(options, [Path(path) for path in paths]), defaults)
 
 
 def _draft(text: str) -> Draft:
@@ -102,27 +113,25 @@ def _draft(text: str) -> Draft:
         raise CommandError(str(error), Exit.USAGE) from None
 
 
-def _one(options: argparse.Namespace, world: World, asker: Asker, draft: Draft) -> int:
+def _one(options: argparse.Namespace, asker: Asker, draft: Draft) -> int:
     from catflap.cli.explanation import as_data, explain
     from catflap.cli.packets import PacketError
     from catflap.verdict.result import Outcome
 
     try:
-        explanation = explain(world, asker.question(draft))
+        explanation = explain(asker.world, asker.question(draft))
     except PacketError as error:
-        for problem in world.problems:  # what is missing may be in an invalid object
-            print(f"catflap: {world.describe(problem)}", file=sys.stderr)
+        for problem in asker.world.problems:  # what is missing may be in an invalid object
+            print(f"catflap: {asker.world.describe(problem)}", file=sys.stderr)
         raise CommandError(str(error), Exit.USAGE) from None
     if options.live:
         explanation = _with_foreign_chains(explanation)
-    if options.output == "json":
-        import json
-
-        print(json.dumps(as_data(explanation), indent=2))
-    else:
+    if options.output == FOR_PEOPLE:
         from catflap.cli.explanation_report import show
 
         show(explanation)
+    else:
+        print_data(options.output, as_data(explanation))
     return Exit.SUCCESS if explanation.verdict.outcome is Outcome.ALLOW else Exit.NO
 
 

@@ -5,7 +5,7 @@ Only gathers; what it looks like is another module's matter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from catflap.cli.answers import answer, policy_name, short_answer
 from catflap.cli.hosts import Host
 from catflap.cli.notes import notes
+from catflap.cli.owners import Owner, owners
 from catflap.cli.questions import Question, packet_interfaces
 from catflap.cli.what_if import Unasked, overruled, unasked
 from catflap.cli.world import World
@@ -45,9 +46,10 @@ class Explanation(msgspec.Struct, frozen=True):
     question: Question
     verdict: Verdict
     coverage: tuple[Coverage, ...]
+    owners: tuple[Owner, ...]  # of the addresses that are not the host's own
     near: tuple[Unasked, ...]
     near_left_out: int
-    overruled: Verdict | None
+    overruled: tuple[Verdict, ...]  # what stands in between, and last the rule that would decide otherwise
     invalid: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -64,12 +66,19 @@ def explain(world: World, question: Question) -> Explanation:
         question=question,
         verdict=verdict,
         coverage=coverage,
+        owners=tuple(_others(world, question, {item.endpoint for item in coverage})),
         near=tuple(near[:MOST_NEAR]),
         near_left_out=max(0, len(near) - MOST_NEAR),
         overruled=overruled(policy, packet, verdict),
         invalid=tuple(map(world.describe, world.problems)),
         notes=tuple(notes(world, question, policy, verdict, uncovered)),
     )
+
+
+def _others(world: World, question: Question, known: Container[ResourceKey | None]) -> Iterator[Owner]:
+    for address in (question.packet.source, question.packet.destination):
+        if address != question.local:
+            yield from owners(world, question.host, address, known)
 
 
 def _coverage(host: Host, policy: HostPolicy, interface: str) -> Coverage:
@@ -126,11 +135,13 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
             {**msgspec.to_builtins(item), "endpoint": item.endpoint and str(item.endpoint)}
             for item in explanation.coverage
         ],
+        "other_ends": msgspec.to_builtins(explanation.owners),
         "not_asked": [
             {**short_answer(item.verdict), "policy": policy_name(item.key), "mismatch": item.mismatch}
             for item in explanation.near
         ],
-        "overruled": explanation.overruled and short_answer(explanation.overruled),
+        "overruled": short_answer(explanation.overruled[-1]) if explanation.overruled else None,
+        "in_between": [short_answer(item) for item in explanation.overruled[:-1]],
         "invalid": list(explanation.invalid),
         "notes": list(explanation.notes),
     }

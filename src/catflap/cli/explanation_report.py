@@ -13,19 +13,29 @@ from rich.text import Text
 
 from catflap.cli.answers import decider, rule_title
 from catflap.cli.explanation import Coverage, Explanation
+from catflap.cli.owners import Owner
 from catflap.cli.questions import UNNAMED
 from catflap.lab.report import report_console
-from catflap.model.resources import PROTOCOL_NUMBERS
 from catflap.verdict.packet import Packet, Path
 from catflap.verdict.result import Outcome, Step, Verdict
 
 MOST_STEPS: Final = 12  # of one list that did not match
 MOST_INVALID: Final = 10
+MOST_BETWEEN: Final = 5  # deciders between the one that decides and the one that would decide otherwise
 
 _INDENT: Final = 2
 _MARKS: Final = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
+_QUESTIONS: Final = {  # of a stage, by the sentence of the reference; empty: not worth a word where the answer is no
+    "stage-accepted": "",
+    "state-established": "established",
+    "failsafe-allow": "failsafe port",
+    "failsafe-reply": "reply of a failsafe port",
+    "icmpv6-allow": "essential ICMPv6",
+    "state-invalid": "invalid",
+    "workload-mac": "other MAC address",
+    "workload-service": "DHCP, DNS or essential ICMPv6",
+}
 _STYLES: Final = {Outcome.ALLOW: "bold green", Outcome.DENY: "bold red"}
-_PROTOCOL_NAMES: Final = {number: name for name, number in PROTOCOL_NUMBERS.items()}
 
 
 def show(explanation: Explanation, console: Console | None = None) -> None:
@@ -33,37 +43,23 @@ def show(explanation: Explanation, console: Console | None = None) -> None:
     report = _Report(console or report_console())
     verdict, packet = explanation.verdict, explanation.question.packet
     style = _STYLES[verdict.outcome]
-    report.line(0, Text.assemble((verdict.outcome.upper(), style), f"  {packet_text(packet)}"))
+    report.line(0, Text.assemble((verdict.outcome.upper(), style), f"  {packet}"))
     report.line(1, f"{packet.state} packet, {_way(packet)} of host {explanation.question.host.name}")
     report.line(1, Text(decider(verdict) + (", and the sender is told" if verdict.answered else ""), style))
     report.section("Endpoint", (line for item in explanation.coverage for line in _coverage(item)))
+    report.section("Other end", (line for item in explanation.owners for line in _owner(item)))
     report.trace(verdict.trace)
     report.section("Overruled", _overruled(explanation))
-    report.section("Does not select this endpoint, and would decide otherwise", _near(explanation))
+    report.section("Not asked, and would decide otherwise", _near(explanation))
     report.section("Invalid objects", _invalid(explanation))
     report.section("Notes", explanation.notes)
-
-
-def packet_text(packet: Packet) -> str:
-    """A packet as people write it."""
-    name = _PROTOCOL_NAMES.get(packet.protocol, str(packet.protocol))
-    source = _end(packet.source, packet.source_port)
-    destination = _end(packet.destination, packet.destination_port)
-    icmp = "" if packet.icmp_type is None else f" type {packet.icmp_type} code {packet.icmp_code}"
-    return f"{name} {source} > {destination}{icmp}"
-
-
-def _end(address: str, port: int | None) -> str:
-    if port is None:
-        return address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _way(packet: Packet) -> str:
     if packet.path is Path.FORWARD:
         return f"forwarded from {packet.interface} to {packet.out_interface}"
     interface = "the interface" if packet.interface == UNNAMED else packet.interface
-    return f"{packet.path} on {interface}" if packet.path is Path.IN else f"{packet.path} by {interface}"
+    return f"{packet.path} on {interface}"
 
 
 def _coverage(item: Coverage) -> Iterator[str]:
@@ -81,16 +77,29 @@ def _coverage(item: Coverage) -> Iterator[str]:
         yield f"  loses: {other}"
 
 
+def _owner(owner: Owner) -> Iterator[str]:
+    yield f"{owner.address}: {owner.title}"
+    yield f"  labels: {' '.join(f'{name}={value}' for name, value in owner.labels.items()) or 'none'}"
+
+
 def _overruled(explanation: Explanation) -> Iterator[str]:
-    other = explanation.overruled
-    if other is not None:
-        yield f"{rule_title(other)} would {_verb(other)} it, but {_decides_first(explanation.verdict)}."
+    if not explanation.overruled:
+        return
+    *between, other = explanation.overruled
+    yield f"{rule_title(other)} would {_verb(other)} it, but {_decides_first(explanation.verdict)}."
+    if between:
+        listed = [_decider(item) for item in between[:MOST_BETWEEN]]
+        if len(between) > MOST_BETWEEN:
+            listed.append(f"{len(between) - MOST_BETWEEN} more")
+        yield f"Between them: {'; '.join(listed)}."
 
 
 def _decides_first(verdict: Verdict) -> str:
-    if verdict.rule is None:
-        return f"tier {verdict.tier} ends with Deny before that"
-    return f"{rule_title(verdict)} decides first"
+    return f"{_decider(verdict)} {'before that' if verdict.rule is None else 'decides first'}"
+
+
+def _decider(verdict: Verdict) -> str:
+    return f"tier {verdict.tier} ends with Deny" if verdict.rule is None else rule_title(verdict)
 
 
 def _near(explanation: Explanation) -> Iterator[str]:
@@ -145,16 +154,27 @@ class _Report:
             self._steps(1, asking)
 
     def _steps(self, level: int, steps: Sequence[Step]) -> None:
-        shown = condensed(steps)
-        if len(shown) < len(steps):
-            self.line(level, f"✗ {len(steps) - len(shown)} that do not match")
+        asked, rest = _split(steps)
+        if asked:
+            self.line(level, Text.assemble(_MARKS[False], ", ".join(asked)))
+        shown = condensed(rest)
+        if len(shown) < len(rest):
+            self.line(level, f"✗ {len(rest) - len(shown)} that do not match")
         for step in shown:
-            mark, style = _MARKS[step.matched]
-            nearly = " (nearly)" if step.near_miss else ""
+            nearly = " (nearly)" if _is_near(step) else ""
             reference = f" [{step.sentence}]" if step.sentence and step.matched is not False else ""
-            self.line(level, Text.assemble((mark, style), step.text, (nearly, "yellow"), (reference, "dim")))
+            self.line(
+                level, Text.assemble(_MARKS[step.matched], step.text, (nearly, "yellow"), (reference, "dim"))
+            )
             if _is_worth_opening(step):
                 self._steps(level + 1, step.steps)
+
+
+def _split(steps: Sequence[Step]) -> tuple[list[str], list[Step]]:
+    """What a stage asks before policy in few words, as far as the answer is no; and all other steps."""
+    asked = [step for step in steps if step.matched is False and step.sentence in _QUESTIONS]
+    words = [_QUESTIONS[step.sentence] for step in asked if step.sentence is not None]
+    return [word for word in words if word], [step for step in steps if step not in asked]
 
 
 def _is_worth_opening(step: Step) -> bool:
@@ -173,4 +193,11 @@ def condensed(steps: Sequence[Step]) -> Sequence[Step]:
 
 
 def _nearly(step: Step) -> bool:
-    return step.near_miss or any(map(_nearly, step.steps))
+    return _is_near(step) or any(map(_nearly, step.steps))
+
+
+def _is_near(step: Step) -> bool:
+    """Whether one clause of a rule fails and others do match; the IP version is none that people have written."""
+    return step.near_miss and any(
+        clause.matched and clause.sentence != "match-version" for clause in step.steps
+    )

@@ -99,6 +99,14 @@ class Host:
             for address in endpoint.expected_ips
         }
 
+    @functools.cached_property
+    def own_addresses(self) -> frozenset[str]:
+        """What its interfaces carry, and where not all of them are known also what its endpoints expect."""
+        carried: frozenset[str] = frozenset().union(*self.addresses.values())
+        if self.complete:
+            return carried
+        return carried.union(*(endpoint.expected_ips for endpoint in self.endpoints.values()))
+
     @property
     def engine(self) -> PolicyEngine:
         """The engine that all hosts share; it speaks for this one from `policy` until another host's is asked for."""

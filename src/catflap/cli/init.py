@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 from catflap.cli.common import (
+    FOR_PEOPLE,
     CommandError,
     Exit,
     add_config_option,
     add_output_option,
     add_store_option,
-    print_result,
+    print_data,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ def add_parser(verbs: Any) -> None:
         help="set the Ready flag of a store, so that agents begin to enforce",
         description="Set the Ready flag of a store, so that agents begin to enforce what it holds.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_config_option(parser)
     add_store_option(parser)
@@ -45,6 +44,8 @@ def add_parser(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Initialise the store and say what was done."""
+    import asyncio
+
     from catflap.cli.stores import open_configured_store
     from catflap.store import StoreError, StoreUnavailableError
 
@@ -58,12 +59,11 @@ def run(options: argparse.Namespace) -> int:
     except StoreError as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     changed = was != now
-    text = (
-        f"{store.url}: {path} set to {now} (it was {was})"
-        if changed
-        else f"{store.url}: {path} is already {now}"
-    )
-    print_result(options.output, text, {"store": store.url, "path": path, "changed": changed, "value": now})
+    if options.output == FOR_PEOPLE:
+        print(f"{store.url}: {path} " + (f"set to {now} (it was {was})" if changed else f"is already {now}"))
+    else:
+        data = {"store": store.url, "path": path, "changed": changed, "value": now}
+        print_data(options.output, data)
     return Exit.SUCCESS
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from catflap.cli import prove
-from catflap.cli.common import CommandError, Exit, add_output_option
+from catflap.cli.common import FOR_PEOPLE, CommandError, Exit, add_output_option, need_root, print_data
 
 _DEMO_EXAMPLES = """\
   catflap lab demo                   walk through the guide on a host in network namespaces
@@ -31,7 +30,6 @@ def add_parser(verbs: Any) -> None:
         help="throw-away hosts in network namespaces: a demonstration, and a proof, with real packets",
         description="Throw-away hosts in network namespaces, with real packets.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     demo = actions.add_parser(
@@ -39,7 +37,6 @@ def add_parser(verbs: Any) -> None:
         help="walk through the guide; exit 1 if a packet went another way than it says",
         description="Secure a host step by step as the guide does, and judge each step with real packets.",
         epilog=f"examples:\n{_DEMO_EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     demo.add_argument(
         "--store",
@@ -55,15 +52,8 @@ def add_parser(verbs: Any) -> None:
         help="remove what a killed lab left behind",
         description="Remove the network namespaces, processes and files that killed labs left behind.",
         epilog=f"examples:\n{_SWEEP_EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sweep.set_defaults(run=run_sweep)
-
-
-def need_root(what: str) -> None:
-    """End the command where it cannot make network namespaces."""
-    if os.geteuid() != 0:
-        raise CommandError(f"{what} needs root, to create network namespaces: run it with sudo", Exit.USAGE)
 
 
 def run_demo(options: argparse.Namespace) -> int:
@@ -71,10 +61,14 @@ def run_demo(options: argparse.Namespace) -> int:
     need_root("catflap lab demo")
     from catflap.lab.demo import DemoError, run
 
+    for_people = options.output == FOR_PEOPLE
     try:
-        return Exit.SUCCESS if run(options.store, options.output) else Exit.NO
+        result = run(options.store, quiet=not for_people)
     except DemoError as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
+    if not for_people:
+        print_data(options.output, result)
+    return Exit.SUCCESS if result.as_expected else Exit.NO
 
 
 def run_sweep(options: argparse.Namespace) -> int:  # noqa: ARG001  # the signature of all verbs

@@ -29,7 +29,6 @@ def build_parser() -> argparse.ArgumentParser:
         prog="catflap",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)

@@ -51,8 +51,11 @@ def notes(
     if verdict.reason is Reason.FAILSAFE_ALLOW:
         bare = Evaluator(msgspec.structs.replace(policy, failsafe=Failsafe())).evaluate(packet)
         yield f"A failsafe port lets it through before policy is asked. Without that: {headline(bare)}."
-    if verdict.outcome is Outcome.DENY:
-        yield from _failsafe(host, packet.path)
+    if verdict.reason is Reason.WORKLOAD_TO_HOST_DENY:
+        yield f"DefaultEndpointToHostAction is DROP ({_source(host, 'DefaultEndpointToHostAction')})."
+    elif verdict.outcome is Outcome.DENY:
+        if not packet.interface.startswith(policy.workload_prefixes):
+            yield from _failsafe(host, packet.path)
     else:
         yield "Allow is not final: it means that Catflap does not drop the packet."
 
@@ -93,9 +96,13 @@ def _failsafe(host: Host, path: Path) -> Iterator[str]:
     if path is Path.FORWARD:
         return
     name = "FailsafeInboundHostPorts" if path is Path.IN else "FailsafeOutboundHostPorts"
-    setting = host.configuration.settings[name.lower()]
-    source = _IN_STORE.get(setting.source, setting.source)
-    yield f"{name} is {format_failsafe(setting.value)} ({source or 'the default'})."
+    yield f"{name} is {format_failsafe(host.configuration[name])} ({_source(host, name)})."
+
+
+def _source(host: Host, name: str) -> str:
+    """Where a parameter was set."""
+    source = host.configuration.settings[name.lower()].source
+    return "the default" if source is None else _IN_STORE.get(source, source)
 
 
 def _uncovered(world: World, host: Host, policy: HostPolicy, interface: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ For the ends of a packet that no policy is asked about: a slip in a rule's selec
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -15,7 +15,7 @@ from catflap.cli.hosts import Host
 from catflap.cli.world import World
 from catflap.model import HostEndpoint, ResourceKey
 from catflap.model.resources import NetworkSet, WorkloadEndpoint
-from catflap.policy.carriers import describe
+from catflap.policy.endpoints import describe
 
 MOST_OWNERS: Final = 5
 
@@ -28,16 +28,17 @@ class Owner(msgspec.Struct, frozen=True):
     labels: Mapping[str, str]
 
 
-def owners(world: World, host: Host, address: str) -> list[Owner]:
-    """Everything known that has an address, endpoints first; of very many the first `MOST_OWNERS`.
+def owners(world: World, host: Host, address: str, known: Container[ResourceKey | None] = ()) -> list[Owner]:
+    """Everything that has an address, endpoints first; of very many the first `MOST_OWNERS`.
 
     Args:
         world: where to look.
         host: any host of it, whose engine knows all labels.
         address: a canonical address.
+        known: what is to be left out.
     """
-    found = []
-    for key in _keys(world, address):
+    found: list[Owner] = []
+    for key in (each for each in _keys(world, address) if each not in known):
         if len(found) == MOST_OWNERS:
             break
         labels = dict(sorted(host.engine.effective_labels(key).items()))

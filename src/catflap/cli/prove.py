@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from catflap.cli.common import CommandError, Exit, add_output_option
+from catflap.cli.common import FOR_PEOPLE, CommandError, Exit, add_output_option, need_root, print_data
 
 EXAMPLES = """\
   catflap lab prove --time 60        prove for a minute that kernel and evaluator agree
@@ -27,7 +27,6 @@ def add_action(actions: Any) -> None:
             "rules, and compare what the kernel did with what the evaluator says."
         ),
         epilog=f"examples:\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seed", default="1", help="what to draw from (default: %(default)s)")
     parser.add_argument("--time", type=float, metavar="SECONDS", help="end after this time (default: 60)")
@@ -48,8 +47,6 @@ def add_action(actions: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prove, replay or test the proof."""
-    from catflap.cli.lab import need_root
-
     need_root("catflap lab prove")
     from catflap.lab.namespaces import LabError
     from catflap.prove.kernel import ProverError
@@ -79,14 +76,14 @@ def _prove(options: argparse.Namespace) -> int:
     )
     proof = Proof(plan)
     console = report_console()
-    console.file = sys.stderr if options.output == "json" else sys.stdout
-    with Progress(console) as progress:
+    console.file = sys.stdout if options.output == FOR_PEOPLE else sys.stderr
+    with Progress(console) as progress, suppress(KeyboardInterrupt):  # what was proved until then counts
         for finding in proof:
             progress.show(proof, finding)
-    if options.output == "json":
-        print(json.dumps(data(proof), indent=2))
-    else:
+    if options.output == FOR_PEOPLE:
         console.print(summary(proof))
+    else:
+        print_data(options.output, data(proof))
     return Exit.NO if proof.failed else Exit.SUCCESS
 
 

@@ -19,9 +19,8 @@ from catflap.model import HostEndpoint
 from catflap.model.addresses import canonical_address
 from catflap.model.names import suggestion
 from catflap.model.resources import ICMP, ICMPV6, PORT_PROTOCOLS, WorkloadEndpoint, ip_version_of
-from catflap.verdict.packet import ConnectionState, Packet, Path
+from catflap.verdict.packet import SOURCE_PORT, ConnectionState, Packet, Path
 
-SOURCE_PORT: Final = 49152  # the first of the dynamic ports, RFC 6335
 ECHO_REQUEST: Final = {ICMP: 8, ICMPV6: 128}
 UNNAMED: Final = "?"  # an interface whose name is not known; none can be called so by a pattern or a name
 
@@ -54,10 +53,10 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asker:
-    """Completes drafts in one world."""
+    """Completes drafts in one ``world``."""
 
     def __init__(self, world: World, defaults: Defaults) -> None:
-        self._world = world
+        self.world = world
         self._defaults = defaults
         self._names = _Names(world)
 
@@ -69,7 +68,7 @@ class Asker:
         """
         notes: list[str] = []
         source, destination = ends = self._addresses(draft, notes)
-        host = self._world.host(self._host(draft, ends, notes))
+        host = self.world.host(self._host(draft, ends, notes))
         try:
             path = self._path(draft, host, ends, notes)
             interface, out_interface = self._interfaces(draft, host, path, ends, notes)
@@ -106,13 +105,13 @@ class Asker:
         name = draft.host or self._defaults.host
         if name:
             return name
-        only = self._world.only_host
+        only = self.world.only_host
         if only is not None:
             notes.append(f"Host {only}: none was named.")
             return only
         owners = [(node, end) for end in ends for node in self._nodes.get(end, ())]
-        if len(owners) != 1:
-            raise PacketError(f"which host? --host {_alternatives(self._world.hosts)}")
+        if len(owners) != 1 or (draft.direction or self._defaults.direction) is Path.FORWARD:
+            raise PacketError(f"which host? --host {_alternatives(self.world.hosts)}")
         ((node, address),) = owners
         notes.append(f"Host {node}: {address} belongs to it.")
         return node
@@ -128,7 +127,7 @@ class Asker:
         return found
 
     def _unknown(self, host: str) -> str:
-        note = self._world.unknown(host)
+        note = self.world.unknown(host)
         return f". {note}" if note else ""
 
     def _path(self, draft: Draft, host: Host, ends: tuple[str, str], notes: list[str]) -> Path:
@@ -223,7 +222,7 @@ def _address(text: str) -> str:
 
 def _path(host: Host, source: str, destination: str, notes: list[str]) -> Path:
     """The direction, where the addresses tell it."""
-    to_host, from_host = bool(_carrying(host, destination)), bool(_carrying(host, source))
+    to_host, from_host = destination in host.own_addresses, source in host.own_addresses
     if to_host == from_host:
         which = "both ends belong" if to_host else "neither end is known to belong"
         raise PacketError(f"which way? {which} to host {host.name}: --direction in, out or forward")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catflap.cli.common import CommandError, Exit, add_world_options
+from catflap.cli.common import PATHS_HELP, CommandError, Exit, add_world_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,14 +36,13 @@ def add_parser(verbs: Any) -> None:
         help="print the nftables rule set of this or any other host",
         description="Print the nftables rule set of this or any other host, as its agent would program it.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "paths",
         metavar="PATH",
         type=Path,
         nargs="*",
-        help="policy files, or directories of them; default: the store",
+        help=f"{PATHS_HELP} (default: the store)",
     )
     add_world_options(parser)
     parser.set_defaults(run=run)
@@ -94,5 +93,5 @@ def _remarks(world: World, host: Host, compiled: Compiled) -> Iterator[str]:
     for endpoint in host.unplaced:
         yield (
             f"Host endpoint {endpoint.name} is left out: it is not known which interface carries"
-            f" {', '.join(endpoint.expected_ips)}; --assume-interfaces eth0={endpoint.expected_ips[0]} says so"
+            f" {', '.join(endpoint.expected_ips)}; --assume-interfaces NAME={endpoint.expected_ips[0]} says so"
         )

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from catflap.cli.common import CommandError, Exit
+from catflap.cli.common import FOR_PEOPLE, PATHS_HELP, CommandError, Exit, add_output_option, print_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,18 +34,9 @@ def add_parser(verbs: Any) -> None:
         help="run the policy tests in files",
         description="Run the policy tests in files, against the endpoints and the policy in the same files.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="files, directories of them, or - for standard input"
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        choices=("plain", "tap", "junit", "json"),
-        default="plain",
-        help="what to print (default: %(default)s)",
-    )
+    parser.add_argument("paths", metavar="PATH", nargs="+", help=PATHS_HELP)
+    add_output_option(parser, "tap", "junit")
     parser.set_defaults(run=run)
 
 
@@ -73,8 +64,6 @@ def _invalid(finding: Finding) -> str:
 
 
 def _print(output: str, results: Sequence[Result], paths: Sequence[str]) -> None:
-    import json
-
     from catflap.check.policytest import formats
     from catflap.cli.lines import print_lines
 
@@ -83,10 +72,10 @@ def _print(output: str, results: Sequence[Result], paths: Sequence[str]) -> None
             print("\n".join(formats.tap(results)))
         case "junit":
             print(formats.junit(results))
-        case "json":
-            print(json.dumps(formats.plain_data(results), indent=2, ensure_ascii=False))
-        case _:
+        case _ if output == FOR_PEOPLE:
             print_lines(_lines(results, paths))
+        case _:
+            print_data(output, formats.plain_data(results))
 
 
 def _lines(results: Sequence[Result], paths: Sequence[str]) -> Iterator[Line]:

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from catflap.cli.hosts import Host
-from catflap.model import Policy, ResourceChange, ResourceKey, parse_selector
+from catflap.model import Kind, Policy, ResourceChange, ResourceKey, parse_selector
 from catflap.model.resources import Action, Direction, PolicyKind
 from catflap.model.selector_explain import explain_mismatch
 from catflap.policy import HostPolicy
@@ -64,12 +64,15 @@ def unasked(
         verdict: what becomes of it.
     """
     labels = host.engine.effective_labels(endpoint)
+    forwarded = packet.path is Path.FORWARD and endpoint.kind is Kind.HOST_ENDPOINT
     obstacles = {
-        key: found[0] for key, item in policies.items() if len(found := _obstacles(item, labels, packet)) == 1
+        key: reasons[0]
+        for key, item in policies.items()
+        if len(reasons := _obstacles(item, labels, forwarded=forwarded)) == 1
     }
     tried = {key: policies[key] for key in list(obstacles)[:MOST_TRIED]}
-    everything = _with_all_asked(host, tried)
-    found = []
+    everything = _with_all_asked(host, tried, labels)
+    found: list[Unasked] = []
     for key in tried:
         alone = evaluate(_with_policies(everything, everything.policies.keys() - {key}), packet)
         if alone.key != key or alone.outcome is verdict.outcome:
@@ -80,14 +83,16 @@ def unasked(
     return sorted(found, key=lambda item: -_likeness(item.mismatch, labels))
 
 
-def _obstacles(policy: Policy, labels: Mapping[str, str], packet: Packet) -> list[str]:
-    """What keeps a policy from being asked about packets of an endpoint."""
-    found = []
+def _obstacles(policy: Policy, labels: Mapping[str, str], *, forwarded: bool) -> list[str]:
+    """What keeps a policy from being asked about packets of an endpoint, or those that its host forwards."""
+    found: list[str] = []
     if not policy.selector.matches(labels):
         found.append(explain_mismatch(policy.selector, labels))
-    for direction in _ungoverned(policy):
-        found.append(f"{_types_text(policy)}, so its {direction.lower()} rules are not asked")
-    if packet.path is Path.FORWARD and policy.kind is PolicyKind.NORMAL and not policy.apply_on_forward:
+    found.extend(
+        f"{_types_text(policy)}, so its {direction.lower()} rules are not asked"
+        for direction in _ungoverned(policy)
+    )
+    if forwarded and policy.kind is PolicyKind.NORMAL and not policy.apply_on_forward:
         found.append("without applyOnForward it does not govern forwarded packets")
     return found
 
@@ -102,17 +107,19 @@ def _types_text(policy: Policy) -> str:
     return f"types is [{', '.join(sorted(policy.types, reverse=True))}]"
 
 
-def _with_all_asked(host: Host, policies: Mapping[ResourceKey, Policy]) -> HostPolicy:
-    """What the host would enforce if these policies applied to everything."""
+def _with_all_asked(
+    host: Host, policies: Mapping[ResourceKey, Policy], labels: Mapping[str, str]
+) -> HostPolicy:
+    """What the host would enforce if these policies were asked about an endpoint with these labels."""
     engine = host.another_engine()
-    engine.apply(ResourceChange(key, _asked(policy)) for key, policy in policies.items())
+    engine.apply(ResourceChange(key, _asked(policy, labels)) for key, policy in policies.items())
     return engine.host_policy()
 
 
-def _asked(policy: Policy) -> Policy:
+def _asked(policy: Policy, labels: Mapping[str, str]) -> Policy:
     return msgspec.structs.replace(
         policy,
-        selector=_EVERYTHING,
+        selector=policy.selector if policy.selector.matches(labels) else _EVERYTHING,
         types=policy.types.union(_ungoverned(policy)),
         apply_on_forward=True,
     )
@@ -151,17 +158,24 @@ def _likeness(mismatch: str, labels: Mapping[str, str]) -> float:
     return max((difflib.SequenceMatcher(None, clause, text).ratio() for text in texts), default=0.0)
 
 
-def overruled(policy: HostPolicy, packet: Packet, verdict: Verdict) -> Verdict | None:
-    """The rule that would decide otherwise, were it not for the rule or the tier's default action that decides now."""
+def overruled(policy: HostPolicy, packet: Packet, verdict: Verdict) -> tuple[Verdict, ...]:
+    """The rule that would decide otherwise, were it not for the rule or the tier's default action that decides now.
+
+    Returns:
+        Its verdict, last; before it those of all that decide like ``verdict`` and stand in between. Empty where no rule
+        would decide otherwise.
+    """
+    found: list[Verdict] = []
     for _ in range(MOST_RULES):
         changed = _without_decider(policy, verdict)
         if changed is None:
-            return None
+            return ()
         policy, answer = changed, evaluate(changed, packet)
+        found.append(answer)
         if answer.outcome is not verdict.outcome:
-            return answer if answer.reason in _BY_RULE else None
+            return tuple(found) if answer.reason in _BY_RULE else ()
         verdict = answer
-    return None
+    return ()
 
 
 def _without_decider(policy: HostPolicy, verdict: Verdict) -> HostPolicy | None:

@@ -134,4 +134,5 @@ class World:
     def describe(self, problem: Problem) -> str:
         """What is wrong with an invalid object, and where it stands: its file, or else its path in the store."""
         where = self.content.files.get(problem.path, (problem.path,))[0]
-        return f"{where}: {problem.subject} is invalid, {problem.consequence}: {' '.join(problem.reasons)}"
+        place = "" if where in problem.subject else f"{where}: "
+        return f"{place}{problem.subject} is invalid, {problem.consequence}: {' '.join(problem.reasons)}"

@@ -36,9 +36,10 @@ RTMGRP_LINK: Final = 0x1
 RTMGRP_IPV4_IFADDR: Final = 0x10
 RTMGRP_IPV6_IFADDR: Final = 0x100
 
+# Switched on and, as far as its driver tells, with a carrier. (The operational state of RFC 2863 is "unknown" where the
+# driver does not tell, as with the tap devices of virtual machines.)
+IFF_RUNNING: Final = 0x40
 IFLA_IFNAME: Final = 3
-IFLA_OPERSTATE: Final = 16
-IF_OPER_UP: Final = b"\x06"  # RFC 2863
 IFLA_EXT_MASK: Final = 29
 IFLA_CARRIER_CHANGES: Final = 35
 RTEXT_FILTER_SKIP_STATS: Final = 8
@@ -77,13 +78,13 @@ def messages(data: bytes) -> Iterator[Message]:
 
 def link(payload: bytes) -> Interface:
     """The interface, without addresses, that the payload of an RTM_NEWLINK message describes."""
-    _, _, index, _, _ = LINK.unpack_from(payload)
+    _, _, index, flags, _ = LINK.unpack_from(payload)
     attributes = _attributes(payload, LINK.size)
     name = os.fsdecode(attributes[IFLA_IFNAME].rstrip(b"\0"))
     return Interface(
         index,
         name,
-        up=attributes.get(IFLA_OPERSTATE) == IF_OPER_UP,
+        up=bool(flags & IFF_RUNNING),
         carrier_changes=int.from_bytes(attributes.get(IFLA_CARRIER_CHANGES, b""), sys.byteorder),
     )
 

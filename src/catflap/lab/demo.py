@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import subprocess
 import threading
@@ -13,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from catflap.lab.agent import AgentError, AgentProcess, catflap_command
@@ -144,36 +144,38 @@ class Demo:
         self._console.print(shown, style="cyan", markup=False, soft_wrap=True)
 
 
-def run(store: StoreName, output: str, stages: Sequence[Stage] = STAGES) -> bool:
+class Result(msgspec.Struct, frozen=True):
+    """Whether every packet went the way that the guide says, how long it took, and what each stage measured."""
+
+    as_expected: bool
+    seconds: float
+    stages: Sequence[Mapping[str, Any]]
+
+
+def run(store: StoreName, stages: Sequence[Stage] = STAGES, *, quiet: bool = False) -> Result:
     """Run the demo.
 
     Args:
         store: where policy is kept.
-        output: ``table`` prints stage by stage, ``json`` prints all results at the end.
         stages: the steps, each with what it expects.
-
-    Returns:
-        Whether every packet went the way that the guide says.
+        quiet: whether nothing is printed; otherwise people can follow stage by stage.
 
     Raises:
         DemoError: it could not be run.
     """
-    console = Console(quiet=True) if output == "json" else report_console()
+    console = Console(quiet=True) if quiet else report_console()
     demo = Demo(store, console, stages)
     try:
         with _interrupted_at_once():
             asyncio.run(demo.run())
     except (LabError, EtcdError, AgentError, OSError, subprocess.CalledProcessError) as error:
         raise DemoError(str(error)) from None
-    if output == "json":
-        result = {"as_expected": demo.as_expected, "seconds": demo.seconds, "stages": demo.results}
-        print(json.dumps(result, indent=2))  # noqa: T201  # the result of a verb
     console.print(
         "[bold green]Every packet went the way the guide says.[/]"
         if demo.as_expected
         else "[bold red]Some packets went another way than the guide says: see the cells marked with !.[/]"
     )
-    return demo.as_expected
+    return Result(demo.as_expected, demo.seconds, demo.results)
 
 
 def _expectations(stage: Stage, roles: Mapping[str, Namespace]) -> Iterator[Expectation]:

@@ -209,11 +209,15 @@ class WorkloadEndpoint(msgspec.Struct, frozen=True, gc=False):
 
 
 class NetworkSet(msgspec.Struct, frozen=True, gc=False):
-    """Networks under labels: rules match them by selector, as they match endpoints. They may overlap."""
+    """Networks under labels: rules match them by selector, as they match endpoints. They may overlap.
+
+    It inherits the labels of its ``profiles``, but has no tags and meets no rules of theirs.
+    """
 
     name: str
     nets: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
+    profiles: tuple[str, ...] = ()
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -282,7 +286,7 @@ class ProfileTags(msgspec.Struct, frozen=True):
 
 
 class ProfileLabels(msgspec.Struct, frozen=True):
-    """The labels that endpoints inherit from a profile."""
+    """The labels that endpoints and network sets inherit from a profile."""
 
     name: str
     labels: Mapping[str, str] = {}

@@ -20,7 +20,7 @@ from catflap.model.resources import (
     Tier,
 )
 from catflap.model.v3_rules import parse_rules
-from catflap.model.v3_selectors import NAMESPACE_LABEL
+from catflap.model.v3_selectors import NAMESPACE_PROFILE, labels_in
 from catflap.model.validation import show
 
 DEFAULT_TIER_ORDER: Final = 1_000_000.0  # of a tier that names none; policies without an order come last
@@ -49,9 +49,12 @@ def profile(document: Document) -> tuple[Resource, ...]:
 
 
 def network_set(document: Document) -> tuple[Resource, ...]:
-    """A `NetworkSet`; that of a namespace is labelled with it, as endpoints are."""
-    scope = {NAMESPACE_LABEL: document.namespace} if document.namespace else {}
-    return (NetworkSet(document.name, networks(document.spec, "nets"), {**document.labels, **scope}),)
+    """A `NetworkSet`; that of a namespace has the namespace's labels, as endpoints in it have."""
+    nets, namespace = networks(document.spec, "nets"), document.namespace
+    if not namespace:
+        return (NetworkSet(document.name, nets, document.labels),)
+    labels = labels_in(namespace, document.labels)
+    return (NetworkSet(document.name, nets, labels, profiles=(f"{NAMESPACE_PROFILE}{namespace}",)),)
 
 
 def node(document: Document) -> tuple[Resource, ...]:
@@ -75,7 +78,8 @@ def configuration(document: Document) -> tuple[Resource, ...]:
             f"metadata.name: {show(document.key_name)} is not supported by this version: "
             f"call it 'default' (all hosts) or '{NODE_PREFIX}<host>'."
         )
-    return (ConfigurationValues(host or None, document.spec.everything()),)
+    values = {name: value for name, value in document.spec.everything().items() if value is not None}
+    return (ConfigurationValues(host or None, values),)
 
 
 def configured_host(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Namespaces and service accounts, as terms about labels.
+"""Namespaces and service accounts, as labels and as terms about labels.
 
 An endpoint carries the names of its namespace and of its service account as labels. Labels of the namespace itself
 reach it through a profile, with a prefix before their names; so do those of the service account. To select by them is
@@ -7,7 +7,7 @@ therefore to select by labels, and nothing after the model knows what a namespac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from catflap.model.fields import Fields
@@ -19,8 +19,20 @@ from catflap.model.validation import show
 NAMESPACE_LABEL: Final = "projectcalico.org/namespace"
 SERVICE_ACCOUNT_LABEL: Final = "projectcalico.org/serviceaccount"
 ORCHESTRATOR_LABEL: Final = "projectcalico.org/orchestrator"
-NAMESPACE_PREFIX: Final = "pcns."  # of the labels that a namespace hands down
+NAMESPACE_PROFILE: Final = "kns."  # before the name of the namespace: the profile that hands its labels down
+NAMESPACE_PREFIX: Final = "pcns."  # before the names of the labels that a namespace hands down
 SERVICE_ACCOUNT_PREFIX: Final = "pcsa."
+
+
+def labels_in(namespace: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of something in a namespace: its own, and the namespace's name.
+
+    Labels that could only come from the namespace or a service account do not count where they are its own: it could
+    pretend to be in another namespace.
+    """
+    inherited = (NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)
+    own = {name: value for name, value in labels.items() if not name.startswith(inherited)}
+    return {**own, NAMESPACE_LABEL: namespace}
 
 
 def in_namespace(namespace: str) -> Selector:

@@ -96,7 +96,8 @@ class _Writer:
         policy = self._policy
         endpoints = EndpointRules(self._shared, policy.accept_mark)
         workloads = WorkloadRules(self._shared, policy.workload_to_host, self._first_of_workloads(endpoints))
-        self._stage(stages.RAW_INGRESS, endpoints.untracked_ingress, workloads.source, unknown="drop")
+        self._stage(stages.SOURCES, workload_rules=workloads.source, unknown="drop")
+        self._stage(stages.RAW_INGRESS, endpoints.untracked_ingress)
         self._stage(stages.PRE_DNAT, endpoints.pre_dnat, workloads_as_any=True)
         self._stage(stages.FORWARD_INGRESS, endpoints.forward_ingress, workloads_as_any=True)
         self._stage(stages.FROM_WORKLOAD, workload_rules=workloads.egress)

@@ -32,9 +32,11 @@ class Stage(msgspec.Struct, frozen=True):
         return interface_chain(self.word, interface)
 
 
-# Filter chains hang just before the usual priority 0: our log rules see a packet before others drop it.
+# Sources are checked before the kernel puts fragments together (-400): forged ones must not get among those of others.
+SOURCES = Stage("prerouting-sources", Hook("prerouting", -450), "iifname", "source_interfaces", "source")
 RAW_INGRESS = Stage("prerouting-raw", Hook("prerouting", -300), "iifname", "raw_ingress_interfaces", "raw-in")
 PRE_DNAT = Stage("prerouting-mangle", Hook("prerouting", -150), "iifname", "pre_dnat_interfaces", "pre-dnat")
+# Filter chains hang just before the usual priority 0: our log rules see a packet before others drop it.
 FORWARD_INGRESS = Stage(
     "forward-from-interface", Hook("forward", -8), "iifname", "forward_ingress_interfaces", "forward-in"
 )

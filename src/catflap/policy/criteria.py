@@ -40,35 +40,38 @@ class TagCriterion(msgspec.Struct, frozen=True):
 
 
 class PortCriterion(msgspec.Struct, frozen=True):
-    """Matches the endpoints that have a port of this name, and match the selector and the tag, where given.
+    """Matches the endpoints that have a port of one of these names, and match the selector and the tag, where given.
 
-    ``protocol`` says which of the ports of that name count: an endpoint may have several, or one of another protocol.
+    ``names`` are sorted: all those of one rule make one set, since the kernel takes no rule with dozens of look-ups.
+    ``protocol`` says which of the ports of a name count: an endpoint may have several, or one of another protocol.
     """
 
-    name: str
+    names: tuple[str, ...]
     protocol: int | None = None
     selector: Selector | None = None
     tag: TagCriterion | None = None
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether a port of that name stands beside the labels, and all else matches."""
-        return _PORT + self.name in labels and all(part.matches(labels) for part in self._others())
+        """Whether a port of such a name stands beside the labels, and all else matches."""
+        return any(_PORT + name in labels for name in self.names) and all(
+            part.matches(labels) for part in self._others()
+        )
 
     def requirements(self) -> tuple[Requirement, ...]:
-        """The port, and all that the selector and the tag require."""
-        port: Requirement = frozenset({(_PORT + self.name, None)})
+        """One of the ports, and all that the selector and the tag require."""
+        port: Requirement = frozenset((_PORT + name, None) for name in self.names)
         return (port, *(found for part in self._others() for found in part.requirements()))
 
     def picks(self, port: EndpointPort) -> bool:
         """Whether a port of a matching endpoint is meant."""
-        return port.name == self.name and self.protocol in {None, port.protocol}
+        return port.name in self.names and self.protocol in {None, port.protocol}
 
     def _others(self) -> Iterable[Selector | TagCriterion]:
         return (part for part in (self.selector, self.tag) if part is not None)
 
     def __str__(self) -> str:
         protocol = "any" if self.protocol is None else _PROTOCOL_NAMES.get(self.protocol, self.protocol)
-        return " and ".join((f"port {self.name} ({protocol})", *map(str, self._others())))
+        return " and ".join((f"port {', '.join(self.names)} ({protocol})", *map(str, self._others())))
 
 
 SetCriterion: TypeAlias = Selector | TagCriterion | PortCriterion

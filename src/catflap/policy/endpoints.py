@@ -1,7 +1,7 @@
 """All that carries labels: host endpoints, workload endpoints and network sets of all hosts.
 
-An endpoint's own labels win over those that it inherits from its profiles. The table must answer for one host without
-looking at the others: a fleet has 100,000 endpoints, a host a handful.
+Own labels win over those that are inherited from profiles. The table must answer for one host without looking at the
+others: a fleet has 100,000 endpoints, a host a handful.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from catflap.model.resources import (
     ResourceKey,
     WorkloadEndpoint,
 )
-from catflap.policy.criteria import port_markers
+from catflap.policy.criteria import port_markers, without_markers
 from catflap.policy.profiles import ProfileTable
 
 Endpoint: TypeAlias = HostEndpoint | WorkloadEndpoint
@@ -60,11 +60,6 @@ def ports_of(labelled: Labelled) -> tuple[EndpointPort, ...]:
     return () if isinstance(labelled, NetworkSet) else labelled.ports
 
 
-def profiles_of(labelled: Labelled) -> tuple[str, ...]:
-    """The names of its profiles: a network set has none."""
-    return () if isinstance(labelled, NetworkSet) else labelled.profiles
-
-
 class EndpointTable:
     """Endpoints and network sets by key, by host and by profile.
 
@@ -87,7 +82,7 @@ class EndpointTable:
         return self._of_node.get(node, {})
 
     def with_profile(self, name: str) -> Iterable[ResourceKey]:
-        """The endpoints that list a profile (a live view)."""
+        """The endpoints and network sets that list a profile (a live view)."""
         return self._users.get(name, {})
 
     def set(self, key: ResourceKey, labelled: Labelled | None) -> Labelled | None:
@@ -103,21 +98,26 @@ class EndpointTable:
     def _file(self, key: ResourceKey, labelled: Labelled) -> None:
         if not isinstance(labelled, NetworkSet):
             self._of_node[labelled.node][key] = labelled
-            for profile in labelled.profiles:
-                self._users[profile][key] = None
+        for profile in labelled.profiles:
+            self._users[profile][key] = None
 
     def _unfile(self, key: ResourceKey, labelled: Labelled) -> None:
         if not isinstance(labelled, NetworkSet):
             _remove(self._of_node, labelled.node, key)
-            for profile in dict.fromkeys(labelled.profiles):
-                _remove(self._users, profile, key)
+        for profile in dict.fromkeys(labelled.profiles):
+            _remove(self._users, profile, key)
 
     def labels(self, labelled: Labelled) -> Mapping[str, str]:
-        """Own labels over inherited ones; tags and named ports stand beside them (see `catflap.policy.criteria`)."""
-        profiles, ports = profiles_of(labelled), ports_of(labelled)
-        if not profiles and not ports:
+        """Own labels over inherited ones; tags and named ports stand beside them (see `catflap.policy.criteria`).
+
+        A network set has neither tags nor ports.
+        """
+        ports = ports_of(labelled)
+        if not labelled.profiles and not ports:
             return labelled.labels
-        merged = self._profiles.inherited(profiles)
+        merged = self._profiles.inherited(labelled.profiles)
+        if isinstance(labelled, NetworkSet):
+            merged = without_markers(merged)
         merged.update(labelled.labels)
         merged.update(port_markers(ports))
         return merged

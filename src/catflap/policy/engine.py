@@ -184,7 +184,7 @@ class PolicyEngine:
         """What this host enforces now; the same object as before where nothing has changed."""
         self._settle()
         if self._policy_notices is None:
-            self._policy_notices = policy_notices(self.policies(), self._staged, self._tiers)
+            self._policy_notices = policy_notices(self._here.policies, self._staged, self._tiers)
         self._notices = (*self._here.notices, *self._policy_notices)
         enforced = self._here.enforced()
         if enforced is not self._enforced:
@@ -209,14 +209,6 @@ class PolicyEngine:
             accept_mark=self._settings.accept_mark,
         )
 
-    def policies(self) -> Mapping[ResourceKey, Policy]:
-        """All policies, whether or not they apply here (a live view)."""
-        return self._here.policies
-
-    def tier(self, name: str) -> Tier | None:
-        """The tier of that name; None if policies in it are not enforced, since it has no metadata."""
-        return self._tiers.get(name)
-
     def endpoint(self, key: ResourceKey) -> Endpoint | None:
         """An endpoint of any host, or the one that is made for this host (see `Settings.auto_host_endpoints`)."""
         self._settle()
@@ -229,21 +221,10 @@ class PolicyEngine:
         Raises:
             KeyError: there is none of that key.
         """
-        return without_markers(self._labels(key))
-
-    def policy_selects(self, policy: ResourceKey, endpoint: ResourceKey) -> bool:
-        """Whether the selector of a policy matches an endpoint; its tier, kind and directions do not matter here.
-
-        Raises:
-            KeyError: there is no such policy or no such endpoint.
-        """
-        return self.policies()[policy].selector.matches(self._labels(endpoint))
-
-    def _labels(self, key: ResourceKey) -> Mapping[str, str]:
         labelled = self._endpoints.get(key) or self.endpoint(key)
         if labelled is None:
             raise KeyError(key)
-        return self._endpoints.labels(labelled)
+        return without_markers(self._endpoints.labels(labelled))
 
     def interface_candidates(self, interface: str) -> Candidates:
         """The host endpoint that polices an interface of this host, and those that lose it to that one."""

@@ -60,9 +60,9 @@ class SocketAddress(msgspec.Struct, frozen=True, order=True):
 
 
 class PortSet(msgspec.Struct, frozen=True):
-    """What a named port stands for: the addresses, protocols and ports of the endpoints that have it.
+    """What the named ports of a rule stand for: the addresses, protocols and ports of the endpoints that have one.
 
-    ``id`` is as that of an `IpSet`; ``description`` names the port, the protocol and the selector.
+    ``id`` is as that of an `IpSet`; ``description`` names the ports, the protocol and the selector.
     """
 
     id: str

@@ -18,6 +18,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from catflap.model.resources import HostEndpoint, ResourceKey
+from catflap.policy.endpoints import describe
 
 ANY_INTERFACE = "*"
 LOOPBACK = "lo"
@@ -181,8 +182,8 @@ def _stem(text: str) -> str:
 
 def _conflict(interface: str, winner: Claim | None, losers: Sequence[Claim]) -> Iterator[str]:
     if winner is not None and losers:
-        names = ", ".join(claim.name for claim in losers)
-        yield f"Interface {interface} matched with multiple entries in datamodel; using {winner.name}, not {names}"
+        names = f"using {describe(winner.endpoint)}, not {', '.join(describe(claim.endpoint) for claim in losers)}"
+        yield f"Interface {interface} matched with multiple entries in datamodel; {names}"
 
 
 def _on_workload(name: str, interface: str) -> str:

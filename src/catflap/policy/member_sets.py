@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
 
 import msgspec
 
 from catflap.model.resources import EndpointPort, ResourceKey
 from catflap.policy.carriers import Carriers
 from catflap.policy.criteria import PortCriterion, SetCriterion
-from catflap.policy.followed_set import FollowedAddresses, FollowedPorts
 from catflap.policy.host_policy import IpSet, PortSet
 from catflap.policy.label_index import LabelIndex
-
-_Followed: TypeAlias = FollowedAddresses | FollowedPorts
+from catflap.policy.members import IpSetMembers, PortSetMembers
 
 
 class CurrentSets(msgspec.Struct, frozen=True):
@@ -35,7 +32,7 @@ class MemberSets:
     def __init__(self) -> None:
         self._index: LabelIndex[ResourceKey, SetCriterion] = LabelIndex()
         self._carriers = Carriers()
-        self._followed: dict[SetCriterion, _Followed] = {}
+        self._members: dict[SetCriterion, IpSetMembers | PortSetMembers] = {}
         self._current: CurrentSets | None = CurrentSets()
 
     def set_object(
@@ -51,44 +48,42 @@ class MemberSets:
             self._carriers.add(key, addresses, ports)
         for criterion in self._index.set_item(key, labels):
             self._current = None
-            followed = self._followed[criterion]
+            members = self._members[criterion]
             if key in self._index.items(criterion):
-                followed.enter(key)
+                members.enter(key)
             else:
-                followed.leave(key)
+                members.leave(key)
 
     def remove_object(self, key: ResourceKey) -> None:
         """Forget an object and its addresses. Removing one that is not known changes nothing."""
         for criterion in self._index.remove_item(key):
             self._current = None
-            self._followed[criterion].leave(key)
+            self._members[criterion].leave(key)
         self._carriers.remove(key)
 
     def want(self, criteria: Iterable[SetCriterion]) -> None:
-        """Follow exactly these criteria."""
+        """From now on there are sets for exactly these criteria."""
         wanted = set(criteria)
         # New ones first: what they share with old ones is in the index already.
-        for criterion in wanted - self._followed.keys():
+        for criterion in wanted - self._members.keys():
             self._current = None
             self._index.add_criterion(criterion)
-            self._followed[criterion] = self._follow(criterion)
-        for criterion in self._followed.keys() - wanted:
+            self._members[criterion] = self._members_of(criterion)
+        for criterion in self._members.keys() - wanted:
             self._current = None
             self._index.remove_criterion(criterion)
-            del self._followed[criterion]
+            del self._members[criterion]
 
-    def _follow(self, criterion: SetCriterion) -> _Followed:
+    def _members_of(self, criterion: SetCriterion) -> IpSetMembers | PortSetMembers:
         matching = self._index.items(criterion)
         if isinstance(criterion, PortCriterion):
-            return FollowedPorts(self._carriers, matching, criterion)
-        return FollowedAddresses(self._carriers, matching, criterion)
+            return PortSetMembers(self._carriers, matching, criterion)
+        return IpSetMembers(self._carriers, matching, criterion)
 
     def current(self) -> CurrentSets:
         """The wanted sets; what has not changed since the last call is the same object as then."""
         if self._current is None:
-            values = sorted(
-                (followed.value() for followed in self._followed.values()), key=lambda item: item.id
-            )
+            values = [members.value() for members in sorted(self._members.values(), key=lambda item: item.id)]
             self._current = CurrentSets(
                 {item.id: item for item in values if isinstance(item, IpSet)},
                 {item.id: item for item in values if isinstance(item, PortSet)},
@@ -104,10 +99,10 @@ class MemberSets:
             KeyError: no rule uses such a set.
             ValueError: this is no address.
         """
-        followed = next((item for item in self._followed.values() if item.id == set_id), None)
-        if followed is None:
+        members = next((item for item in self._members.values() if item.id == set_id), None)
+        if members is None:
             raise KeyError(set_id)
-        found = (key for place in _around(address) for key in sorted(followed.owners(place)))
+        found = (key for place in _around(address) for key in sorted(members.owners(place)))
         return tuple(dict.fromkeys(found))
 
 

@@ -15,14 +15,7 @@ from catflap.model.resources import Encoding, Kind, Resource, ResourceKey
 ResourceType = TypeVar("ResourceType", bound=Resource)
 
 
-def both_encodings(kind: Kind, name: str) -> tuple[ResourceKey, ResourceKey]:
-    """The two keys under which one name may stand, the weaker first."""
-    return ResourceKey(kind, name, encoding=Encoding.V1), ResourceKey(kind, name, encoding=Encoding.V3)
-
-
 def winner(table: Mapping[ResourceKey, ResourceType], kind: Kind, name: str) -> ResourceKey | None:
     """The key that counts for a name, None if neither encoding has it."""
-    weaker, stronger = both_encodings(kind, name)
-    if stronger in table:
-        return stronger
-    return weaker if weaker in table else None
+    keys = (ResourceKey(kind, name, encoding=encoding) for encoding in (Encoding.V3, Encoding.V1))
+    return next((key for key in keys if key in table), None)

@@ -23,7 +23,8 @@ from catflap.policy.criteria import tag_markers
 from catflap.policy.host_policy import ProfileStep
 from catflap.policy.precedence import winner
 
-DEFAULT_ALLOW_KEY = ResourceKey(Kind.PROFILE_RULES, "projectcalico-default-allow", encoding=Encoding.V3)
+# That of the weaker encoding, so that a stored profile of either one replaces it.
+DEFAULT_ALLOW_KEY = ResourceKey(Kind.PROFILE_RULES, "projectcalico-default-allow", encoding=Encoding.V1)
 _ALLOW_ALL = (Rule(Action.ALLOW),)
 _DEFAULT_ALLOW = ProfileRules(DEFAULT_ALLOW_KEY.name, ingress=_ALLOW_ALL, egress=_ALLOW_ALL)
 

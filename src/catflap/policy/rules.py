@@ -57,7 +57,7 @@ def _resolve_peer(peer: Peer, protocol: int | None, criteria: set[SetCriterion])
     tag = None if peer.tag is None else TagCriterion(peer.tag)
     not_tag = None if peer.not_tag is None else TagCriterion(peer.not_tag)
     ports, not_ports = (
-        [PortCriterion(name, protocol, peer.selector, tag) for name in names]
+        PortCriterion(tuple(sorted(set(names))), protocol, peer.selector, tag) if names else None
         for names in (peer.named_ports, peer.not_named_ports)
     )
     return MatchPeer(
@@ -67,8 +67,8 @@ def _resolve_peer(peer: Peer, protocol: int | None, criteria: set[SetCriterion])
         not_ip_sets=_set_ids((peer.not_selector, not_tag), criteria),
         ports=peer.ports,
         not_ports=peer.not_ports,
-        port_sets=_set_ids(ports, criteria),
-        not_port_sets=_set_ids(not_ports, criteria),
+        port_sets=_set_ids((ports,), criteria),
+        not_port_sets=_set_ids((not_ports,), criteria),
     )
 
 

@@ -120,7 +120,7 @@ class _Aim:
         if protocol in PORT_PROTOCOLS:
             fields["source_port"] = near.port(draw, "source", other=draw.chance(0.6))
             fields["destination_port"] = near.port(draw, "destination", other=False)
-            if interface and draw.chance(0.12):
+            if draw.chance(0.12):
                 destination, fields["destination_port"] = draw.pick(_TRANSLATED[version])
         if protocol in (ICMP, ICMPV6):
             fields["icmp_type"], fields["icmp_code"] = near.icmp(draw, protocol)

@@ -69,6 +69,7 @@ class _Chain(msgspec.Struct, frozen=True):
     last: tuple[str, ...] = ()
 
 
+_FIRST: Final = -1000  # a priority before anything else, also before fragments are put together (-400)
 _NOT_OURS: Final = f"meta mark & {OWN_MARK} == 0"
 # The host's packets to itself are ours only where they have the mark.
 _FOREIGN_LOOP: Final = f'iifname "{LOOPBACK}" {_NOT_OURS} return'
@@ -89,7 +90,7 @@ def _answers() -> tuple[str, ...]:
 
 
 _CHAINS: Final = (
-    _received("prerouting", -400, Seen.ARRIVED, last=_marking()),
+    _received("prerouting", _FIRST, Seen.ARRIVED, last=_marking()),
     _received("prerouting", -299, Seen.PAST_RAW),
     _received("prerouting", -199, *STATES),
     _received("prerouting", -149, Seen.PAST_MANGLE),
@@ -98,14 +99,15 @@ _CHAINS: Final = (
     _received("input", 300, Seen.DELIVERED, last=("drop",)),
     _received("forward", -400, Seen.FORWARD),
     _received("forward", 300, Seen.FORWARDED, last=("drop",)),
-    _Chain("output", -400, (Seen.SENT,), _answers(), _marking()),
+    _Chain("output", _FIRST, (Seen.SENT,), _answers(), _marking()),
     _Chain("output", -299, (Seen.SENT_PAST_RAW,)),
     _Chain("output", -199, STATES),
+    _Chain("output", -50, (Seen.TRANSLATED,)),
     _Chain("output", 300, (Seen.LEFT,), (), (f'oifname != "{LOOPBACK}" drop',)),
 )
 _CONDITIONS: Final[Mapping[Seen, str]] = {
     **{state: f"ct state {state}" for state in STATES},
-    Seen.TRANSLATED: "ct status dnat",
+    Seen.TRANSLATED: "ct direction original ct status dnat",  # a reply to a translated packet is not one itself
 }
 
 
@@ -117,7 +119,8 @@ def table_text() -> str:
         for line in (f"set {seen} {{", "typeof ip id", "size 65535", "flags dynamic", "}")
     ]
     chains = [line for number, chain in enumerate(_CHAINS) for line in _chain_lines(number, chain)]
-    return "\n".join((f"table {TABLE} {{", *sets, *chains, *_translation_lines(), "}", ""))
+    translations = [line for hook in ("prerouting", "output") for line in _translation_lines(hook)]
+    return "\n".join((f"table {TABLE} {{", *sets, *chains, *translations, "}", ""))
 
 
 def _chain_lines(number: int, chain: _Chain) -> Iterator[str]:
@@ -132,9 +135,9 @@ def _chain_lines(number: int, chain: _Chain) -> Iterator[str]:
     yield "}"
 
 
-def _translation_lines() -> Iterator[str]:
-    yield "chain translation {"
-    yield "type nat hook prerouting priority -100; policy accept;"
+def _translation_lines(hook: str) -> Iterator[str]:
+    yield f"chain translation-{hook} {{"
+    yield f"type nat hook {hook} priority -100; policy accept;"
     protocols = ", ".join(map(str, TRANSLATED_PROTOCOLS))
     for old, new in TRANSLATIONS.items():
         word = _FAMILY[ip_version_of(new.address)]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from catflap.agent.config import Source, Value, resolve
 from catflap.agent.settings import policy_settings
@@ -92,26 +93,47 @@ class Question(msgspec.Struct, frozen=True):
 def questions(sample: Sample, fate: Fate) -> Iterator[Question]:
     """A packet that the host sends to itself is asked about twice: on its way out, and on its way in."""
     if fate.sent:
-        yield Question(
-            _packet(sample, fate, Path.OUT, ROUTES.get(sample.destination, ETHERNET[0])), fate.sent
-        )
+        yield Question(_sent(sample, fate, fate.sent), fate.sent)
     if fate.received:
-        translation = _translation(sample, fate)
-        destination = translation.address if translation else sample.destination
-        out_interface = ROUTES.get(destination, ETHERNET[0])
-        path = Path.IN if out_interface == LOOPBACK else Path.FORWARD
-        packet = _packet(sample, fate, path, sample.interface or LOOPBACK)
-        if path is Path.FORWARD:
-            packet = msgspec.structs.replace(packet, out_interface=out_interface)
-        if translation:
-            packet = msgspec.structs.replace(
-                packet,
-                destination=translation.address,
-                destination_port=translation.port,
-                original_destination=sample.destination,
-                original_destination_port=sample.destination_port,
-            )
-        yield Question(packet, fate.received)
+        received = _received if sample.interface else _received_over_loopback
+        yield Question(received(sample, fate, fate.received), fate.received)
+
+
+def _sent(sample: Sample, fate: Fate, journey: Journey) -> Packet:
+    """The interface is the one that routing chose before the destination was translated."""
+    packet = _packet(sample, fate, Path.OUT, _route(sample.destination))
+    return _translated(packet, _translation(sample, fate, journey))
+
+
+def _received(sample: Sample, fate: Fate, journey: Journey) -> Packet:
+    translation = _translation(sample, fate, journey)
+    out_interface = _route(translation.address if translation else sample.destination)
+    path = Path.IN if out_interface == LOOPBACK else Path.FORWARD
+    packet = _translated(_packet(sample, fate, path, sample.interface or LOOPBACK), translation)
+    return replace(packet, out_interface=out_interface) if path is Path.FORWARD else packet
+
+
+def _received_over_loopback(sample: Sample, fate: Fate, _: Journey) -> Packet:
+    """Where its destination was translated, it was so on its way out: nobody on its way in sees another one."""
+    packet = _packet(sample, fate, Path.IN, LOOPBACK)
+    target = _target(sample) if fate.translated else None
+    return replace(packet, destination=target.address, destination_port=target.port) if target else packet
+
+
+def _route(destination: str) -> str:
+    return ROUTES.get(destination, ETHERNET[0])
+
+
+def _translated(packet: Packet, translation: Target | None) -> Packet:
+    if translation is None:
+        return packet
+    return replace(
+        packet,
+        destination=translation.address,
+        destination_port=translation.port,
+        original_destination=packet.destination,
+        original_destination_port=packet.destination_port,
+    )
 
 
 def _packet(sample: Sample, fate: Fate, path: Path, interface: str) -> Packet:
@@ -155,10 +177,13 @@ def _state(sample: Sample, fate: Fate, path: Path) -> ConnectionState:
     return ConnectionState.NEW
 
 
-def _translation(sample: Sample, fate: Fate) -> Target | None:
+def _translation(sample: Sample, fate: Fate, journey: Journey) -> Target | None:
     """What the destination became, or would have become had the packet not been dropped before."""
+    dropped_before = journey.dropped in (Place.RAW, Place.MANGLE) and fate.state is not Seen.UNTRACKED
+    return _target(sample) if fate.translated or dropped_before else None
+
+
+def _target(sample: Sample) -> Target | None:
     if sample.protocol not in TRANSLATED_PROTOCOLS or sample.destination_port is None:
         return None
-    target = TRANSLATIONS.get(Target(sample.destination, sample.destination_port))
-    dropped_before = fate.received is not None and fate.received.dropped in (Place.RAW, Place.MANGLE)
-    return target if fate.translated or (dropped_before and fate.state is not Seen.UNTRACKED) else None
+    return TRANSLATIONS.get(Target(sample.destination, sample.destination_port))

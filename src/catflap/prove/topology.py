@@ -53,8 +53,8 @@ class Target(NamedTuple):
     port: int
 
 
-# Destination translation by the prover's own table: to the host itself, to a workload, to another host, to the host
-# from a remote address.
+# Destination translation by the prover's own table, of what the host receives and of what it sends: to the host
+# itself, to a workload, to another host, to the host from a remote address.
 TRANSLATIONS: Final[Mapping[Target, Target]] = {
     Target("10.0.0.1", 8080): Target("10.0.0.1", 80),
     Target("10.0.0.1", 8081): Target("10.65.0.1", 80),

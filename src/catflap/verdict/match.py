@@ -12,12 +12,11 @@ from typing import Any
 
 import msgspec
 
-from catflap.model.resources import PROTOCOL_NUMBERS, Action, IcmpMatch, IpVersion, PortRange
+from catflap.model.resources import Action, IcmpMatch, IpVersion, PortRange
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, MatchRule, PortSet, SocketAddress
 from catflap.verdict.header import Header, IcmpValues
 from catflap.verdict.networks import Address, Networks
-
-_PROTOCOL_NAMES = {number: name for name, number in PROTOCOL_NUMBERS.items()}
+from catflap.verdict.packet import protocol_name
 
 
 class Clause(msgspec.Struct, frozen=True):
@@ -115,11 +114,6 @@ def _protocol(protocol: int, *, negated: bool) -> Clause:
         negated,
         protocol_name,
     )
-
-
-def protocol_name(number: int) -> str:
-    """The name of a protocol where rules know one, else its number."""
-    return _PROTOCOL_NAMES.get(number, str(number))
 
 
 def _address(end: str, peer: MatchPeer, sets: Sets) -> Iterator[Clause]:

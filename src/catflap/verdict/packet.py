@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import msgspec
 
-from catflap.model.resources import IpVersion, ip_version_of
+from catflap.model.resources import PROTOCOL_NUMBERS, IpVersion, ip_version_of
+
+SOURCE_PORT: Final = 49152  # the first of the dynamic ports (RFC 6335): for packets whose author gives none
+
+_PROTOCOL_NAMES = {number: name for name, number in PROTOCOL_NUMBERS.items()}
 
 
 class Path(enum.StrEnum):
@@ -56,3 +61,21 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True):
     def ip_version(self) -> IpVersion:
         """The IP version of its addresses."""
         return ip_version_of(self.source)
+
+    def __str__(self) -> str:
+        """As people write it, and as ``catflap explain`` reads it: ``tcp 10.0.0.1:4242 > 10.0.0.2:80``."""
+        source = _end(self.source, self.source_port)
+        destination = _end(self.destination, self.destination_port)
+        icmp = "" if self.icmp_type is None else f" type {self.icmp_type} code {self.icmp_code or 0}"
+        return f"{protocol_name(self.protocol)} {source} > {destination}{icmp}"
+
+
+def protocol_name(number: int) -> str:
+    """The name of a protocol where rules know one, else its number."""
+    return _PROTOCOL_NAMES.get(number, str(number))
+
+
+def _end(address: str, port: int | None) -> str:
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catflap.check.inventory import Entry, Inventory
+from catflap.check.inventory import Entry, Inventory, rules_of
 from catflap.check.lints.lint import Remark
 from catflap.model.names import suggestion
 from catflap.model.resources import Action, Direction, Policy, PolicyKind, Rule, StagedPolicy
@@ -36,7 +36,7 @@ def without_types(inventory: Inventory) -> Iterator[Remark]:
     for policy in _governing(inventory):
         if _written_types(policy) or (policy.resource.ingress and policy.resource.egress):
             continue
-        meant = [d for d in Direction if _rules(policy.resource, d)]
+        meant = [d for d in Direction if rules_of(policy.resource, d)]
         denied = _OTHER[meant[0]].lower() if meant else "everything"
         remedy = (
             f"[{meant[0]}], or [Ingress, Egress] if that is meant"
@@ -56,7 +56,7 @@ def direction_without_rules(inventory: Inventory) -> Iterator[Remark]:
     for policy in _governing(inventory):
         if not _written_types(policy) or len(policy.resource.types) < len(Direction):
             continue
-        empty = [d for d in Direction if not _rules(policy.resource, d)]
+        empty = [d for d in Direction if not rules_of(policy.resource, d)]
         if len(empty) == 1:
             yield Remark(
                 policy.source,
@@ -70,7 +70,7 @@ def rules_without_type(inventory: Inventory) -> Iterator[Remark]:
     """A policy with rules for a direction that its types leave out: they are never asked."""
     for policy in inventory.of(Policy):
         for direction in Direction:
-            if _rules(policy.resource, direction) and direction not in policy.resource.types:
+            if rules_of(policy.resource, direction) and direction not in policy.resource.types:
                 yield Remark(
                     policy.source,
                     "spec.types",
@@ -84,7 +84,7 @@ def untracked_one_way(inventory: Inventory) -> Iterator[Remark]:
     for policy in inventory.of(Policy):
         if policy.resource.kind is not PolicyKind.UNTRACKED:
             continue
-        allowed = [d for d in Direction if _allows(_rules(policy.resource, d))]
+        allowed = [d for d in Direction if _allows(rules_of(policy.resource, d))]
         if len(allowed) == 1:
             missing = _OTHER[allowed[0]]
             yield Remark(
@@ -105,10 +105,6 @@ def _governing(inventory: Inventory) -> Iterator[Entry[Policy]]:
 def _written_types(policy: Entry[Policy]) -> bool:
     spec = policy.source.value.get("spec")
     return isinstance(spec, dict) and bool(spec.get("types"))
-
-
-def _rules(policy: Policy, direction: Direction) -> tuple[Rule, ...]:
-    return policy.ingress if direction is Direction.INGRESS else policy.egress
 
 
 def _allows(rules: tuple[Rule, ...]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from catflap.check.inventory import Inventory, RulePlace
+from catflap.check.inventory import Inventory, RulePlace, rules_of
 from catflap.check.lints.containment import net_within, ports_within, rule_contains
 from catflap.check.lints.lint import Remark
 from catflap.model.resources import (
@@ -117,7 +117,7 @@ def log_only(inventory: Inventory) -> Iterator[Remark]:
         if policy.resource.kind is not PolicyKind.NORMAL or not inventory.ends_in_deny(policy.resource):
             continue
         for direction in sorted(policy.resource.types):
-            rules = policy.resource.ingress if direction is Direction.INGRESS else policy.resource.egress
+            rules = rules_of(policy.resource, direction)
             if rules and all(rule.action is Action.LOG for rule in rules):
                 yield Remark(
                     policy.source,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from catflap.check.inventory import Endpoint, Inventory
+from catflap.check.inventory import Inventory, addresses_of
 from catflap.check.lints.candidates import Candidates
 from catflap.check.lints.lint import Remark
 from catflap.check.source import SourceObject
@@ -55,12 +55,8 @@ def selected_without_addresses(inventory: Inventory) -> Iterator[Remark]:
         return [use for use in uses if use.selector.matches(dict(labels))]
 
     for endpoint, labels in zip(inventory.endpoints, inventory.endpoint_labels, strict=True):
-        if not _addresses(endpoint.resource) and (found := using(frozenset(labels.items()))):
+        if not addresses_of(endpoint.resource) and (found := using(frozenset(labels.items()))):
             yield Remark(endpoint.source, _ADDRESS_FIELD[type(endpoint.resource)], _without_addresses(found))
-
-
-def _addresses(endpoint: Endpoint) -> tuple[str, ...]:
-    return endpoint.expected_ips if isinstance(endpoint, HostEndpoint) else endpoint.addresses
 
 
 def _without_addresses(using: Sequence[_Use]) -> str:

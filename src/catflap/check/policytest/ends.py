@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from catflap.check.inventory import Inventory
+from catflap.check.inventory import Inventory, addresses_of
 from catflap.check.policytest.document import AddressEnd, End, EndpointEnd, InterfaceEnd, SelectorEnd
 from catflap.check.policytest.hosts import Hosts
 from catflap.model.names import suggestion
-from catflap.model.resources import HostEndpoint, ResourceKey, WorkloadEndpoint
+from catflap.model.resources import ResourceKey, WorkloadEndpoint
 
 
 class UnresolvedError(Exception):
@@ -64,7 +64,7 @@ class Resolver:
     def having(self, address: str) -> str:
         """A hint that names the endpoint that has an address; empty if none has it."""
         for key, endpoint in self._endpoints.items():
-            if address in _own_addresses(endpoint):
+            if address in addresses_of(endpoint):
                 return f" {address} is an address of {key.name}: name the endpoint."
         return ""
 
@@ -106,17 +106,13 @@ class Resolver:
 
     def _station(self, key: ResourceKey, host: str, interface: str, address: str | None) -> Station:
         endpoint = self._endpoints[key]
-        own = _own_addresses(endpoint) or self._hosts.addresses(host, interface)
+        own = addresses_of(endpoint) or self._hosts.addresses(host, interface)
         addresses = (address,) if address else own
         if not addresses:
             raise UnresolvedError(
                 f"{key.name} has no addresses: give it some, or write {{endpoint: {key.name}, address: …}}"
             )
         return Station(key.name, addresses, host, interface, key, isinstance(endpoint, WorkloadEndpoint))
-
-
-def _own_addresses(endpoint: HostEndpoint | WorkloadEndpoint) -> tuple[str, ...]:
-    return endpoint.expected_ips if isinstance(endpoint, HostEndpoint) else endpoint.addresses
 
 
 def _names(key: ResourceKey) -> Iterable[str]:

@@ -9,12 +9,6 @@ from xml.etree import ElementTree as ET
 from catflap.check.policytest.run import Result
 
 
-def place(result: Result) -> str:
-    """Where a test stands: file and line."""
-    source = result.test.source
-    return f"{source.file}:{source.line(result.test.field)}"
-
-
 def tap(results: Sequence[Result]) -> Iterator[str]:
     """Lines of the Test Anything Protocol, version 13; ``#`` would begin a directive and is escaped."""
     yield "TAP version 13"

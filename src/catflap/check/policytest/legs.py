@@ -13,9 +13,8 @@ import msgspec
 from catflap.check.policytest.document import PolicyTest
 from catflap.check.policytest.ends import Station
 from catflap.model.resources import PORT_PROTOCOLS, Direction
-from catflap.verdict.packet import Packet, Path
+from catflap.verdict.packet import SOURCE_PORT, Packet, Path
 
-SOURCE_PORT = 49152  # the first of those that hosts choose from
 UPLINK = "?"  # by which workloads' packets enter and leave a host: a name that only the endpoint '*' covers
 LOOPBACK = "lo"
 

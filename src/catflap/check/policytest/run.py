@@ -11,12 +11,12 @@ from catflap.check.policytest.document import End, PolicyTest, SelectorEnd
 from catflap.check.policytest.ends import Resolver, Station, UnresolvedError
 from catflap.check.policytest.hosts import Hosts
 from catflap.check.policytest.legs import Headers, Leg, legs
-from catflap.check.policytest.words import by_text, explain_command, packet_text, title_of
+from catflap.check.policytest.words import by_text, explain_command, title_of
 from catflap.model.resources import ICMP_VERSIONS, ip_version_of
 from catflap.verdict.result import Outcome, Verdict
 
 
-class Judged(msgspec.Struct, frozen=True):
+class _Judged(msgspec.Struct, frozen=True):
     """One leg and its verdict."""
 
     leg: Leg
@@ -106,7 +106,7 @@ class Runner:
     def _packet(self, headers: Headers, on_the_way: list[Leg]) -> list[Failure]:
         """A packet is allowed if every host on its way allows it."""
         test = headers.test
-        judged = [Judged(leg, self._hosts.judge(leg.host, leg.packet)) for leg in on_the_way]
+        judged = [_Judged(leg, self._hosts.judge(leg.host, leg.packet)) for leg in on_the_way]
         denied = [each for each in judged if each.verdict.outcome is Outcome.DENY]
         outcome = Outcome.DENY if denied else Outcome.ALLOW
         deciding = denied or judged
@@ -117,7 +117,7 @@ class Runner:
         else:
             return []
         came = " and ".join(f"{by_text(each.verdict)} at {each.leg.host}" for each in deciding)
-        text = f"{packet_text(on_the_way[0].packet)}: expected {expected}, got {outcome.value} by {came}"
+        text = f"{on_the_way[0].packet}: expected {expected}, got {outcome.value} by {came}"
         return [Failure(text, explain_command(deciding[0].leg))]
 
     def _nobody_looks(self, origin: Station, target: Station) -> str:

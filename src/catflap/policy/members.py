@@ -1,4 +1,4 @@
-"""One set that rules refer to: who is in it now, and the immutable value of it.
+"""The members of one set that rules refer to: what they are now, and the immutable value that is given out.
 
 An address leaves a set only when the last matching object that brought it has left: objects may share addresses. The
 carriers of an address tell that, so nothing is counted per set. The value is made anew only when members have changed
@@ -15,27 +15,37 @@ from itertools import chain
 from typing import Generic, TypeVar
 
 from catflap.model.resources import ResourceKey
-from catflap.model.selector import Selector
 from catflap.policy.carriers import Carriers
-from catflap.policy.criteria import PortCriterion, TagCriterion, set_id
+from catflap.policy.criteria import PortCriterion, SetCriterion, set_id
 from catflap.policy.host_policy import IpSet, PortSet, SocketAddress
 
 _Member = TypeVar("_Member", bound=Hashable)
+_Value = TypeVar("_Value", IpSet, PortSet)
 
 
-class FollowedSet(ABC, Generic[_Member]):
+class Members(ABC, Generic[_Member, _Value]):
     """The members of a set, kept up to date as objects begin and cease to match.
 
     Args:
         carriers: what the objects bring; that of an object must not change while it matches.
         matching: the objects that match (a live view).
+        criterion: what they match.
     """
 
-    def __init__(self, carriers: Carriers, matching: AbstractSet[ResourceKey]) -> None:
+    def __init__(
+        self, carriers: Carriers, matching: AbstractSet[ResourceKey], criterion: SetCriterion
+    ) -> None:
+        self.id = set_id(criterion)
+        self._description = str(criterion)
         self._carriers = carriers
         self._matching = matching
-        self._value = frozenset(chain.from_iterable(map(self._contribution, matching)))
-        self._toggled: set[_Member] = set()  # members that are not in the value yet, or still are
+        self._members = frozenset(chain.from_iterable(map(self._contribution, matching)))
+        self._toggled: set[_Member] = set()  # new since then, or gone
+        self._value: _Value = self._make()
+
+    @abstractmethod
+    def _make(self) -> _Value:
+        """The set of the members."""
 
     @abstractmethod
     def _contribution(self, key: ResourceKey) -> Collection[_Member]:
@@ -54,7 +64,7 @@ class FollowedSet(ABC, Generic[_Member]):
         self._toggled ^= {member for member in self._contribution(key) if not self._has_owner(member)}
 
     def _has(self, member: _Member) -> bool:
-        return (member in self._value) != (member in self._toggled)
+        return (member in self._members) != (member in self._toggled)
 
     def _has_owner(self, member: _Member) -> bool:
         return any(member in self._contribution(key) for key in self.owners(self._address(member)))
@@ -65,26 +75,25 @@ class FollowedSet(ABC, Generic[_Member]):
             if key in self._matching and self._contribution(key):
                 yield key
 
-    def _frozen(self) -> frozenset[_Member]:
-        """The members now; the same object as before where they have not changed."""
-        gone = self._toggled & self._value
-        new = self._toggled - gone
-        if gone:
-            self._value -= gone
-        if new:
-            self._value |= new
-        self._toggled.clear()
+    def value(self) -> _Value:
+        """The set now; the same object as before where its members have not changed."""
+        if self._toggled:
+            gone = self._toggled & self._members
+            new = self._toggled - gone
+            if gone:
+                self._members -= gone
+            if new:
+                self._members |= new
+            self._toggled.clear()
+            self._value = self._make()
         return self._value
 
 
-class FollowedAddresses(FollowedSet[str]):
-    """The set of a selector or tag: addresses and networks."""
+class IpSetMembers(Members[str, IpSet]):
+    """The addresses and networks that a selector or tag stands for."""
 
-    def __init__(
-        self, carriers: Carriers, matching: AbstractSet[ResourceKey], criterion: Selector | TagCriterion
-    ) -> None:
-        super().__init__(carriers, matching)
-        self._set = IpSet(set_id(criterion), str(criterion), frozenset())
+    def _make(self) -> IpSet:
+        return IpSet(self.id, self._description, self._members)
 
     def _contribution(self, key: ResourceKey) -> tuple[str, ...]:
         return self._carriers.addresses(key)
@@ -92,48 +101,26 @@ class FollowedAddresses(FollowedSet[str]):
     def _address(self, member: str) -> str:
         return member
 
-    @property
-    def id(self) -> str:
-        """The id of the set."""
-        return self._set.id
 
-    def value(self) -> IpSet:
-        """The set now; the same object as before where its members have not changed."""
-        members = self._frozen()
-        if members is not self._set.members:
-            self._set = IpSet(self._set.id, self._set.description, members)
-        return self._set
-
-
-class FollowedPorts(FollowedSet[SocketAddress]):
-    """The set of a named port."""
+class PortSetMembers(Members[SocketAddress, PortSet]):
+    """The addresses, protocols and ports that named ports stand for."""
 
     def __init__(
         self, carriers: Carriers, matching: AbstractSet[ResourceKey], criterion: PortCriterion
     ) -> None:
-        self._criterion = criterion
-        super().__init__(carriers, matching)
-        self._set = PortSet(set_id(criterion), str(criterion), frozenset())
+        self._picks = criterion.picks
+        super().__init__(carriers, matching, criterion)
+
+    def _make(self) -> PortSet:
+        return PortSet(self.id, self._description, self._members)
 
     def _contribution(self, key: ResourceKey) -> list[SocketAddress]:
         return [
             SocketAddress(address, port.protocol, port.port)
             for port in self._carriers.ports(key)
-            if self._criterion.picks(port)
+            if self._picks(port)
             for address in self._carriers.addresses(key)
         ]
 
     def _address(self, member: SocketAddress) -> str:
         return member.address
-
-    @property
-    def id(self) -> str:
-        """The id of the set."""
-        return self._set.id
-
-    def value(self) -> PortSet:
-        """The set now; the same object as before where its members have not changed."""
-        members = self._frozen()
-        if members is not self._set.members:
-            self._set = PortSet(self._set.id, self._set.description, members)
-        return self._set

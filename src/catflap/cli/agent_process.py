@@ -1,0 +1,100 @@
+"""The agent as a process: everything put together, signals served, and an end that leaves in force what is enforced."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+
+import catflap
+from catflap.agent.config import Configuration
+from catflap.agent.connect import store_options, store_url
+from catflap.agent.connections import keep_existing_connections
+from catflap.agent.daemon import Agent
+from catflap.agent.enforcement import Enforcement
+from catflap.agent.logs import Logs
+from catflap.agent.store_configuration import StoreConfiguration
+from catflap.agent.workloads import WorkloadSetup
+from catflap.cli.common import CommandError, Exit
+from catflap.host import LinkWatcher, WorkloadLinks
+from catflap.nft import EnforceError, Enforcer, LibNftables, NftError
+from catflap.store import Store, StoreError, open_store
+
+log = logging.getLogger(__name__)
+
+
+async def run_agent(options: argparse.Namespace, configuration: StoreConfiguration) -> int:
+    """Run the agent until it is told to stop; ``options`` are those of ``catflap agent``.
+
+    Raises:
+        CommandError: the store cannot be used, the kernel cannot be programmed, or ``--once`` waited in vain.
+    """
+    store = _open_store(options.store, configuration.current)
+    enforcer = _make_enforcer(configuration.current)
+    logs = Logs()
+    logs.configure(configuration.current)
+    log.info("Catflap %s initializing, with the store %s", catflap.__version__, store.url)
+    workloads = WorkloadSetup(WorkloadLinks())
+    enforcement = Enforcement(enforcer, on_enforced=workloads.set_policy)
+    interfaces = LinkWatcher()
+    agent = Agent(
+        store=store,
+        interfaces=interfaces,
+        enforcement=enforcement,
+        workloads=workloads,
+        configuration=configuration,
+        on_configuration=logs.configure,
+    )
+    try:
+        return await _serve(agent, enforcement, options)
+    finally:
+        await store.close()
+        await interfaces.close()
+
+
+def _open_store(url: str | None, current: Configuration) -> Store:
+    try:
+        return open_store(url or store_url(current), store_options(current))
+    except StoreError as error:
+        raise CommandError(str(error), Exit.USAGE) from None
+
+
+def _make_enforcer(current: Configuration) -> Enforcer:
+    """An enforcer that blocks unknown workloads already, and so has shown that the kernel can be programmed."""
+    try:
+        enforcer = Enforcer(LibNftables(), on_tracking=keep_existing_connections)
+        enforcer.block_workloads(current["InterfacePrefix"])
+    except (NftError, EnforceError) as error:
+        raise CommandError(str(error), Exit.UNREACHABLE) from None
+    return enforcer
+
+
+async def _serve(agent: Agent, enforcement: Enforcement, options: argparse.Namespace) -> int:
+    """Run until a signal, a fault of ours or, with ``--once``, the first enforcement."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, agent.reload)
+    running = asyncio.create_task(agent.run())
+    waiting = [running, asyncio.create_task(stop.wait())]
+    if options.once:
+        waiting.append(asyncio.create_task(enforcement.first_done.wait()))
+    await asyncio.wait(
+        waiting,
+        timeout=options.timeout if options.once else None,
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    if not running.cancelled():
+        running.result()  # raises what ended the agent
+    log.info("Terminating; what is enforced stays in force")
+    if options.once and not enforcement.first_done.is_set() and not stop.is_set():
+        raise CommandError(
+            f"nothing was enforced within {options.timeout:g} s: {agent.waiting_for or 'see the log'}",
+            Exit.UNREACHABLE,
+        )
+    return Exit.SUCCESS

@@ -1,0 +1,141 @@
+"""The process around the agent: signals, waiting, exit codes. What the agent itself does is tested with the agent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from catflap.agent import lock
+from catflap.cli import agent_process
+from catflap.host import Interface, MemoryInterfaces
+from catflap.nft import MemoryNft, NftError
+
+from .conftest import Run
+
+ETH0 = Interface(2, "eth0", addresses=frozenset({"192.0.2.1"}))
+ENDPOINT = {
+    "apiVersion": "projectcalico.org/v3",
+    "kind": "HostEndpoint",
+    "metadata": {"name": "eth0"},
+    "spec": {"node": "web1", "interfaceName": "eth0"},
+}
+
+
+@pytest.fixture(autouse=True)
+def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MemoryNft]:
+    """A kernel in memory, so that nothing of this machine is touched."""
+    made = MemoryNft()
+    monkeypatch.setattr(agent_process, "LibNftables", lambda: made)
+    monkeypatch.setattr(agent_process, "LinkWatcher", lambda: MemoryInterfaces([ETH0]))
+    monkeypatch.setattr(agent_process, "keep_existing_connections", lambda: None)
+    monkeypatch.setattr(lock, "acquire_lock", contextlib.nullcontext)
+    monkeypatch.setenv("FELIX_FELIXHOSTNAME", "web1")
+    monkeypatch.setenv("FELIX_LOGFILEPATH", str(tmp_path / "felix.log"))
+    monkeypatch.setenv("FELIX_LOGSEVERITYSYS", "none")
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield made
+    for handler in set(root.handlers) - set(before):
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    """The URL of a directory with one endpoint."""
+    directory = tmp_path / "policy"
+    directory.mkdir()
+    (directory / "eth0.json").write_text(json.dumps(ENDPOINT))
+    return f"dir:{directory}"
+
+
+def logged(tmp_path: Path) -> str:
+    return (tmp_path / "felix.log").read_text()
+
+
+def when_logged(tmp_path: Path, text: str, act: Callable[[], None]) -> threading.Thread:
+    """Do something as soon as a text is in the log."""
+    file, pause = tmp_path / "felix.log", threading.Event()
+
+    def wait() -> None:
+        for _ in range(1000):
+            if file.exists() and text in file.read_text():
+                act()
+                return
+            pause.wait(0.01)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_once_enforces_what_the_store_holds_and_ends(
+    run: Run, tmp_path: Path, policy: str, kernel: MemoryNft
+) -> None:
+    assert run("agent", "--once", "--store", policy) == (0, "", "")
+    assert "eth0" in json.dumps(kernel.list_table())
+    assert f"initializing, with the store {policy}" in logged(tmp_path)
+    assert "Terminating; what is enforced stays in force" in logged(tmp_path)
+
+
+def test_once_says_what_it_waited_for_in_vain(run: Run, tmp_path: Path, kernel: MemoryNft) -> None:
+    missing = f"dir:{tmp_path}/missing"
+    status, _, stderr = run("agent", "--once", "--timeout", "0.2", "--store", missing)
+    assert status == 3
+    assert stderr.startswith("catflap: nothing was enforced within 0.2 s: ")
+    assert "missing" in stderr
+    assert not kernel.rule_set.maps  # no interface is policed, only unknown workloads are blocked
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_what_is_enforced_stays(
+    run: Run, tmp_path: Path, policy: str, kernel: MemoryNft, number: signal.Signals
+) -> None:
+    thread = when_logged(tmp_path, "Enforcing on eth0", lambda: os.kill(os.getpid(), number))
+    assert run("agent", "--store", policy) == (0, "", "")
+    thread.join()
+    assert "eth0" in json.dumps(kernel.list_table())
+
+
+def test_the_store_may_come_from_the_file(run: Run, tmp_path: Path, policy: str) -> None:
+    file = tmp_path / "felix.cfg"
+    file.write_text(f"[global]\nDatastoreType = directory\nDatastorePath = {policy.removeprefix('dir:')}\n")
+    assert run("agent", "--once", "-c", str(file)) == (0, "", "")
+
+
+def test_hangup_reads_the_file_again(run: Run, tmp_path: Path, policy: str) -> None:
+    file = tmp_path / "felix.cfg"
+    file.write_text("[global]\nInterfacePrefix = tap\n")
+
+    def change() -> None:
+        file.write_text("[global]\nInterfacePrefix = veth\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        when_logged(tmp_path, "has value 'veth'", lambda: os.kill(os.getpid(), signal.SIGTERM)).join()
+
+    thread = when_logged(tmp_path, "Enforcing on eth0", change)
+    assert run("agent", "--store", policy, "-c", str(file)) == (0, "", "")
+    thread.join()
+    assert f"has value 'veth' read from Configuration file {file}" in logged(tmp_path)
+
+
+def test_a_url_of_no_store_is_a_usage_error(run: Run) -> None:
+    status, _, stderr = run("agent", "--store", "ftp://x")
+    assert status == 2
+    assert stderr.startswith("catflap: 'ftp://x' cannot be used as a store")
+
+
+def test_a_kernel_that_cannot_be_programmed(monkeypatch: pytest.MonkeyPatch, run: Run, policy: str) -> None:
+    def refuse() -> None:
+        raise NftError("libnftables.so.1 cannot be loaded")
+
+    monkeypatch.setattr(agent_process, "LibNftables", refuse)
+    assert run("agent", "--store", policy) == (3, "", "catflap: libnftables.so.1 cannot be loaded\n")
