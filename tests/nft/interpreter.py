@@ -146,6 +146,7 @@ class Passage:
             "oifname": packet.interface if packet.path is Path.OUT else packet.out_interface,
             "meta nfproto": f"ipv{packet.ip_version}",
             "meta l4proto": packet.protocol,
+            "meta pkttype": "host",  # to nobody else
             "ether saddr": packet.source_mac,
             f"{ip} saddr": packet.source,
             f"{ip} daddr": self._destination(),

@@ -69,6 +69,15 @@ def test_reject_answers_as_the_protocol_expects(match: MatchRule, texts: list[st
     )
 
 
+def test_before_destination_translation_what_was_sent_to_everybody_is_not_reset() -> None:
+    item = lists(policy_key("web"), [rule(0, Action.REJECT, protocol=6)])
+    lines = rule_text(replace(item, kind=PolicyKind.PRE_DNAT), Direction.INGRESS, SplitSets(), 1).lines
+    assert lines == (
+        'meta l4proto 6 meta pkttype != host drop comment "default/web ingress 0"',
+        'meta l4proto 6 reject with tcp reset comment "default/web ingress 0"',
+    )
+
+
 def test_annotations_follow_in_the_comment_in_a_stable_order() -> None:
     item = lists(policy_key("web"), [rule(0, annotations={"ticket": "NET-1", "by": 'me"'})])
     (text,) = rule_text(item, Direction.INGRESS, SplitSets(), 1).lines

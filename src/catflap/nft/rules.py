@@ -21,6 +21,9 @@ from catflap.policy.host_policy import MatchRule, RuleLists
 
 _REJECT_TCP = "reject with tcp reset"
 _REJECT = "reject with icmpx admin-prohibited"
+# Before routing the kernel would reset what was sent to everybody, too: one forged packet, many answers. TCP has to
+# discard it silently (RFC 1122, section 4.2.3.10); the kernel sends no ICMP error about it, nor resets it elsewhere.
+_TO_EVERYBODY = "meta pkttype != host"
 
 
 class RuleText(msgspec.Struct, frozen=True):
@@ -48,9 +51,9 @@ def rule_text(lists: RuleLists, direction: Direction, sets: SplitSets, mark: int
     """
     table = SetTable(sets)
     title = f"{lists.title} {direction.lower()}"
-    allow = allow_verdict(lists.kind, mark)
     rules = lists.rules(direction)
-    lines = tuple(text for rule in rules for text in _lines(rule, title, allow, table))
+    decided = ((rule, decision) for rule in rules for decision in _decisions(rule, lists.kind, mark, table))
+    lines = tuple(_line(rule, title, *decision) for rule, decision in decided)
     passes = any(rule.action is Action.PASS for rule in rules)
     return RuleText(lines, table.needs, passes, frozenset(table.asked))
 
@@ -77,22 +80,19 @@ def line(*parts: str, about: str) -> str:
     return " ".join([*filter(None, parts), "comment", quoted(comment(about))])
 
 
-def _lines(rule: MatchRule, title: str, allow: str, sets: SetTable) -> Iterator[str]:
-    about = " ".join(
-        [title, str(rule.number), *(f"{key}={value}" for key, value in sorted(rule.annotations.items()))]
-    )
-    for condition, verdict in _decisions(rule, allow, sets):
-        yield line(condition, _log(rule), verdict, about=about)
+def _line(rule: MatchRule, title: str, condition: str, verdict: str) -> str:
+    annotations = (f"{key}={value}" for key, value in sorted(rule.annotations.items()))
+    return line(condition, _log(rule), verdict, about=" ".join([title, str(rule.number), *annotations]))
 
 
-def _decisions(rule: MatchRule, allow: str, sets: SetTable) -> Iterator[tuple[str, str]]:
+def _decisions(rule: MatchRule, kind: PolicyKind, mark: int, sets: SetTable) -> Iterator[tuple[str, str]]:
     """Conditions and what follows when one matches."""
     match rule.action:
         case Action.REJECT:
-            yield from _rejections(rule, sets)
+            yield from _rejections(rule, kind, sets)
             return
         case Action.ALLOW:
-            verdict = allow
+            verdict = allow_verdict(kind, mark)
         case Action.DENY:
             verdict = "drop"
         case Action.PASS:
@@ -103,10 +103,12 @@ def _decisions(rule: MatchRule, allow: str, sets: SetTable) -> Iterator[tuple[st
         yield condition, verdict
 
 
-def _rejections(rule: MatchRule, sets: SetTable) -> Iterator[tuple[str, str]]:
+def _rejections(rule: MatchRule, kind: PolicyKind, sets: SetTable) -> Iterator[tuple[str, str]]:
     """TCP is answered with a reset, which needs a rule of TCP alone; what it leaves is answered by ICMP."""
     if rule.protocol in (None, TCP):
         for condition in conditions(replace(rule, protocol=TCP), sets):
+            if kind is PolicyKind.PRE_DNAT:
+                yield f"{condition} {_TO_EVERYBODY}", "drop"
             yield condition, _REJECT_TCP
     if rule.protocol != TCP:
         for condition in conditions(rule, sets):

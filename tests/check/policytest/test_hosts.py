@@ -72,6 +72,18 @@ def test_node_selectors_mean_the_known_nodes() -> None:
     assert made.of_endpoint(found) == ("n1", "n3")
 
 
+def test_node_selectors_see_the_labels_that_a_host_is_configured_with() -> None:
+    made = hosts(
+        document("Node", "n1", {}),
+        document("Node", "n2", {}),
+        document("FelixConfiguration", "node.n2", {"nodeLabels": "rack=a"}),
+        document("HostEndpoint", "x", {"nodeSelector": 'rack == "a"', "interfaceName": "eth0"}),
+    )
+    ((key, found),) = made.endpoints()
+    assert made.of_endpoint(found) == ("n2",)
+    assert made.interfaces("n2", key) == ("eth0",)
+
+
 def test_nothing_but_an_exact_name_covers_the_loopback_interface() -> None:
     made = hosts(endpoint("web1", interfaceName="*"))
     assert made.covering("web1", "lo") is None

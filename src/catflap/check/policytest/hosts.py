@@ -21,8 +21,10 @@ from catflap.model.resources import (
     ResourceKey,
     WorkloadEndpoint,
 )
+from catflap.model.selector import Selector
 from catflap.policy import HostPolicy, PolicyEngine, Settings
 from catflap.policy.host_policy import InterfacePolicy
+from catflap.policy.local import host_labels
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.packet import Packet
 from catflap.verdict.result import Verdict
@@ -35,7 +37,11 @@ class Hosts:
 
     def __init__(self, resources: Iterable[tuple[ResourceKey, Resource]]) -> None:
         self._resources = dict(resources)
-        self._nodes = {each.name: each for each in self._resources.values() if isinstance(each, Node)}
+        self._node_objects = {key: each for key, each in self._resources.items() if isinstance(each, Node)}
+        self._nodes = {each.name: each for each in self._node_objects.values()}
+        self._parameters = {
+            key: each for key, each in self._resources.items() if isinstance(each, ConfigurationValues)
+        }
         self._policies: dict[str, HostPolicy] = {}
         self._evaluators: dict[str, Evaluator] = {}
 
@@ -56,18 +62,17 @@ class Hosts:
 
     def of_endpoint(self, endpoint: HostEndpoint | WorkloadEndpoint) -> tuple[str, ...]:
         """The hosts that an endpoint is for: those known to match, if it has a node selector."""
-        if isinstance(endpoint, WorkloadEndpoint):
-            return (endpoint.node,)
-        if endpoint.node is not None:
-            return (endpoint.node,)
-        selector = endpoint.node_selector
-        return tuple(
-            sorted(
-                name
-                for name, node in self._nodes.items()
-                if selector is not None and selector.matches(node.labels)
-            )
-        )
+        match endpoint:
+            case WorkloadEndpoint(node=name) | HostEndpoint(node=str(name)):
+                return (name,)
+            case HostEndpoint(node_selector=Selector() as selector):
+                return tuple(name for name in sorted(self._nodes) if selector.matches(self._labels(name)))
+            case _:
+                return ()
+
+    def _labels(self, host: str) -> Mapping[str, str]:
+        """The labels of a host, which node selectors match."""
+        return host_labels(self._node_objects, self._settings(host))
 
     def endpoints(self) -> Iterator[tuple[ResourceKey, HostEndpoint | WorkloadEndpoint]]:
         """All endpoints of all hosts."""
@@ -105,15 +110,14 @@ class Hosts:
         engine.apply(ResourceChange(key, resource) for key, resource in self._resources.items())
         return engine
 
-    def _compute(self, host: str) -> HostPolicy:
+    def _settings(self, host: str) -> Settings:
         local = Source((Value("FelixHostname", host, "the policy test"),), in_store=False)
-        stored = {
-            key: each
-            for key, each in self._resources.items()
-            if isinstance(each, ConfigurationValues) and key.scope in ("", host)
-        }
+        stored = {key: each for key, each in self._parameters.items() if key.scope in ("", host)}
         configuration, _ = resolve((local, *store_sources(stored)))
-        self._engine.settings = policy_settings(configuration)
+        return policy_settings(configuration)
+
+    def _compute(self, host: str) -> HostPolicy:
+        self._engine.settings = self._settings(host)
         self._engine.set_interfaces(self._assumed_interfaces(host))
         return self._engine.host_policy()
 
