@@ -19,72 +19,77 @@ from .guide_host import GuideHost
 from .test_workloads import ALLOW, TWO, Host, policy
 
 PORT: Final = 9000
-MINE, FORGED = b"A" * 32, b"FORGED" * 5 + b"!!"
-BROADCAST: Final = "198.51.100.255"
-_HALF: Final = 24  # bytes of the UDP datagram in its first fragment; fragments begin at multiples of 8
+SENT, FORGED = b"AABB" * 8, b"BBAA" * 8  # the same words in another order, so they have the same checksum
+EVERYBODY: Final = "198.51.100.255", b"\xff" * 6
+UDP, TCP, FRAGMENT = 17, 6, 44
+_HALF: Final = 24  # bytes of a datagram in its first fragment; fragments begin at multiples of 8
 _ETHERNET: Final = {4: b"\x08\x00", 6: b"\x86\xdd"}
 
 
-def checksum(data: bytes) -> int:
+class Flow:
+    """Builds packets from one address to another."""
+
+    def __init__(self, source: str, destination: str) -> None:
+        self._ends = ip_address(source).packed + ip_address(destination).packed
+        self._is_ipv4 = ":" not in source
+
+    def fragments(self, data: bytes) -> tuple[bytes, bytes]:
+        """A UDP datagram in two fragments."""
+        whole = self._with_checksum(UDP, struct.pack("!HHHH", PORT, PORT, 8 + len(data), 0) + data, 6)
+        first, last = whole[:_HALF], whole[_HALF:]
+        if self._is_ipv4:
+            return self._ipv4(UDP, first, 0x2000), self._ipv4(UDP, last, _HALF // 8)
+        headers = (struct.pack("!BBHI", UDP, 0, place, 1) for place in (1, _HALF))
+        return self._ipv6(FRAGMENT, next(headers) + first), self._ipv6(FRAGMENT, next(headers) + last)
+
+    def syn(self) -> bytes:
+        """The first packet of a TCP connection over IPv4."""
+        return self._ipv4(
+            TCP, self._with_checksum(TCP, struct.pack("!HHIIHHI", PORT, 80, 1, 0, 0x5002, 1, 0), 16)
+        )
+
+    def _with_checksum(self, protocol: int, segment: bytes, place: int) -> bytes:
+        value = _checksum(self._ends + struct.pack("!II", len(segment), protocol) + segment)
+        return segment[:place] + struct.pack("!H", value) + segment[place + 2 :]
+
+    def _ipv4(self, protocol: int, payload: bytes, fragment: int = 0) -> bytes:
+        start = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(payload), 1, fragment, 64, protocol)
+        return start + struct.pack("!H", _checksum(start + self._ends)) + self._ends + payload
+
+    def _ipv6(self, protocol: int, payload: bytes) -> bytes:
+        return struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + self._ends + payload
+
+
+def _checksum(data: bytes) -> int:
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
 
 
-def ipv4(source: str, destination: str, protocol: int, payload: bytes, identity: int = 1, part: int = 0) -> bytes:
-    """A packet; ``part`` is the field of fragment flags and offset."""
-    ends = ip_address(source).packed + ip_address(destination).packed
-    first = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(payload), identity, part, 64, protocol)
-    return first + struct.pack("!H", checksum(first + b"\0\0" + ends)) + ends + payload
-
-
-def ipv6(source: str, destination: str, protocol: int, payload: bytes) -> bytes:
-    ends = ip_address(source).packed + ip_address(destination).packed
-    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + ends + payload
-
-
-def fragments(source: str, destination: str, data: bytes, identity: int) -> tuple[bytes, bytes]:
-    """A UDP datagram in two fragments; its checksum does not know of ``FORGED``, so over IPv4 there is none."""
-    length = 8 + len(data)
-    if ":" not in source:
-        whole = struct.pack("!HHHH", PORT, PORT, length, 0) + data
-        parts = ((whole[:_HALF], 0x2000), (whole[_HALF:], _HALF // 8))
-        first, last = (ipv4(source, destination, 17, text, identity, part) for text, part in parts)
-        return first, last
-    ends = ip_address(source).packed + ip_address(destination).packed
-    body = struct.pack("!HHH", PORT, PORT, length)
-    seen = body + b"\0\0" + MINE[: _HALF - 8] + FORGED[_HALF - 8 :]  # what the attacker wants to be believed
-    whole = body + struct.pack("!H", checksum(ends + struct.pack("!II", length, 17) + seen)) + data
-    parts = ((whole[:_HALF], 1), (whole[_HALF:], _HALF))
-    first, last = (
-        ipv6(source, destination, 44, struct.pack("!BBHI", 17, 0, part, identity) + text) for text, part in parts
-    )
-    return first, last
-
-
 class Wire:
-    """Sends frames as they are from an interface ``eth0`` to the next hop's MAC address, or another one."""
+    """Sends packets as they are out of the interface ``eth0``, and sees what comes in by it."""
 
-    def __init__(self, sender: Namespace, next_hop: bytes) -> None:
-        self.own = mac(sender, "eth0")
-        self._next_hop = next_hop
-        self.socket = sender.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.socket.bind(("eth0", 0))
+    def __init__(self, namespace: Namespace, peer: bytes) -> None:
+        self._peer, self._own = peer, mac(namespace, "eth0")
+        self._socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x800))
+        self._socket.settimeout(5)
+        self._socket.bind(("eth0", socket.htons(3)))
 
-    def send(self, packet: bytes, to: bytes | None = None) -> None:
-        self.socket.send((to or self._next_hop) + self.own + _ETHERNET[packet[0] >> 4] + packet)
+    def send(self, packet: bytes, peer: bytes | None = None) -> None:
+        self._socket.send((peer or self._peer) + self._own + _ETHERNET[packet[0] >> 4] + packet)
+
+    def next_tcp(self) -> bytes:
+        """The next IPv4 packet with TCP in it that comes in."""
+        while True:
+            frame, (*_, kind, _, _) = self._socket.recvfrom(2000)
+            if kind != socket.PACKET_OUTGOING and frame[12:14] == _ETHERNET[4] and frame[23] == TCP:
+                return frame[14:]
 
 
 def mac(namespace: Namespace, interface: str) -> bytes:
-    return bytes.fromhex(namespace.run("cat", f"/sys/class/net/{interface}/address").strip().replace(":", ""))
-
-
-def receiver(namespace: Namespace, address: str) -> socket.socket:
-    made = namespace.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    made.settimeout(5)
-    made.bind((address, PORT))
-    return made
+    text = namespace.run("cat", f"/sys/class/net/{interface}/address")
+    return bytes.fromhex(text.strip().replace(":", ""))
 
 
 @pytest.mark.parametrize("version", [0, 1], ids=["ipv4", "ipv6"])
@@ -92,18 +97,56 @@ async def test_a_forged_fragment_never_gets_into_the_datagram_of_somebody_else(
     guide3: GuideHost, agent3: AgentProcess, version: int
 ) -> None:
     host = Host(guide3, agent3)
+    deny = [{"action": "Deny"}]
     host.put(
         host.one.resource(),
         host.two.resource(),
-        policy("one", "app == 'app1'", ingress=[{"action": "Deny"}], egress=[{"action": "Deny"}]),
+        policy("one", "app == 'app1'", ingress=deny, egress=deny),
         policy("two", "app == 'app2'", ingress=ALLOW, egress=ALLOW),
     )
-    source, destination = MGMT[version], TWO[version]
     mgmt = Wire(guide3.network.mgmt, mac(guide3.host, "eth0"))
     attacker = Wire(host.one.namespace, mac(guide3.host, "cali1"))
-    with receiver(host.two.namespace, destination) as two:
-        attacker.send(fragments(source, destination, FORGED, 1)[1])
-        for part in fragments(source, destination, MINE, 1)[:1]:
+    flow = Flow(MGMT[version], TWO[version])
+    with host.two.namespace.socket(socket.AF_INET6 if version else socket.AF_INET, socket.SOCK_DGRAM) as two:
+        two.settimeout(5)
+        two.bind((TWO[version], PORT))
+        attacker.send(flow.fragments(FORGED)[1])
+        for part in flow.fragments(SENT):
             mgmt.send(part)
-        for part in fragments(source, destination, MINE, 2) if version == 0 else ():
-            mgmt.send(part)
+        assert two.recv(100) == SENT
+
+
+async def test_what_is_sent_to_everybody_is_not_answered(guide3: GuideHost, agent3: AgentProcess) -> None:
+    host_endpoint = document("HostEndpoint", "public", node=HOSTNAME, interfaceName="eth1")
+    guide3.put(document_path(host_endpoint), host_endpoint)
+    early = policy(
+        "early", "all()", preDNAT=True, applyOnForward=True, types=["Ingress"], ingress=[{"action": "Reject"}]
+    )
+    guide3.enforced(agent3, lambda: guide3.put(document_path(early), early))
+    web = Wire(guide3.network.web, mac(guide3.host, "eth1"))
+    address, all_hosts = EVERYBODY
+    web.send(Flow(WEB.v4, address).syn(), all_hosts)
+    web.send(Flow(WEB.v4, HOST_PUBLIC.v4).syn())
+    answer = web.next_tcp()
+    assert str(ip_address(answer[12:16])) == HOST_PUBLIC.v4
+    assert answer[33] & 0x04, "this is no reset"
+
+
+async def test_a_rule_may_name_any_number_of_ports(guide3: GuideHost, agent3: AgentProcess) -> None:
+    names = [f"port{number}" for number in range(200)]
+    ports = [{"name": name, "protocol": "TCP", "port": 80 + index} for index, name in enumerate(names)]
+    host_endpoint = document(
+        "HostEndpoint",
+        "public",
+        node=HOSTNAME,
+        interfaceName="eth1",
+        expectedIPs=list(HOST_PUBLIC),
+        ports=ports,
+    )
+    guide3.put(document_path(host_endpoint), host_endpoint)
+    allowed = {"action": "Allow", "protocol": "TCP"}
+    ends = {"source": {"notPorts": names[100:]}, "destination": {"ports": names[:100]}}
+    many = policy("many", "all()", types=["Ingress"], ingress=[{**allowed, **ends}])
+    guide3.enforced(agent3, lambda: guide3.put(document_path(many), many))
+    await guide3.expect(guide3.network.web, HOST_PUBLIC, "tcp", 80, v4=True, v6=True)
+    await guide3.expect(guide3.network.web, HOST_PUBLIC, "tcp", 443, v4=False, v6=False)

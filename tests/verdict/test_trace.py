@@ -83,6 +83,7 @@ def test_what_no_rule_says_is_a_step_too() -> None:
         "    the packet leaves tier default",
         "  no tier and no profile decides: Deny",
     ]
+    assert texts(Host().interface(), packet())[-1] == "  no policy and no profile applies: Deny"
     assert texts(Host().interface(profiles=["gone"]), packet())[-2:] == [
         "  profiles",
         "    profile gone does not exist: Deny",

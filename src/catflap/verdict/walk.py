@@ -67,7 +67,7 @@ def walk_side(visit: Visit, side: Side) -> Verdict:
     return (
         walk_tiers(visit, side.tiers, with_default=True)
         or _walk_profiles(visit, side.profiles)
-        or _no_match(visit)
+        or _no_match(visit, side)
     )
 
 
@@ -137,6 +137,7 @@ def _walk_profile(visit: Visit, profile: Profile) -> Verdict | None:
     return visit.by_rule(reason, rules, rule)
 
 
-def _no_match(visit: Visit) -> Verdict:
-    visit.recorder.step(TOPIC, "no tier and no profile decides: Deny", "profile-end")
+def _no_match(visit: Visit, side: Side) -> Verdict:
+    asked = "no tier and no profile decides" if side.tiers or side.profiles else "no policy and no profile applies"
+    visit.recorder.step(TOPIC, f"{asked}: Deny", "profile-end")
     return visit.deny(Reason.NO_MATCH_DENY)
