@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, Self
 
 import pytest
 
@@ -22,6 +23,7 @@ PORT: Final = 9000
 SENT, FORGED = b"AABB" * 8, b"BBAA" * 8  # the same words in another order, so they have the same checksum
 EVERYBODY: Final = "198.51.100.255", b"\xff" * 6
 UDP, TCP, FRAGMENT = 17, 6, 44
+ETH_P_IP: Final = 0x0800
 _HALF: Final = 24  # bytes of a datagram in its first fragment; fragments begin at multiples of 8
 _ETHERNET: Final = {4: b"\x08\x00", 6: b"\x86\xdd"}
 
@@ -61,7 +63,7 @@ class Flow:
 
 
 def _checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -72,9 +74,15 @@ class Wire:
 
     def __init__(self, namespace: Namespace, peer: bytes) -> None:
         self._peer, self._own = peer, mac(namespace, "eth0")
-        self._socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x800))
+        self._socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self._socket.settimeout(5)
-        self._socket.bind(("eth0", socket.htons(3)))
+        self._socket.bind(("eth0", ETH_P_IP))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
 
     def send(self, packet: bytes, peer: bytes | None = None) -> None:
         self._socket.send((peer or self._peer) + self._own + _ETHERNET[packet[0] >> 4] + packet)
@@ -82,14 +90,22 @@ class Wire:
     def next_tcp(self) -> bytes:
         """The next IPv4 packet with TCP in it that comes in."""
         while True:
-            frame, (*_, kind, _, _) = self._socket.recvfrom(2000)
-            if kind != socket.PACKET_OUTGOING and frame[12:14] == _ETHERNET[4] and frame[23] == TCP:
+            frame: bytes = self._socket.recv(2000)
+            if frame[23] == TCP:
                 return frame[14:]
 
 
 def mac(namespace: Namespace, interface: str) -> bytes:
     text = namespace.run("cat", f"/sys/class/net/{interface}/address")
     return bytes.fromhex(text.strip().replace(":", ""))
+
+
+async def has_route(host: Namespace, address: str, interface: str) -> None:
+    """Wait for the route to a workload, which is set up beside enforcement."""
+    family = "-6" if ":" in address else "-4"
+    async with asyncio.timeout(5):
+        while f"{address} " not in host.run("ip", family, "route", "show", "dev", interface):
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("version", [0, 1], ids=["ipv4", "ipv6"])
@@ -104,10 +120,13 @@ async def test_a_forged_fragment_never_gets_into_the_datagram_of_somebody_else(
         policy("one", "app == 'app1'", ingress=deny, egress=deny),
         policy("two", "app == 'app2'", ingress=ALLOW, egress=ALLOW),
     )
-    mgmt = Wire(guide3.network.mgmt, mac(guide3.host, "eth0"))
-    attacker = Wire(host.one.namespace, mac(guide3.host, "cali1"))
+    await has_route(guide3.host, TWO[version], "cali2")
     flow = Flow(MGMT[version], TWO[version])
-    with host.two.namespace.socket(socket.AF_INET6 if version else socket.AF_INET, socket.SOCK_DGRAM) as two:
+    with (
+        Wire(guide3.network.mgmt, mac(guide3.host, "eth0")) as mgmt,
+        Wire(host.one.namespace, mac(guide3.host, "cali1")) as attacker,
+        host.two.namespace.socket(socket.AF_INET6 if version else socket.AF_INET, socket.SOCK_DGRAM) as two,
+    ):
         two.settimeout(5)
         two.bind((TWO[version], PORT))
         attacker.send(flow.fragments(FORGED)[1])
@@ -123,11 +142,11 @@ async def test_what_is_sent_to_everybody_is_not_answered(guide3: GuideHost, agen
         "early", "all()", preDNAT=True, applyOnForward=True, types=["Ingress"], ingress=[{"action": "Reject"}]
     )
     guide3.enforced(agent3, lambda: guide3.put(document_path(early), early))
-    web = Wire(guide3.network.web, mac(guide3.host, "eth1"))
     address, all_hosts = EVERYBODY
-    web.send(Flow(WEB.v4, address).syn(), all_hosts)
-    web.send(Flow(WEB.v4, HOST_PUBLIC.v4).syn())
-    answer = web.next_tcp()
+    with Wire(guide3.network.web, mac(guide3.host, "eth1")) as web:
+        web.send(Flow(WEB.v4, address).syn(), all_hosts)
+        web.send(Flow(WEB.v4, HOST_PUBLIC.v4).syn())
+        answer = web.next_tcp()
     assert str(ip_address(answer[12:16])) == HOST_PUBLIC.v4
     assert answer[33] & 0x04, "this is no reset"
 
