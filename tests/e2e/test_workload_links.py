@@ -51,6 +51,11 @@ def routes(host: Namespace) -> set[str]:
     return {route["dst"] for route in shown if not route["dst"].startswith("fe80")}
 
 
+def proxies(host: Namespace) -> set[str]:
+    shown = host.run("ip", "-6", "neigh", "show", "proxy", "dev", "cali1")
+    return {line.split()[0] for line in shown.splitlines()}
+
+
 def test_a_workload_reaches_the_host_and_is_reached(ends: tuple[Namespace, Namespace]) -> None:
     host, workload = ends
     assert reconcile(host, WorkloadLinks(), LINK) == []
@@ -74,6 +79,17 @@ def test_addresses_that_change_and_vanish_take_their_routes_and_arp_entries_alon
     assert "10.65.0.2" not in neighbours
     reconcile(host, links, None)
     assert routes(host) == set()
+
+
+def test_a_gateway_that_changes_is_no_longer_answered_for(ends: tuple[Namespace, Namespace]) -> None:
+    host, _ = ends
+    links = WorkloadLinks()
+    reconcile(host, links, LINK)
+    assert proxies(host) == {GATEWAY6}
+    reconcile(host, links, WorkloadLink(LINK.addresses, MAC, "fe80::9"))
+    assert proxies(host) == {"fe80::9"}
+    reconcile(host, links, None)
+    assert proxies(host) == set()
 
 
 def test_a_route_to_a_network_is_somebody_elses(ends: tuple[Namespace, Namespace]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 import pytest
@@ -91,6 +92,15 @@ class Host:
         for each in first:
             self.guide.put(document_path(each), each)
         self.guide.enforced(self.agent, lambda: self.guide.put(document_path(last), last))
+        for workload in (self.one, self.two):
+            if workload.resource() in documents:
+                self.wait_until_routed(workload)
+
+    def wait_until_routed(self, workload: Workload) -> None:
+        """Routes follow enforcement, by another thread."""
+        deadline = time.monotonic() + 5
+        while workload.address.v6 not in self.guide.host.run("ip", "-6", "route"):
+            assert time.monotonic() < deadline, f"no route to {workload.address.v6}"
 
     async def expect(self, source: Namespace, to: DualStack, port: int, *, reached: bool) -> None:
         await self.guide.expect(source, to, "tcp", port, v4=reached, v6=reached)
@@ -180,7 +190,9 @@ async def test_one_that_is_deleted_is_blocked_and_loses_its_routes(host: Host) -
     host.guide.enforced(host.agent, lambda: host.guide.delete(document_path(one)))
     await host.expect(mgmt, ONE, 80, reached=False)
     await host.expect(host.one.namespace, MGMT, 80, reached=False)
-    assert ONE.v4 not in host.guide.host.run("ip", "route")
+    deadline = time.monotonic() + 5
+    while ONE.v4 in host.guide.host.run("ip", "route"):
+        assert time.monotonic() < deadline, "the route stays"
 
 
 async def test_one_whose_link_comes_up_again_is_reached_again(host: Host) -> None:
@@ -188,6 +200,7 @@ async def test_one_whose_link_comes_up_again_is_reached_again(host: Host) -> Non
     await host.expect(host.guide.network.mgmt, ONE, 80, reached=True)
     host.guide.host.set_link("cali1", up=False)
     host.guide.host.set_link("cali1", up=True)
+    host.wait_until_routed(host.one)
     await host.expect(host.guide.network.mgmt, ONE, 80, reached=True)
 
 
@@ -205,6 +218,7 @@ async def test_the_guides_encoding_knows_workloads_too(host: Host) -> None:
     rules = {"inbound_rules": [{"action": "allow"}], "outbound_rules": [{"action": "allow"}]}
     host.guide.put("/calico/v1/policy/profile/open/rules", rules)
     host.guide.enforced(host.agent, lambda: host.guide.put(path, workload))
+    host.wait_until_routed(host.one)
     await host.expect(host.guide.network.mgmt, ONE, 80, reached=True)
     await host.expect(host.one.namespace, MGMT, 80, reached=True)
     host.guide.enforced(host.agent, lambda: host.guide.put(path, {**workload, "state": "inactive"}))

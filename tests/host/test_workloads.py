@@ -18,8 +18,10 @@ class Kernel:
     def __init__(self) -> None:
         self.applied: list[tuple[str, int, WorkloadLink | None]] = []
         self.refusals: list[str] = []
+        self.old: list[WorkloadLink | None] = []
 
-    def apply(self, name: str, index: int, link: WorkloadLink | None) -> str | None:
+    def apply(self, name: str, index: int, link: WorkloadLink | None, old: WorkloadLink | None) -> str | None:
+        self.old.append(old)
         self.applied.append((name, index, link))
         return self.refusals.pop() if self.refusals else None
 
@@ -43,6 +45,7 @@ def test_a_change_is_applied(kernel: Kernel) -> None:
     links.reconcile({"cali1": LINK}, UP)
     links.reconcile({"cali1": OTHER}, UP)
     assert kernel.applied[1:] == [("cali1", 7, OTHER)]
+    assert kernel.old[1:] == [LINK]
 
 
 def test_an_interface_that_goes_down_leads_nowhere_until_it_is_up_again(kernel: Kernel) -> None:
@@ -71,6 +74,7 @@ def test_a_missing_interface_is_waited_for_and_a_new_one_of_its_name_set_up_anew
     links.reconcile({"cali1": LINK}, UP)
     links.reconcile({"cali1": LINK}, {"cali1": Interface(8, "cali1", up=True)})
     assert [index for _, index, _ in kernel.applied] == [7, 8]
+    assert kernel.old == [None, None]
 
 
 def test_what_failed_is_reported_and_tried_again(kernel: Kernel) -> None:

@@ -74,6 +74,21 @@ def test_collapse(nets: list[str], collapsed: list[str]) -> None:
     assert collapse(nets) == collapsed
 
 
+@given(version=st.sampled_from([4, 6]), data=st.data())
+def test_collapsing_covers_the_same_addresses_with_the_least_networks(
+    version: IpVersion, data: st.DataObject
+) -> None:
+    """Networks that are near each other, at either end of the address space."""
+    bits = {4: 32, 6: 128}[version]
+    ends = st.integers(0, 15) | st.integers((1 << bits) - 16, (1 << bits) - 1)
+    lengths = st.integers(0, 4) | st.integers(bits - 4, bits)
+    pairs = data.draw(st.lists(st.tuples(ends, lengths), max_size=20))
+    network = {4: ipaddress.IPv4Network, 6: ipaddress.IPv6Network}[version]
+    nets = [network(pair, strict=False) for pair in pairs]
+    expected = [str(net).removesuffix(f"/{bits}") for net in ipaddress.collapse_addresses(nets)]
+    assert collapse(map(str, nets)) == expected
+
+
 @pytest.mark.parametrize(("version", "nets"), [(4, ["10.0.0.0/8"]), (6, ["fe80::/10"])])
 def test_only_the_networks_of_one_ip_version(version: IpVersion, nets: list[str]) -> None:
     assert nets_of(("fe80::/10", "10.0.0.0/8"), version) == nets

@@ -66,8 +66,9 @@ class WorkloadLinks:
                 continue
             state = interface.index, interface.carrier_changes, link if interface.up else None
             if self._done.get(name) != state:
-                self._done.pop(name, None)
-                problem = _apply(name, interface.index, state[-1])
+                last = self._done.pop(name, None)
+                old = last[-1] if last and last[0] == interface.index else None
+                problem = _apply(name, interface.index, state[-1], old)
                 if problem is None:
                     self._done[name] = state
                 else:
@@ -75,14 +76,23 @@ class WorkloadLinks:
         return problems
 
 
-def _apply(name: str, index: int, link: WorkloadLink | None) -> str | None:
-    """Set one interface up, or take it down; returns what went wrong."""
+def _apply(name: str, index: int, link: WorkloadLink | None, old: WorkloadLink | None) -> str | None:
+    """Set one interface up, or take it down; returns what went wrong.
+
+    Args:
+        name: the interface, for messages and settings.
+        index: the interface, for the kernel.
+        link: what it needs; None where it must lead nowhere.
+        old: what was set up on it before, by us and in this life.
+    """
     from pyroute2 import IPRoute  # noqa: PLC0415  # heavy, and most hosts have no workloads
     from pyroute2.netlink.exceptions import NetlinkError  # noqa: PLC0415  # the same
 
     try:
         with IPRoute() as kernel:
-            _remove_stale(kernel, index, link.addresses if link else ())
+            _remove_stale_routes(kernel, index, link.addresses if link else ())
+            if old is not None and old.gateway6 not in (None, link and link.gateway6):
+                kernel.neigh("del", family=socket.AF_INET6, dst=old.gateway6, ifindex=index, flags=_PROXY)
             if link is not None:
                 _set_sysctls(name)
                 _add(kernel, index, link)
@@ -116,7 +126,7 @@ def _add(kernel: IPRoute, index: int, link: WorkloadLink) -> None:
         kernel.neigh("replace", family=socket.AF_INET6, dst=link.gateway6, ifindex=index, flags=_PROXY)
 
 
-def _remove_stale(kernel: IPRoute, index: int, wanted: Iterable[str]) -> None:
+def _remove_stale_routes(kernel: IPRoute, index: int, wanted: Iterable[str]) -> None:
     """Delete the routes to single addresses that are not wanted; routes to networks are somebody else's."""
     keep = set(wanted)
     for family, length in ((socket.AF_INET, 32), (socket.AF_INET6, 128)):

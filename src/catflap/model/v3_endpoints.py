@@ -19,13 +19,7 @@ from catflap.model.fields import Document, Fields
 from catflap.model.names import PATTERN_HELP, is_interface_name, is_interface_pattern
 from catflap.model.resources import HostEndpoint, Resource, WorkloadEndpoint
 from catflap.model.selector import Selector
-from catflap.model.v3_selectors import (
-    NAMESPACE_LABEL,
-    NAMESPACE_PREFIX,
-    ORCHESTRATOR_LABEL,
-    SERVICE_ACCOUNT_LABEL,
-    SERVICE_ACCOUNT_PREFIX,
-)
+from catflap.model.v3_selectors import ORCHESTRATOR_LABEL, SERVICE_ACCOUNT_LABEL, labels_in
 from catflap.model.validation import show
 
 
@@ -118,14 +112,8 @@ def _workload_interface(spec: Fields) -> str:
 
 
 def _workload_labels(document: Document) -> Mapping[str, str]:
-    """The workload's labels, and those that say where it belongs.
-
-    Labels that could only come from its namespace or service account do not count where they are the workload's own:
-    it could pretend to be in another namespace.
-    """
-    inherited = (NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX)
-    labels = {name: value for name, value in document.labels.items() if not name.startswith(inherited)}
-    labels[NAMESPACE_LABEL] = document.namespace
+    """The workload's labels, and those that say where it belongs."""
+    labels = labels_in(document.namespace, document.labels)
     if orchestrator := document.spec.text("orchestrator"):
         labels[ORCHESTRATOR_LABEL] = orchestrator
     if account := document.spec.text("serviceAccountName"):

@@ -138,6 +138,10 @@ def _walk_profile(visit: Visit, profile: Profile) -> Verdict | None:
 
 
 def _no_match(visit: Visit, side: Side) -> Verdict:
-    asked = "no tier and no profile decides" if side.tiers or side.profiles else "no policy and no profile applies"
+    asked = (
+        "no tier and no profile decides"
+        if side.tiers or side.profiles
+        else "no policy and no profile applies"
+    )
     visit.recorder.step(TOPIC, f"{asked}: Deny", "profile-end")
     return visit.deny(Reason.NO_MATCH_DENY)
