@@ -205,3 +205,12 @@ def test_when_the_winner_goes_the_next_in_line_takes_over(
         after = resolve(*all_of_them.values()).candidates("eth0")
         assert after.winner == (found.losers[0] if found.losers else None)
         assert found.winner.kind in ClaimKind
+
+
+def test_an_interface_that_is_called_like_a_pattern_polices_nothing_and_is_named() -> None:
+    endpoints = {endpoint_key("a"): expecting("a", "192.0.2.1")}
+    interfaces = Interfaces(endpoints, {"eth*": {"192.0.2.1"}, "eth0": set()}, ("cali",))
+    assert interfaces.entries() == ()
+    assert interfaces.notices() == (
+        "Interface 'eth*' IS NOT POLICED: its name would be read as a pattern: rename it",
+    )

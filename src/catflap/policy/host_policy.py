@@ -140,6 +140,11 @@ class DirectionPolicy(msgspec.Struct, frozen=True):
     profiles: tuple[ProfileStep, ...] = ()
 
 
+def is_pattern(interface: str) -> bool:
+    """Whether this stands for all interfaces whose names begin alike (``eth*``, ``*``)."""
+    return interface.endswith("*")
+
+
 class InterfacePolicy(msgspec.Struct, frozen=True):
     """A policed interface, and the endpoint that says so.
 
@@ -165,7 +170,7 @@ class InterfacePolicy(msgspec.Struct, frozen=True):
     @property
     def is_pattern(self) -> bool:
         """Whether this is for all interfaces whose names begin alike."""
-        return self.interface.endswith("*")
+        return is_pattern(self.interface)
 
 
 class WorkloadPolicy(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ import msgspec
 
 from catflap.model.resources import HostEndpoint, ResourceKey
 from catflap.policy.endpoints import describe
+from catflap.policy.host_policy import is_pattern
 
 ANY_INTERFACE = "*"
 LOOPBACK = "lo"
@@ -99,7 +100,7 @@ class Interfaces:
         names = {name: claims[0].endpoint for name, claims in self._names.items()}
         for interface in self._addresses:
             winner = self.candidates(interface).winner
-            if winner is not None and winner.kind is ClaimKind.EXPECTED_IP:
+            if winner is not None and winner.kind is ClaimKind.EXPECTED_IP and not is_pattern(interface):
                 names[interface] = winner.endpoint
         patterns = ((pattern, claims[0].endpoint) for pattern, claims in self._patterns.items())
         return (*sorted(names.items()), *patterns)
@@ -134,13 +135,19 @@ class Interfaces:
     def notices(self) -> tuple[str, ...]:
         """What users should know: claims that come to nothing, and those that lose an interface to another."""
         refused = (_on_workload(claim.name, claim.by) for claim in self._refused)
-        return (*refused, *self._uncovered(), *self._absent(), *self._conflicts())
+        return (*refused, *self._uncovered(), *self._misread(), *self._absent(), *self._conflicts())
 
     def _uncovered(self) -> Iterator[str]:
         for interface in sorted(self._addresses):
             if not self._is_coverable(interface) and interface not in self._names:
                 for name in dict.fromkeys(claim.name for claim in self._expected_on(interface)):
                     yield _on_loopback(name) if interface == LOOPBACK else _on_workload(name, interface)
+
+    def _misread(self) -> Iterator[str]:
+        """The kernel lets an interface be called ``eth*``; as an entry this would mean others, too."""
+        for interface in sorted(filter(is_pattern, self._addresses)):
+            if any(self._expected_on(interface)):
+                yield f"Interface {interface!r} IS NOT POLICED: its name would be read as a pattern: rename it"
 
     def _absent(self) -> Iterator[str]:
         for interface, claims in sorted(self._names.items()):
@@ -172,7 +179,7 @@ def _claims(key: ResourceKey, endpoint: HostEndpoint) -> Iterator[Claim]:
 def _kind(text: str) -> ClaimKind:
     if text == ANY_INTERFACE:
         return ClaimKind.ANY
-    return ClaimKind.PATTERN if text.endswith("*") else ClaimKind.NAME
+    return ClaimKind.PATTERN if is_pattern(text) else ClaimKind.NAME
 
 
 def _stem(text: str) -> str:
