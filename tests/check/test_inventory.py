@@ -28,6 +28,13 @@ def test_own_labels_win_over_those_of_profiles_of_which_the_first_wins() -> None
     assert made.endpoint_labels == [{"a": "own", "b": "first", "c": "second"}]
 
 
+def test_a_network_set_of_a_namespace_inherits_the_namespaces_labels() -> None:
+    partners = document("NetworkSet", "partners", {"nets": ["10.0.0.0/8"]})
+    partners["metadata"]["namespace"] = "shop"
+    made = inventory(partners, document("Profile", "kns.shop", {"labelsToApply": {"pcns.zone": "a"}}))
+    assert made.set_labels == [{"pcns.zone": "a", "projectcalico.org/namespace": "shop"}]
+
+
 def test_rules_know_their_fields() -> None:
     rule = {"action": "Deny"}
     made = inventory(

@@ -81,7 +81,7 @@ class Inventory:
         }
         self.endpoints: Sequence[Entry[Endpoint]] = self.either(HostEndpoint, WorkloadEndpoint)
         self.endpoint_labels: Sequence[Labels] = [self.labels(each.resource) for each in self.endpoints]
-        self.set_labels: Sequence[Labels] = [each.resource.labels for each in self.of(NetworkSet)]
+        self.set_labels: Sequence[Labels] = [self.labels(each.resource) for each in self.of(NetworkSet)]
 
     def of(self, kind: type[R]) -> list[Entry[R]]:
         """The resources of one class, in the order of the files."""
@@ -95,12 +95,12 @@ class Inventory:
         """All resources."""
         return ((each.key, each.resource) for each in self._entries)
 
-    def labels(self, endpoint: Endpoint) -> Labels:
-        """An endpoint's own labels over those of its profiles, of which the first wins."""
+    def labels(self, item: Endpoint | NetworkSet) -> Labels:
+        """The own labels of an endpoint or network set over those of its profiles, of which the first wins."""
         merged: dict[str, str] = {}
-        for profile in reversed(endpoint.profiles):
+        for profile in reversed(item.profiles):
             merged.update(self._profile_labels.get(profile, {}))
-        return {**merged, **endpoint.labels}
+        return {**merged, **item.labels}
 
     def profile_labels(self, profile: str) -> Labels:
         """The labels that a profile gives; none if it is not known."""
