@@ -63,6 +63,17 @@ QUESTIONS = {
         Question("host", WEB, "tcp", 5432, BOTH),  # which has the address of db1 here
         Question("host", WEB, "tcp", 443, NO_PACKETS),
     ],
+    "05-router-fleet": [
+        Question("web", HOST_PUBLIC, "tcp", 80, BOTH),
+        Question("web", HOST_PUBLIC, "icmp", 0, BOTH),
+        Question("web", STORE, "tcp", 443, BOTH),  # through the router
+        Question("web", STORE, "icmp", 0, BOTH),
+        Question("stranger", HOST_PUBLIC, "tcp", 80, NO_PACKETS),  # on the list
+        Question("stranger", STORE, "tcp", 443, NO_PACKETS),
+        Question("store", WEB, "tcp", 443, BOTH),  # nothing is said about what leaves
+        Question("host", WEB, "tcp", 443, BOTH),  # the profile
+        Question("mgmt", HOST_MANAGEMENT, "tcp", 8080, BOTH),  # eth0 has no endpoint
+    ],
 }
 
 
@@ -74,7 +85,9 @@ def directories() -> set[str]:
 def network() -> Iterator[GuideNetwork]:
     """One for all examples: each agent takes over what the one before left, as an upgrade does."""
     with Lab() as lab:
-        yield GuideNetwork.build(lab)
+        made = GuideNetwork.build(lab)
+        made.set_forwarding(enabled=True)
+        yield made
 
 
 def test_every_example_is_judged_and_listed() -> None:
@@ -86,6 +99,7 @@ def test_every_example_is_judged_and_listed() -> None:
 @pytest.mark.parametrize("example", sorted(QUESTIONS))
 async def test_an_example_does_what_it_says(example: str, network: GuideNetwork, tmp_path: Path) -> None:
     roles = {"host": network.host, "mgmt": network.mgmt, "web": network.web, "stranger": network.stranger}
+    roles["store"] = network.store
     log_file = tmp_path / "felix.log"
     arguments = ("--once", "--store", f"dir:{EXAMPLES / example}")
     agent = AgentProcess(network.host, log_file, {"FELIX_FELIXHOSTNAME": "web1"}, arguments)
@@ -95,7 +109,7 @@ async def test_an_example_does_what_it_says(example: str, network: GuideNetwork,
     assert "[ERROR]" not in agent.log()
     async with Listeners() as listeners:
         await listeners.listen(network.host, tcp=(22, 80, 443, 8080))
-        await listeners.listen(network.store, tcp=(2379, 5432))
+        await listeners.listen(network.store, tcp=(443, 2379, 5432))
         await listeners.listen(network.web, tcp=(443, 5432))
         measured = await measure(
             [
