@@ -10,6 +10,7 @@ import pytest
 from catflap.host import WorkloadLink, WorkloadLinks
 from catflap.host.rtnetlink import Rtnetlink
 from catflap.lab.namespaces import Lab, Namespace
+from catflap.lab.probes import Outcome, Probe, run_probes
 
 MAC = "02:00:00:00:00:02"
 GATEWAY4, GATEWAY6 = "169.254.1.1", "fe80::1234"
@@ -56,14 +57,15 @@ def proxies(host: Namespace) -> set[str]:
     return {line.split()[0] for line in shown.splitlines()}
 
 
-def test_a_workload_reaches_the_host_and_is_reached(ends: tuple[Namespace, Namespace]) -> None:
+async def test_a_workload_reaches_the_host_and_is_reached(ends: tuple[Namespace, Namespace]) -> None:
     host, workload = ends
     assert reconcile(host, WorkloadLinks(), LINK) == []
     assert routes(host) == set(LINK.addresses)
-    host.run("ping", "-c1", "-W2", "10.65.0.2")
-    host.run("ping", "-c1", "-W2", "2001:db8:65::2")
-    workload.run("ping", "-c1", "-W2", "192.0.2.1")
-    workload.run("ping", "-c1", "-W2", "2001:db8::1")
+    probes = [
+        *(Probe(host, address, "icmp") for address in LINK.addresses),
+        *(Probe(workload, address, "icmp") for address in ("192.0.2.1", "2001:db8::1")),
+    ]
+    assert set(await run_probes(probes, silence=2)) == {Outcome.ALLOWED}
 
 
 def test_addresses_that_change_and_vanish_take_their_routes_and_arp_entries_along(
