@@ -7,7 +7,7 @@ from .conftest import workload_key
 
 
 def resolve(*endpoints: WorkloadEndpoint, prefixes: tuple[str, ...] = ("cali", "tap")) -> Workloads:
-    return resolve_workloads({workload_key(item.name): item for item in endpoints}, prefixes)
+    return resolve_workloads({workload_key(item.name): item for item in endpoints}, (), prefixes)
 
 
 def workload(name: str, interface: str, *, active: bool = True) -> WorkloadEndpoint:
@@ -47,3 +47,14 @@ def test_of_two_workloads_with_one_interface_the_lowest_key_wins() -> None:
         "Interface cali1 matched with multiple entries in datamodel; using workload endpoint web1/o/w/a,"
         " not workload endpoint web1/o/w/b"
     )
+
+
+def test_interfaces_that_are_blocked_are_named_with_what_to_do_about_it() -> None:
+    interfaces = ["eth0", "cali1", *(f"tap{number}" for number in range(7))]
+    endpoints = {workload_key("a"): workload("a", "cali1")}
+    (notice,) = resolve_workloads(endpoints, interfaces, ("cali", "tap")).notices
+    assert notice == (
+        "Blocked, since no active workload endpoint is known for it: tap0, tap1, tap2, tap3, tap4 and 2 more"
+        " (where workloads are none of Catflap's, set InterfacePrefix to none)"
+    )
+    assert resolve_workloads(endpoints, interfaces, ("cali",)).notices == ()

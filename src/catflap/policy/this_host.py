@@ -83,7 +83,7 @@ class ThisHost:
                 self._forget((key,))
         self._local = local
         self._interfaces = Interfaces(local.hosts, addresses, settings.workload_prefixes)
-        self._workloads = resolve_workloads(local.workloads, settings.workload_prefixes)
+        self._workloads = resolve_workloads(local.workloads, addresses, settings.workload_prefixes)
         self.notices = (*self._interfaces.notices(), *self._workloads.notices)
         self._enforced = None
 

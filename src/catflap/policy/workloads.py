@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from catflap.model.resources import ResourceKey, WorkloadEndpoint
 from catflap.policy.endpoints import describe
+
+_NAMED = 5  # interfaces in one notice
 
 
 class Workloads(msgspec.Struct, frozen=True):
@@ -18,9 +20,17 @@ class Workloads(msgspec.Struct, frozen=True):
 
 
 def resolve_workloads(
-    endpoints: Mapping[ResourceKey, WorkloadEndpoint], workload_prefixes: tuple[str, ...]
+    endpoints: Mapping[ResourceKey, WorkloadEndpoint],
+    interfaces: Iterable[str],
+    workload_prefixes: tuple[str, ...],
 ) -> Workloads:
-    """Decide about all workload endpoints of a host. Of two active ones with one interface the lowest key wins."""
+    """Decide about all workload endpoints of a host. Of two active ones with one interface the lowest key wins.
+
+    Args:
+        endpoints: those of this host only.
+        interfaces: the names of all interfaces that there are.
+        workload_prefixes: how the names of workload interfaces begin.
+    """
     policed: dict[str, ResourceKey] = {}
     notices = []
     for key, endpoint in sorted(endpoints.items()):
@@ -34,7 +44,21 @@ def resolve_workloads(
             notices.append(f"Interface {interface} matched with multiple entries in datamodel; {names}")
         else:
             policed[interface] = key
+    blocked = sorted(
+        name for name in interfaces if name.startswith(workload_prefixes) and name not in policed
+    )
+    notices.extend(_blocked(blocked))
     return Workloads(tuple(key for _, key in sorted(policed.items())), tuple(notices))
+
+
+def _blocked(interfaces: Sequence[str]) -> Iterator[str]:
+    """One notice for all: on a host whose workloads are somebody else's it says what to do."""
+    if interfaces:
+        more = f" and {len(interfaces) - _NAMED} more" if len(interfaces) > _NAMED else ""
+        yield (
+            f"Blocked, since no active workload endpoint is known for it: {', '.join(interfaces[:_NAMED])}{more}"
+            " (where workloads are none of Catflap's, set InterfacePrefix to none)"
+        )
 
 
 def _without_prefix(key: ResourceKey, interface: str, prefixes: tuple[str, ...]) -> str:
