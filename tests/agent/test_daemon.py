@@ -248,3 +248,11 @@ async def test_a_fault_of_ours_with_one_object_does_not_stop_the_others(
     await rig.settle()
     assert rig.policed() == {"eth0", "eth1"}
     assert "Internal error while taking over HostEndpoint web1/bad" in caplog.text
+
+
+async def test_an_endpoint_for_a_port_of_a_bridge_is_named(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.interfaces.set([Interface(2, "eth0", master=3), Interface(3, "br0")])
+    await rig.start()
+    assert any("names eth0, which is a port of br0" in text for text in caplog.messages)

@@ -16,6 +16,7 @@ from catflap.host.rtnetlink import (
     IFF_RUNNING,
     IFLA_CARRIER_CHANGES,
     IFLA_IFNAME,
+    IFLA_MASTER,
     LINK,
 )
 
@@ -57,6 +58,11 @@ def test_an_interface_is_told_by_index_and_name() -> None:
 @pytest.mark.parametrize(("flags", "up"), [(IFF_RUNNING, True), (0x11043, True), (0x1003, False), (0, False)])
 def test_an_interface_is_up_when_it_runs(flags: int, up: bool) -> None:
     assert rtnetlink.link(link_payload(b"eth0", flags)).up is up
+
+
+def test_a_port_knows_its_bridge() -> None:
+    payload = link_payload(b"eth0") + attribute(IFLA_MASTER, struct.pack("=I", 7))
+    assert rtnetlink.link(payload).master == 7
 
 
 def test_an_interface_tells_how_often_its_carrier_has_changed() -> None:

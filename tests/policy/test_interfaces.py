@@ -214,3 +214,11 @@ def test_an_interface_that_is_called_like_a_pattern_polices_nothing_and_is_named
     assert interfaces.notices() == (
         "Interface 'eth*' IS NOT POLICED: its name would be read as a pattern: rename it",
     )
+
+
+def test_a_port_of_a_bridge_or_bond_is_named() -> None:
+    endpoints = {endpoint_key("a"): naming("a", "eth0", "br0")}
+    interfaces = Interfaces(endpoints, {"eth0": set(), "br0": set()}, (), {"eth0": "br0", "eth1": "br0"})
+    assert interfaces.notices() == (
+        "Host endpoint a names eth0, which is a port of br0: IP sees its packets at br0, so name that",
+    )

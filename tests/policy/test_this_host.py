@@ -44,7 +44,7 @@ class Tables:
         self.refresh()
 
     def refresh(self) -> None:
-        self.host.refresh({}, {"eth0": set(), "eth1": set()}, Settings("web1"))
+        self.host.refresh({}, {"eth0": set(), "eth1": set()}, {}, Settings("web1"))
 
 
 def policy(selector: object, order: float = 0) -> Policy:

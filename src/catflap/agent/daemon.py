@@ -19,7 +19,7 @@ from catflap.agent.mirror import Mirror
 from catflap.agent.settings import policy_settings
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
-from catflap.host.api import InterfaceWatcher
+from catflap.host.api import Interfaces, InterfaceWatcher
 from catflap.model import ConfigurationValues, Problem, ResourceChange, decode
 from catflap.policy import PolicyEngine
 from catflap.store.api import Connected, Delta, Disconnected, Snapshot, Store, StoreEvent
@@ -202,9 +202,10 @@ class Agent:
         async for interfaces in self._interfaces.follow():
             self._workloads.set_interfaces(interfaces)
             addresses = {name: interface.addresses for name, interface in interfaces.items()}
-            if addresses != known:  # a link that goes up or down changes no policy
-                known = addresses
-                self._engine.set_interfaces(addresses)
+            current = addresses, _masters(interfaces)
+            if current != known:  # a link that goes up or down changes no policy
+                known = current
+                self._engine.set_interfaces(*current)
                 self._interfaces_known = True
                 self._request_enforcement()
 
@@ -231,3 +232,11 @@ class Agent:
         while True:
             await asyncio.sleep(REMINDER_INTERVAL)
             self._log_waiting()
+
+
+def _masters(interfaces: Interfaces) -> dict[str, str]:
+    """The bridge or bond of each interface that is a port of one, by name."""
+    names = {interface.index: name for name, interface in interfaces.items()}
+    return {
+        name: names[interface.master] for name, interface in interfaces.items() if interface.master in names
+    }

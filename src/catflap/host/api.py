@@ -13,7 +13,7 @@ class Interface(msgspec.Struct, frozen=True):
 
     ``addresses`` are canonical text, both IP versions. ``up``: it can carry packets, its cable or peer included.
     ``carrier_changes`` counts how often it has gained or lost its carrier: what was down and is up again may have lost
-    its routes in between.
+    its routes in between. ``master`` is the index of the bridge or bond that it is a port of, 0 where it is none.
     """
 
     index: int
@@ -21,6 +21,7 @@ class Interface(msgspec.Struct, frozen=True):
     addresses: frozenset[str] = frozenset()
     up: bool = False
     carrier_changes: int = 0
+    master: int = 0
 
 
 Interfaces: TypeAlias = Mapping[str, Interface]  # by name

@@ -40,6 +40,7 @@ RTMGRP_IPV6_IFADDR: Final = 0x100
 # driver does not tell, as with the tap devices of virtual machines.)
 IFF_RUNNING: Final = 0x40
 IFLA_IFNAME: Final = 3
+IFLA_MASTER: Final = 10
 IFLA_EXT_MASK: Final = 29
 IFLA_CARRIER_CHANGES: Final = 35
 RTEXT_FILTER_SKIP_STATS: Final = 8
@@ -85,7 +86,8 @@ def link(payload: bytes) -> Interface:
         index,
         name,
         up=bool(flags & IFF_RUNNING),
-        carrier_changes=int.from_bytes(attributes.get(IFLA_CARRIER_CHANGES, b""), sys.byteorder),
+        carrier_changes=_number(attributes.get(IFLA_CARRIER_CHANGES)),
+        master=_number(attributes.get(IFLA_MASTER)),
     )
 
 
@@ -172,6 +174,11 @@ def _attributes(payload: bytes, offset: int) -> dict[int, bytes]:
         found[kind & NLA_TYPE_MASK] = payload[offset + ATTRIBUTE.size : offset + length]
         offset += _aligned(length)
     return found
+
+
+def _number(value: bytes | None) -> int:
+    """An attribute that holds a number; 0 where it is missing."""
+    return int.from_bytes(value or b"", sys.byteorder)
 
 
 def _aligned(length: int) -> int:

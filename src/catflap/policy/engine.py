@@ -59,6 +59,7 @@ class PolicyEngine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._addresses: Mapping[str, AbstractSet[str]] = {}
+        self._masters: Mapping[str, str] = {}
         self._nodes: dict[ResourceKey, Node] = {}
         self._staged: dict[ResourceKey, StagedPolicy] = {}
         self._tiers = TierTable()
@@ -89,9 +90,17 @@ class PolicyEngine:
         """What users should know about the last `host_policy`: conflicts, and what is not enforced."""
         return self._notices
 
-    def set_interfaces(self, addresses: Mapping[str, AbstractSet[str]]) -> None:
-        """Replace what is known of the host's interfaces: the addresses of each, by name."""
+    def set_interfaces(
+        self, addresses: Mapping[str, AbstractSet[str]], masters: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace what is known of the host's interfaces.
+
+        Args:
+            addresses: of each interface, by its name.
+            masters: the bridge or bond of each interface that is a port of one.
+        """
         self._addresses = addresses
+        self._masters = masters or {}
         self._here_is_stale = True
 
     def apply(self, changes: Iterable[ResourceChange]) -> None:
@@ -177,7 +186,7 @@ class PolicyEngine:
                 self._sets.set_object(key, labels, addresses_of(labelled), ports_of(labelled))
         self._unsettled.clear()
         if self._here_is_stale:
-            self._here.refresh(self._nodes, self._addresses, self._settings)
+            self._here.refresh(self._nodes, self._addresses, self._masters, self._settings)
             self._here_is_stale = False
 
     def host_policy(self) -> HostPolicy:

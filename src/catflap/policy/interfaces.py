@@ -68,6 +68,7 @@ class Interfaces:
         endpoints: the endpoints of this host only.
         addresses: the addresses of each existing interface, by interface name.
         workload_prefixes: names that begin so are workload interfaces; host endpoints never police them.
+        masters: the bridge or bond of each interface that is a port of one.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class Interfaces:
         endpoints: Mapping[ResourceKey, HostEndpoint],
         addresses: Mapping[str, AbstractSet[str]],
         workload_prefixes: tuple[str, ...],
+        masters: Mapping[str, str] | None = None,
     ) -> None:
         self._addresses = addresses
+        self._masters = masters or {}
         self._prefixes = workload_prefixes
         self._names: dict[str, list[Claim]] = {}
         self._patterns: dict[str, list[Claim]] = {}  # in the order in which they are tried
@@ -135,7 +138,14 @@ class Interfaces:
     def notices(self) -> tuple[str, ...]:
         """What users should know: claims that come to nothing, and those that lose an interface to another."""
         refused = (_on_workload(claim.name, claim.by) for claim in self._refused)
-        return (*refused, *self._uncovered(), *self._misread(), *self._absent(), *self._conflicts())
+        return (
+            *refused,
+            *self._uncovered(),
+            *self._misread(),
+            *self._ports(),
+            *self._absent(),
+            *self._conflicts(),
+        )
 
     def _uncovered(self) -> Iterator[str]:
         for interface in sorted(self._addresses):
@@ -148,6 +158,14 @@ class Interfaces:
         for interface in sorted(filter(is_pattern, self._addresses)):
             if any(self._expected_on(interface)):
                 yield f"Interface {interface!r} IS NOT POLICED: its name would be read as a pattern: rename it"
+
+    def _ports(self) -> Iterator[str]:
+        for interface, master in sorted(self._masters.items()):
+            for claim in self._names.get(interface, ()):
+                yield (
+                    f"Host endpoint {claim.name} names {interface}, which is a port of {master}: IP sees its packets at"
+                    f" {master}, so name that"
+                )
 
     def _absent(self) -> Iterator[str]:
         for interface, claims in sorted(self._names.items()):

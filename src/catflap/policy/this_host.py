@@ -70,7 +70,11 @@ class ThisHost:
         return self._interfaces.candidates(interface)
 
     def refresh(
-        self, nodes: Mapping[ResourceKey, Node], addresses: Mapping[str, AbstractSet[str]], settings: Settings
+        self,
+        nodes: Mapping[ResourceKey, Node],
+        addresses: Mapping[str, AbstractSet[str]],
+        masters: Mapping[str, str],
+        settings: Settings,
     ) -> None:
         """Decide anew which endpoints concern this host and which interfaces they police."""
         local = local_endpoints(self._endpoints, host_labels(nodes, settings), settings)
@@ -82,7 +86,7 @@ class ThisHost:
             if changed or endpoint != self._local.all.get(key):
                 self._forget((key,))
         self._local = local
-        self._interfaces = Interfaces(local.hosts, addresses, settings.workload_prefixes)
+        self._interfaces = Interfaces(local.hosts, addresses, settings.workload_prefixes, masters)
         self._workloads = resolve_workloads(local.workloads, addresses, settings.workload_prefixes)
         self.notices = (*self._interfaces.notices(), *self._workloads.notices)
         self._enforced = None
