@@ -133,3 +133,12 @@ async def test_a_host_that_does_not_forward_is_named(
     setup.set_policy(POLICY)
     await until(lambda: bool(links.calls))
     assert any("does not forward" in text for text in caplog.messages) is warned
+
+
+async def test_it_tells_when_everything_known_has_been_tried(
+    setup: WorkloadSetup, links: MemoryLinks
+) -> None:
+    setup.set_policy(POLICY)
+    assert not setup.settled.is_set()
+    await asyncio.wait_for(setup.settled.wait(), 5)
+    assert len(links.calls) == 1

@@ -13,7 +13,7 @@ from catflap.lab.namespaces import Namespace
 from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, MGMT, DualStack
 from catflap.model import document_path
 
-from .guide_host import GuideHost
+from .guide_host import READY, GuideHost
 
 GATEWAY4, GATEWAY6 = "169.254.1.1", "fe80::1"
 ALLOW: Final = [{"action": "Allow"}]
@@ -224,3 +224,12 @@ async def test_the_guides_encoding_knows_workloads_too(host: Host) -> None:
     host.guide.enforced(host.agent, lambda: host.guide.put(path, {**workload, "state": "inactive"}))
     await host.expect(host.guide.network.mgmt, ONE, 80, reached=False)
     await host.expect(host.one.namespace, MGMT, 80, reached=False)
+
+
+async def test_once_sets_up_routes_too(guide3: GuideHost) -> None:
+    workload = Workload(guide3, 1, ONE)
+    guide3.put(READY, "true")
+    guide3.put(document_path(workload.resource()), workload.resource())
+    agent = guide3.start_agent(arguments=("--once",))
+    assert agent.wait() == (0, "")
+    assert ONE.v4 in guide3.host.run("ip", "route")

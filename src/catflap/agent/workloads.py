@@ -39,6 +39,7 @@ class WorkloadSetup:
         self._changed = asyncio.Event()
         self._reported: list[str] = []
         self._warned = False
+        self.settled = asyncio.Event()  # everything that is known has been tried
 
     def set_policy(self, policy: HostPolicy) -> None:
         """Take the workloads of a policy that is in force."""
@@ -46,12 +47,16 @@ class WorkloadSetup:
             self._policy.workloads,
             self._policy.workload_prefixes,
         ):
-            self._changed.set()
+            self._request()
         self._policy = policy
 
     def set_interfaces(self, interfaces: Interfaces) -> None:
         """Take the links as they are now."""
         self._interfaces = interfaces
+        self._request()
+
+    def _request(self) -> None:
+        self.settled.clear()
         self._changed.set()
 
     async def run(self) -> None:
@@ -63,6 +68,8 @@ class WorkloadSetup:
                 wanted = self.wanted()
                 if wanted:
                     await self._reconcile(wanted, thread)
+                if not self._changed.is_set():
+                    self.settled.set()
 
     def wanted(self) -> dict[str, WorkloadLink | None]:
         """What each workload interface needs; those that no workload has must lead nowhere."""

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import signal
+from collections.abc import Coroutine
 
 import catflap
 from catflap.agent.config import Configuration
@@ -47,7 +48,7 @@ async def run_agent(options: argparse.Namespace, configuration: StoreConfigurati
         on_configuration=logs.configure,
     )
     try:
-        return await _serve(agent, enforcement, options)
+        return await _serve(agent, _enforced_once(enforcement, workloads), options)
     finally:
         await store.close()
         await interfaces.close()
@@ -70,7 +71,13 @@ def _make_enforcer(current: Configuration) -> Enforcer:
     return enforcer
 
 
-async def _serve(agent: Agent, enforcement: Enforcement, options: argparse.Namespace) -> int:
+async def _enforced_once(enforcement: Enforcement, workloads: WorkloadSetup) -> None:
+    """Wait until a policy is in force, and its workloads are set up."""
+    await enforcement.first_done.wait()
+    await workloads.settled.wait()
+
+
+async def _serve(agent: Agent, enforced: Coroutine[None, None, None], options: argparse.Namespace) -> int:
     """Run until a signal, a fault of ours or, with ``--once``, the first enforcement."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -78,21 +85,20 @@ async def _serve(agent: Agent, enforcement: Enforcement, options: argparse.Names
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, agent.reload)
     running = asyncio.create_task(agent.run())
-    waiting = [running, asyncio.create_task(stop.wait())]
-    if options.once:
-        waiting.append(asyncio.create_task(enforcement.first_done.wait()))
+    stopping, done = asyncio.create_task(stop.wait()), asyncio.create_task(enforced)
     await asyncio.wait(
-        waiting,
+        [running, stopping, done] if options.once else [running, stopping],
         timeout=options.timeout if options.once else None,
         return_when=asyncio.FIRST_COMPLETED,
     )
-    for task in waiting:
+    in_vain = options.once and not done.done() and not stop.is_set()
+    for task in (running, stopping, done):
         task.cancel()
-    await asyncio.wait(waiting)
+    await asyncio.wait([running, stopping, done])
     if not running.cancelled():
         running.result()  # raises what ended the agent
     log.info("Terminating; what is enforced stays in force")
-    if options.once and not enforcement.first_done.is_set() and not stop.is_set():
+    if in_vain:
         raise CommandError(
             f"nothing was enforced within {options.timeout:g} s: {agent.waiting_for or 'see the log'}",
             Exit.UNREACHABLE,
