@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catflap.model.resources import Kind, PortRange, ResourceKey, ip_version_of
+from catflap.model.resources import Encoding, Kind, PortRange, ResourceKey, ip_version_of
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,18 @@ def test_ports_as_text(ports: PortRange, text: str) -> None:
 )
 def test_keys_as_text(key: ResourceKey, text: str) -> None:
     assert str(key) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "namespace"),
+    [
+        (ResourceKey(Kind.POLICY, "p", "shop", Encoding.V3), "shop"),
+        (ResourceKey(Kind.POLICY, "p", "", Encoding.V3), ""),
+        (ResourceKey(Kind.POLICY, "p", "default", Encoding.V1), ""),
+        (ResourceKey(Kind.WORKLOAD_ENDPOINT, "w", "shop", Encoding.V3), "shop"),
+        (ResourceKey(Kind.CONFIGURATION, "node.web1", "web1", Encoding.V3), ""),
+        (ResourceKey(Kind.HOST_ENDPOINT, "e", "web1", Encoding.V3), ""),
+    ],
+)
+def test_a_scope_is_a_namespace_where_the_kind_has_one(key: ResourceKey, namespace: str) -> None:
+    assert key.namespace == namespace

@@ -24,11 +24,12 @@ from catflap.model.resources import (
     Tier,
     WorkloadEndpoint,
 )
+from catflap.policy.endpoints import Endpoint
+from catflap.policy.profiles import ProfileTable
 
 R = TypeVar("R")
 S = TypeVar("S")
 
-Endpoint: TypeAlias = HostEndpoint | WorkloadEndpoint
 Labels: TypeAlias = Mapping[str, str]
 
 
@@ -59,11 +60,6 @@ def rules_of(owner: Policy | ProfileRules, direction: Direction) -> tuple[Rule, 
     return owner.ingress if direction is Direction.INGRESS else owner.egress
 
 
-def addresses_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """The addresses that an endpoint is said to have."""
-    return endpoint.expected_ips if isinstance(endpoint, HostEndpoint) else endpoint.addresses
-
-
 class Inventory:
     """All valid objects of the checked files. Nothing else is known: other objects may be in the store."""
 
@@ -74,7 +70,9 @@ class Inventory:
             for change in valid.changes
             if change.resource is not None
         ]
-        self._profile_labels = {each.resource.name: each.resource.labels for each in self.of(ProfileLabels)}
+        self._profiles = ProfileTable()
+        for each in self.of(ProfileLabels):
+            self._profiles.set_labels(each.key, each.resource)
         self.tiers: Mapping[str, Tier] = {
             DEFAULT_TIER: Tier(DEFAULT_TIER),
             **{each.resource.name: each.resource for each in self.of(Tier)},
@@ -97,14 +95,11 @@ class Inventory:
 
     def labels(self, item: Endpoint | NetworkSet) -> Labels:
         """The own labels of an endpoint or network set over those of its profiles, of which the first wins."""
-        merged: dict[str, str] = {}
-        for profile in reversed(item.profiles):
-            merged.update(self._profile_labels.get(profile, {}))
-        return {**merged, **item.labels}
+        return {**self._profiles.inherited(item.profiles), **item.labels}
 
     def profile_labels(self, profile: str) -> Labels:
         """The labels that a profile gives; none if it is not known."""
-        return self._profile_labels.get(profile, {})
+        return self._profiles.inherited((profile,))
 
     def rules(self) -> Iterator[RulePlace]:
         """Every rule of every policy and profile."""

@@ -11,7 +11,7 @@ from catflap.check.inventory import Inventory
 from catflap.check.lints import lint
 from catflap.check.policytest.document import PolicyTest, parse_tests
 from catflap.check.policytest.run import Result, Runner
-from catflap.check.schema import check_schema, split_reason
+from catflap.check.schema import check_schema, invalid_object
 from catflap.check.source import SourceObject, read_source, unreadable
 from catflap.model.validation import InvalidObjectError
 from catflap.store.directory.documents import is_policy_test
@@ -68,9 +68,7 @@ def _parse_all(documents: Iterable[SourceObject]) -> tuple[list[PolicyTest], lis
         try:
             tests.extend(parse_tests(source))
         except InvalidObjectError as error:
-            for reason in error.reasons:
-                field, message = split_reason(reason)
-                findings.append(source.finding(Severity.ERROR, "invalid", message, field))
+            findings.extend(invalid_object(source, error.reasons))
     return tests, findings
 
 

@@ -37,7 +37,7 @@ def check_schema(objects: Iterable[SourceObject]) -> Schema:
         try:
             document = to_document(source.value)
         except DocumentError as error:
-            findings.extend(_invalid(source, error.reasons))
+            findings.extend(invalid_object(source, error.reasons))
             continue
         first = places.setdefault(document.path, source)
         if first is not source:
@@ -45,7 +45,7 @@ def check_schema(objects: Iterable[SourceObject]) -> Schema:
             continue
         decoded = decode(document.path, document.value)
         for problem in decoded.problems:
-            findings.extend(_invalid(source, problem.reasons))
+            findings.extend(invalid_object(source, problem.reasons))
         if decoded.ignored is not None:
             findings.append(
                 source.finding(
@@ -57,7 +57,8 @@ def check_schema(objects: Iterable[SourceObject]) -> Schema:
     return Schema(tuple(valid), tuple(findings))
 
 
-def _invalid(source: SourceObject, reasons: Iterable[str]) -> Iterator[Finding]:
+def invalid_object(source: SourceObject, reasons: Iterable[str]) -> Iterator[Finding]:
+    """What is wrong with one object, field by field."""
     for reason in reasons:
         field, message = split_reason(reason)
         yield source.finding(Severity.ERROR, "invalid", message, field)

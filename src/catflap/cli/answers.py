@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from catflap.cli.questions import Question
-from catflap.model import Encoding, ResourceKey
+from catflap.model import ResourceKey
 from catflap.verdict.result import Verdict
 
 
@@ -44,7 +44,7 @@ def answer(question: Question, verdict: Verdict) -> dict[str, Any]:
 
 def policy_name(key: ResourceKey) -> str:
     """The name of a policy or profile, with its namespace where it has one."""
-    return f"{key.scope}/{key.name}" if key.encoding is Encoding.V3 and key.scope else key.name
+    return f"{key.namespace}/{key.name}" if key.namespace else key.name
 
 
 def short_answer(verdict: Verdict) -> dict[str, Any]:

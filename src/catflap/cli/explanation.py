@@ -17,7 +17,7 @@ from catflap.cli.owners import Owner, owners
 from catflap.cli.questions import Question, packet_interfaces
 from catflap.cli.what_if import Unasked, overruled, unasked
 from catflap.cli.world import World
-from catflap.model import Encoding, Kind, Policy, ResourceKey
+from catflap.model import Kind, Policy, ResourceKey
 from catflap.policy import HostPolicy
 from catflap.verdict.evaluate import Context, Evaluator
 from catflap.verdict.result import Verdict
@@ -114,14 +114,9 @@ def _near(world: World, question: Question, covering: Coverage, verdict: Verdict
     policies = {
         key: item
         for key, item in world.resources.of(Policy).items()
-        if is_workload or not _is_namespaced(key)
+        if is_workload or not key.namespace  # such a policy is for the workloads of its namespace
     }
     return unasked(question.host, policies, covering.endpoint, question.packet, verdict)
-
-
-def _is_namespaced(key: ResourceKey) -> bool:
-    """Whether a policy is for the workloads of one namespace."""
-    return key.encoding is Encoding.V3 and bool(key.scope)
 
 
 def as_data(explanation: Explanation) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from catflap.agent.settings import policy_settings
 from catflap.model import HostEndpoint, Resource, ResourceChange, ResourceKey
 from catflap.model.resources import Node, WorkloadEndpoint
 from catflap.policy import HostPolicy, PolicyEngine, Settings
+from catflap.policy.host_policy import is_pattern
 from catflap.policy.local import host_labels
 
 Addresses = Mapping[str, frozenset[str]]  # of interfaces, by their names
@@ -153,7 +154,7 @@ class Host:
     def names(self, interface: str) -> bool:
         """Whether an endpoint names an interface, exactly or with a pattern other than ``*``."""
         return any(
-            interface == name or (name.endswith("*") and name != "*" and interface.startswith(name[:-1]))
+            interface == name or (is_pattern(name) and name != "*" and interface.startswith(name[:-1]))
             for endpoint in self.endpoints.values()
             for name in endpoint.interfaces
         )
@@ -173,7 +174,7 @@ class Host:
         found: dict[str, frozenset[str]] = {}
         for endpoint in self.endpoints.values():
             for name in endpoint.interfaces:
-                if not name.endswith("*") and name not in self.interfaces:
+                if not is_pattern(name) and name not in self.interfaces:
                     found[name] = found.get(name, frozenset()).union(endpoint.expected_ips)
         return found
 

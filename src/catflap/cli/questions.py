@@ -19,6 +19,7 @@ from catflap.model import HostEndpoint
 from catflap.model.addresses import canonical_address
 from catflap.model.names import suggestion
 from catflap.model.resources import ICMP, ICMPV6, PORT_PROTOCOLS, WorkloadEndpoint, ip_version_of
+from catflap.policy.endpoints import addresses_of
 from catflap.verdict.packet import SOURCE_PORT, ConnectionState, Packet, Path
 
 ECHO_REQUEST: Final = {ICMP: 8, ICMPV6: 128}
@@ -122,7 +123,7 @@ class Asker:
         found: dict[str, set[str]] = {}
         for endpoint in self._names.endpoints():
             if endpoint.node is not None:
-                for address in _addresses_of(endpoint):
+                for address in addresses_of(endpoint):
                     found.setdefault(address, set()).add(endpoint.node)
         return found
 
@@ -188,7 +189,7 @@ class _Names:
                 f"several hosts have an endpoint {name}: write"
                 f" {_alternatives(sorted(f'{item.node}/{name}' for item in found))}"
             )
-        addresses = sorted({address for item in found for address in _addresses_of(item)})
+        addresses = sorted({address for item in found for address in addresses_of(item)})
         if not addresses:
             raise PacketError(f"endpoint {name} has no expected IPs: write the address that is meant")
         return addresses
@@ -205,10 +206,6 @@ def _single(written: str, addresses: list[str], notes: list[str]) -> str:
     if addresses[0] != _address(written):
         notes.append(f"{written} is {addresses[0]}.")
     return addresses[0]
-
-
-def _addresses_of(endpoint: HostEndpoint | WorkloadEndpoint) -> tuple[str, ...]:
-    return endpoint.expected_ips if isinstance(endpoint, HostEndpoint) else endpoint.addresses
 
 
 @functools.lru_cache(maxsize=65536)

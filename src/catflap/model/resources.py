@@ -144,6 +144,9 @@ class Kind(enum.StrEnum):
     READY = "Ready"
 
 
+_IN_NAMESPACES = frozenset({Kind.WORKLOAD_ENDPOINT, Kind.NETWORK_SET, Kind.POLICY})
+
+
 class Encoding(enum.StrEnum):
     """Which of the two wire encodings an object was written in."""
 
@@ -162,6 +165,11 @@ class ResourceKey(msgspec.Struct, frozen=True, order=True, gc=False):
     name: str
     scope: str = ""
     encoding: Encoding = Encoding.V1
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of a resource that has one, else empty."""
+        return self.scope if self.encoding is Encoding.V3 and self.kind in _IN_NAMESPACES else ""
 
     def __str__(self) -> str:
         scope = f"{self.scope}/" if self.scope else ""

@@ -14,8 +14,7 @@ import msgspec
 from catflap.nft.names import interface_chain
 from catflap.nft.rules import line
 from catflap.nft.ruleset import Chain, Hook, VerdictMap, quoted
-
-LOOPBACK = "lo"  # no pattern covers it
+from catflap.policy.host_policy import LOOPBACK
 
 
 class Stage(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import TypeVar
 
 from catflap.model.decoded import ResourceChange
 from catflap.model.resources import (
@@ -44,10 +43,9 @@ from catflap.policy.member_sets import CurrentSets, MemberSets
 from catflap.policy.notices import policy_notices
 from catflap.policy.profiles import ProfileTable
 from catflap.policy.settings import Settings
+from catflap.policy.tables import put
 from catflap.policy.this_host import Enforced, ThisHost
 from catflap.policy.tiers import TierTable
-
-_Resource = TypeVar("_Resource", Node, StagedPolicy)
 
 
 class PolicyEngine:
@@ -162,12 +160,12 @@ class PolicyEngine:
         self._here_is_stale = True
 
     def _set_node(self, key: ResourceKey, node: Node | None) -> None:
-        _set(self._nodes, key, node)
+        put(self._nodes, key, node)
         if key.name == self._settings.hostname:
             self._here_is_stale = True
 
     def _set_staged_policy(self, key: ResourceKey, policy: StagedPolicy | None) -> None:
-        _set(self._staged, key, policy)
+        put(self._staged, key, policy)
         self._policy_notices = None
 
     def _set_tier(self, key: ResourceKey, tier: Tier | None) -> None:
@@ -251,10 +249,3 @@ class PolicyEngine:
         """
         self._settle()
         return tuple(map(describe, self._sets.owners(set_id, address)))
-
-
-def _set(table: dict[ResourceKey, _Resource], key: ResourceKey, resource: _Resource | None) -> None:
-    if resource is None:
-        table.pop(key, None)
-    else:
-        table[key] = resource

@@ -19,6 +19,7 @@ from catflap.model.resources import (
     ResourceKey,
 )
 
+LOOPBACK = "lo"  # only its exact name covers it
 ACCEPT_MARK = 0x0100_0000  # the lowest bit of the old system's default IptablesMarkMask
 
 

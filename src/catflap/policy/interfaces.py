@@ -19,10 +19,9 @@ import msgspec
 
 from catflap.model.resources import HostEndpoint, ResourceKey
 from catflap.policy.endpoints import describe
-from catflap.policy.host_policy import is_pattern
+from catflap.policy.host_policy import LOOPBACK, is_pattern
 
 ANY_INTERFACE = "*"
-LOOPBACK = "lo"
 
 
 class ClaimKind(enum.IntEnum):

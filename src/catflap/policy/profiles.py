@@ -7,7 +7,6 @@ in the older one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
 
 from catflap.model.resources import (
     Action,
@@ -22,13 +21,12 @@ from catflap.model.resources import (
 from catflap.policy.criteria import tag_markers
 from catflap.policy.host_policy import ProfileStep
 from catflap.policy.precedence import winner
+from catflap.policy.tables import put
 
 # That of the weaker encoding, so that a stored profile of either one replaces it.
 DEFAULT_ALLOW_KEY = ResourceKey(Kind.PROFILE_RULES, "projectcalico-default-allow", encoding=Encoding.V1)
 _ALLOW_ALL = (Rule(Action.ALLOW),)
 _DEFAULT_ALLOW = ProfileRules(DEFAULT_ALLOW_KEY.name, ingress=_ALLOW_ALL, egress=_ALLOW_ALL)
-
-_Part = TypeVar("_Part", ProfileRules, ProfileLabels, ProfileTags)
 
 
 class ProfileTable:
@@ -46,16 +44,16 @@ class ProfileTable:
         """Add, replace or (None) remove the rules of a profile."""
         if rules is None and key == DEFAULT_ALLOW_KEY:
             rules = _DEFAULT_ALLOW
-        _set(self._rules, key, rules)
+        put(self._rules, key, rules)
 
     def set_labels(self, key: ResourceKey, labels: ProfileLabels | None) -> None:
         """Add, replace or (None) remove the labels of a profile."""
-        _set(self._labels, key, labels)
+        put(self._labels, key, labels)
         self._merge(key.name)
 
     def set_tags(self, key: ResourceKey, tags: ProfileTags | None) -> None:
         """Add, replace or (None) remove the tags of a profile."""
-        _set(self._tags, key, tags)
+        put(self._tags, key, tags)
         self._merge(key.name)
 
     def _merge(self, name: str) -> None:
@@ -87,10 +85,3 @@ class ProfileTable:
         for name in reversed(names):
             merged.update(self._inherited.get(name, {}))
         return merged
-
-
-def _set(table: dict[ResourceKey, _Part], key: ResourceKey, part: _Part | None) -> None:
-    if part is None:
-        table.pop(key, None)
-    else:
-        table[key] = part

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from catflap.model.resources import Encoding, Peer, Policy, PolicyKind, ProfileRules, ResourceKey, Rule
+from catflap.model.resources import Peer, Policy, PolicyKind, ProfileRules, ResourceKey, Rule
 from catflap.policy.criteria import PortCriterion, SetCriterion, TagCriterion, set_id
 from catflap.policy.host_policy import MatchPeer, MatchRule, RuleLists
 
@@ -33,7 +33,7 @@ def resolve_rules(key: ResourceKey, title: str, owner: Policy | ProfileRules) ->
 
 def policy_title(key: ResourceKey, policy: Policy) -> str:
     """A policy's name for people: tier and name, with the namespace between them where there is one."""
-    namespace = f"{key.scope}/" if key.scope and key.encoding is Encoding.V3 else ""
+    namespace = f"{key.namespace}/" if key.namespace else ""
     return f"{policy.tier}/{namespace}{policy.name}"
 
 

@@ -14,6 +14,7 @@ import msgspec
 from catflap.model.resources import DEFAULT_TIER, Kind, Policy, ResourceKey, Tier
 from catflap.policy.host_policy import TierStep
 from catflap.policy.precedence import winner
+from catflap.policy.tables import put
 
 IMPLICIT_DEFAULT_TIER = Tier(DEFAULT_TIER)
 
@@ -34,10 +35,7 @@ class TierTable:
 
     def set_tier(self, key: ResourceKey, tier: Tier | None) -> None:
         """Add, replace or (None) remove a tier."""
-        if tier is None:
-            self._tiers.pop(key, None)
-        else:
-            self._tiers[key] = tier
+        put(self._tiers, key, tier)
 
     def get(self, name: str) -> Tier | None:
         """The tier of that name; None if it has no metadata."""

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from catflap.lab.namespaces import Namespace
-from catflap.model.resources import ICMP, ICMPV6, TCP, ip_version_of
+from catflap.model.resources import ICMP, ICMPV6, PORT_PROTOCOLS, TCP, ip_version_of
 from catflap.prove.frames import packed
-from catflap.prove.sample import PORTED, Flow
+from catflap.prove.sample import Flow
 
 _NETLINK_NETFILTER: Final = 12
 _SUBSYSTEM: Final = 1 << 8  # NFNL_SUBSYS_CTNETLINK
@@ -121,7 +121,7 @@ def _tuple(kind: int, flow: Flow, direction: int) -> bytes:
 
 
 def _ports(flow: Flow, direction: int) -> bytes:
-    if flow.protocol in PORTED:
+    if flow.protocol in PORT_PROTOCOLS:
         return _attribute(2, flow.source_port.to_bytes(2)) + _attribute(3, flow.destination_port.to_bytes(2))
     if flow.protocol not in _ECHO:
         return b""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
 
 import msgspec
 
-from catflap.model.resources import DCCP, SCTP, TCP, UDP, UDPLITE, IpVersion, ip_version_of
+from catflap.model.resources import IpVersion, ip_version_of
 
 TCP_FIN, TCP_SYN, TCP_RST, TCP_ACK = 0x01, 0x02, 0x04, 0x10
-PORTED: Final = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,18 +11,18 @@ import msgspec
 
 from catflap.model.resources import Action, Direction, ResourceKey
 from catflap.policy.host_policy import (
+    LOOPBACK,
     DirectionPolicy,
     HostPolicy,
     InterfacePolicy,
     RuleLists,
     TierStep,
     WorkloadPolicy,
+    is_pattern,
 )
 from catflap.verdict.fixed import FailsafeLists
 from catflap.verdict.match import Rule, Sets, prepare_rule
 from catflap.verdict.networks import Networks
-
-LOOPBACK = "lo"
 
 
 class RuleList(msgspec.Struct, frozen=True):
@@ -86,8 +86,8 @@ class Host:
     def __init__(self, policy: HostPolicy) -> None:
         rules = _RuleTable(policy)
         interfaces = [rules.host_interface(interface) for interface in policy.interfaces]
-        self._exact = {item.name: item for item in interfaces if not item.name.endswith("*")}
-        self._patterns = tuple((item.name[:-1], item) for item in interfaces if item.name.endswith("*"))
+        self._exact = {item.name: item for item in interfaces if not is_pattern(item.name)}
+        self._patterns = tuple((item.name[:-1], item) for item in interfaces if is_pattern(item.name))
         self._prefixes = policy.workload_prefixes
         self._workloads = {workload.interface: rules.workload(workload) for workload in policy.workloads}
         self.failsafe = FailsafeLists(policy.failsafe)

@@ -7,9 +7,10 @@ from tests.check.documents import policy_test, text
 
 from catflap.check.policytest.document import PolicyTest, parse_tests
 from catflap.check.policytest.ends import Station
-from catflap.check.policytest.legs import LOOPBACK, UPLINK, Headers, legs
+from catflap.check.policytest.legs import UPLINK, Headers, legs
 from catflap.check.source import read_source
 from catflap.model.resources import Direction
+from catflap.policy.host_policy import LOOPBACK
 
 OUTSIDE = Station("203.0.113.7", ("203.0.113.7",))
 HOST = Station("a", ("192.0.2.1",), "a", "eth0")

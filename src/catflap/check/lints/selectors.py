@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from catflap.check.inventory import Inventory, addresses_of
+from catflap.check.inventory import Inventory
 from catflap.check.lints.candidates import Candidates
 from catflap.check.lints.lint import Remark
 from catflap.check.source import SourceObject
 from catflap.model.resources import HostEndpoint, NetworkSet, Node, Policy, WorkloadEndpoint
 from catflap.model.selector import Selector
+from catflap.policy.endpoints import addresses_of
 
 _ADDRESS_FIELD: Mapping[type, str] = {
     HostEndpoint: "spec.expectedIPs",

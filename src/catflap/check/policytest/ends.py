@@ -9,11 +9,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from catflap.check.inventory import Inventory, addresses_of
+from catflap.check.inventory import Inventory
 from catflap.check.policytest.document import AddressEnd, End, EndpointEnd, InterfaceEnd, SelectorEnd
 from catflap.check.policytest.hosts import Hosts
 from catflap.model.names import suggestion
 from catflap.model.resources import ResourceKey, WorkloadEndpoint
+from catflap.policy.endpoints import addresses_of
 
 
 class UnresolvedError(Exception):

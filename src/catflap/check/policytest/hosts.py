@@ -23,7 +23,7 @@ from catflap.model.resources import (
 )
 from catflap.model.selector import Selector
 from catflap.policy import HostPolicy, PolicyEngine, Settings
-from catflap.policy.host_policy import InterfacePolicy
+from catflap.policy.host_policy import InterfacePolicy, is_pattern
 from catflap.policy.local import host_labels
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.packet import Packet
@@ -127,7 +127,7 @@ class Hosts:
         own = [each for _, each in self.endpoints() if isinstance(each, HostEndpoint) and each.node == host]
         for endpoint in own:
             for name in endpoint.interfaces:
-                if not name.endswith("*"):
+                if not is_pattern(name):
                     found[name] = found.get(name, frozenset()).union(endpoint.expected_ips)
         for endpoint in own:
             missing = frozenset(endpoint.expected_ips).difference(*found.values())

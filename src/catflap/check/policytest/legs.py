@@ -13,10 +13,10 @@ import msgspec
 from catflap.check.policytest.document import PolicyTest
 from catflap.check.policytest.ends import Station
 from catflap.model.resources import PORT_PROTOCOLS, Direction
+from catflap.policy.host_policy import LOOPBACK
 from catflap.verdict.packet import SOURCE_PORT, Packet, Path
 
 UPLINK = "?"  # by which workloads' packets enter and leave a host: a name that only the endpoint '*' covers
-LOOPBACK = "lo"
 
 
 class Leg(msgspec.Struct, frozen=True):
