@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from catflap.store.api import (
+    ABSENT,
+    Alive,
     Connected,
     Delta,
     Disconnected,
+    Entry,
+    Lease,
+    Listing,
     Snapshot,
     Store,
     StoreConflictError,
@@ -18,9 +23,14 @@ from catflap.store.api import (
 from catflap.store.url import open_store
 
 __all__ = [
+    "ABSENT",
+    "Alive",
     "Connected",
     "Delta",
     "Disconnected",
+    "Entry",
+    "Lease",
+    "Listing",
     "Snapshot",
     "Store",
     "StoreConflictError",

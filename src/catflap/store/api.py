@@ -29,7 +29,14 @@ class StoreDeniedError(StoreError):
 
 
 class StoreConflictError(StoreError):
-    """Something else changed what the operation depended on."""
+    """Something else changed what the operation depended on, and nothing was written.
+
+    ``paths`` are those whose version is not the expected one, as far as the store tells which.
+    """
+
+    def __init__(self, message: str, paths: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.paths = paths
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -66,7 +73,48 @@ class Connected(msgspec.Struct, frozen=True):
     endpoint: str
 
 
-StoreEvent: TypeAlias = Snapshot | Delta | Disconnected | Connected
+class Alive(msgspec.Struct, frozen=True):
+    """In a silence of some seconds the store has proved that it still serves, and the same history.
+
+    ``revision`` is the store's own; other people's trees may have brought it beyond that of the last change here.
+    """
+
+    revision: int
+
+
+StoreEvent: TypeAlias = Snapshot | Delta | Disconnected | Connected | Alive
+
+ABSENT = 0  # the version of what does not exist
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A value, and a number that is another one after every change of it (never `ABSENT`)."""
+
+    value: bytes
+    version: int
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What was asked for, as it was at ``revision``."""
+
+    revision: int
+    entries: Mapping[str, Entry]
+
+
+class Lease(Protocol):
+    """Keys that exist as long as this process keeps them, and that vanish soon after it dies."""
+
+    def put(self, path: str, value: bytes) -> None:
+        """Keep ``path`` at ``value`` from now on; `run` writes it, soon and again whenever it was lost."""
+
+    def remove(self, path: str) -> None:
+        """Let ``path`` vanish; `run` deletes it."""
+
+    async def run(self) -> None:
+        """Write and refresh for ever. A fault of the store is waited out and logged, never raised."""
+
+    async def close(self) -> None:
+        """Let all keys vanish now, if the store can be reached; they vanish by themselves otherwise."""
 
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,11 +148,37 @@ class Store(Protocol):
             StoreError: the store is unavailable or refuses.
         """
 
-    async def write(self, changes: Sequence[tuple[str, bytes | None]]) -> int:
-        """Set (or with None delete) paths, all or nothing where the store can, and return the revision.
+    async def read(self, prefix: str) -> Listing:
+        """Every entry whose path begins with ``prefix`` (which ends with ``/``, or is a whole path).
 
         Raises:
+            StoreError: the store is unavailable or refuses.
+        """
+
+    @property
+    def transaction_limit(self) -> int | None:
+        """How many changes one `write` can make all or nothing; None where any number."""
+
+    async def write(
+        self, changes: Sequence[tuple[str, bytes | None]], expected: Mapping[str, int] | None = None
+    ) -> int:
+        """Set (or with None delete) paths, all or nothing where the store can, and return the revision.
+
+        Args:
+            changes: path and new value, each path once.
+            expected: versions that paths must have just before (`ABSENT`: it must not exist), of paths that
+                change or of others.
+
+        Raises:
+            StoreConflictError: a path has another version than the expected one.
             StoreError: the store is unavailable or refuses, or cannot do so many at once.
+        """
+
+    def lease(self, seconds: float) -> Lease:
+        """Keys that vanish about ``seconds`` after the process has died.
+
+        Raises:
+            StoreError: the store has no such keys.
         """
 
     async def close(self) -> None:

@@ -6,9 +6,21 @@ It can also be told to have an outage, so that a consumer's handling of faults c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
-from catflap.store.api import Connected, Delta, Disconnected, Snapshot, StoreUnavailableError
+from catflap.store.api import (
+    ABSENT,
+    Alive,
+    Connected,
+    Delta,
+    Disconnected,
+    Entry,
+    Listing,
+    Snapshot,
+    StoreConflictError,
+    StoreUnavailableError,
+)
 from catflap.store.lifetime import Lifetime
 
 if TYPE_CHECKING:
@@ -16,6 +28,8 @@ if TYPE_CHECKING:
 
     from catflap.model.decoded import Problem
     from catflap.store.api import StoreEvent
+
+RETRY = 0.01  # seconds
 
 
 class MemoryStore:
@@ -25,12 +39,14 @@ class MemoryStore:
         self, entries: Mapping[str, bytes] | None = None, problems: tuple[Problem, ...] = ()
     ) -> None:
         self._entries = dict(entries or {})
+        self._versions = dict.fromkeys(self._entries, 1)
         self._problems = problems
         self._revision = 1
         self._outage: str | None = None
         self._missed: list[Delta] = []
         self._followers: set[asyncio.Queue[StoreEvent]] = set()
         self._unserved: set[asyncio.Queue[StoreEvent]] = set()  # followers that have had no snapshot yet
+        self._leases: list[MemoryLease] = []
         self._lifetime = Lifetime()
 
     @property
@@ -52,10 +68,44 @@ class MemoryStore:
         self._check()
         return self._entries.get(path)
 
-    async def write(self, changes: Sequence[tuple[str, bytes | None]]) -> int:
+    async def read(self, prefix: str) -> Listing:
+        """See `catflap.store.api.Store.read`."""
+        self._check()
+        found = {
+            path: Entry(value, self._versions[path])
+            for path, value in sorted(self._entries.items())
+            if path.startswith(prefix)
+        }
+        return Listing(self._revision, found)
+
+    @property
+    def transaction_limit(self) -> int | None:
+        """There is none."""
+        return None
+
+    async def write(
+        self, changes: Sequence[tuple[str, bytes | None]], expected: Mapping[str, int] | None = None
+    ) -> int:
         """All changes at once; see `catflap.store.api.Store.write`."""
         self._check()
+        wrong = tuple(
+            path for path, version in (expected or {}).items() if self._versions.get(path, ABSENT) != version
+        )
+        if wrong:
+            raise StoreConflictError(f"{', '.join(wrong)} changed meanwhile: nothing was written", wrong)
         return self.change(changes)
+
+    def lease(self, seconds: float) -> MemoryLease:
+        """See `catflap.store.api.Store.lease`; `expire_leases` is the death of the process that keeps them."""
+        lease = MemoryLease(self, seconds)
+        self._leases.append(lease)
+        return lease
+
+    def expire_leases(self) -> None:
+        """As after an outage longer than any lease: the keys are gone until they are written again."""
+        for lease in self._leases:
+            self.change([(path, None) for path in lease.kept])
+            lease.lost()
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
@@ -71,9 +121,10 @@ class MemoryStore:
         )
         for path, value in effective:
             if value is None:
-                del self._entries[path]
+                del self._entries[path], self._versions[path]
             else:
                 self._entries[path] = value
+                self._versions[path] = self._revision
         if effective:
             delta = Delta(self._revision, effective)
             if self._outage is None:
@@ -97,6 +148,10 @@ class MemoryStore:
         self._missed.clear()
         for follower in self._unserved.copy():
             self._serve(follower)
+
+    def prove_alive(self) -> None:
+        """As in a silence: followers hear that the store still serves."""
+        self._tell(Alive(self._revision))
 
     def resync(self) -> None:
         """As after a doubt, or an outage that was too long: followers get everything anew."""
@@ -131,3 +186,51 @@ class MemoryStore:
     def _check(self) -> None:
         if self._outage is not None:
             raise StoreUnavailableError(self._outage)
+
+
+class MemoryLease:
+    """Implements `catflap.store.api.Lease`."""
+
+    def __init__(self, store: MemoryStore, seconds: float) -> None:
+        self._store = store
+        self.seconds = seconds
+        self.kept: dict[str, bytes] = {}
+        self._unwritten: dict[str, bytes | None] = {}
+        self._wanted = asyncio.Event()
+
+    def put(self, path: str, value: bytes) -> None:
+        """See `catflap.store.api.Lease.put`."""
+        self.kept[path] = self._unwritten[path] = value
+        self._wanted.set()
+
+    def remove(self, path: str) -> None:
+        """See `catflap.store.api.Lease.remove`."""
+        if self.kept.pop(path, None) is not None:
+            self._unwritten[path] = None
+            self._wanted.set()
+
+    def lost(self) -> None:
+        """Write every key again."""
+        self._unwritten.update(self.kept)
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """See `catflap.store.api.Lease.run`."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self._store.write(list(self._unwritten.items()))
+            except StoreUnavailableError:
+                await asyncio.sleep(RETRY)
+                self._wanted.set()
+            else:
+                self._unwritten.clear()
+
+    async def close(self) -> None:
+        """See `catflap.store.api.Lease.close`."""
+        gone = [(path, None) for path in self.kept]
+        self.kept.clear()
+        self._unwritten.clear()
+        with contextlib.suppress(StoreUnavailableError):
+            await self._store.write(gone)
