@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format unit e2e bench proto golden picture clean prove
+.PHONY: help setup demo test lint format unit e2e faults faults-short soak bench proto golden picture clean prove
 
 STORE ?= dir
 BIN := .venv/bin
@@ -17,7 +17,7 @@ setup:  ## install what is needed: Debian packages, .venv, pinned Python package
 demo: setup  ## secure a host with real packets, step by step (STORE=dir, etcd or etcd2)
 	@$(BIN)/catflap lab demo --store $(STORE)
 
-test: setup lint unit e2e  ## the linters and all tests
+test: setup lint unit e2e faults-short  ## the linters and all tests
 
 lint:  ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }
@@ -29,10 +29,19 @@ format:  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 unit:  ## tests without root or kernel
-	@$(BIN)/pytest -q --ignore tests/e2e
+	@$(BIN)/pytest -q --ignore tests/e2e --ignore tests/faults
 
 e2e:  ## tests with a real kernel, a real etcd and real packets, in network namespaces
 	@$(BIN)/pytest -q -n 3 tests/e2e
+
+faults: setup  ## all faults of the stores, with a real etcd; the table goes into docs/stores.md
+	@$(BIN)/pytest -q -n 3 tests/faults --write-table
+
+faults-short:
+	@$(BIN)/pytest -q -n 3 tests/faults -m 'not long'
+
+soak: setup  ## an agent under a random fault every 30 s (TIME=3600 SEED=1)
+	@$(BIN)/python -m tests.faults.soak --time $(or $(TIME),3600) --seed $(or $(SEED),1)
 
 prove: setup  ## hold the kernel against the evaluator (TIME=60 SEED=1 WORLDS= JOBS=2, or REPLAY=folder)
 	@$(BIN)/catflap lab prove $(if $(REPLAY),--replay $(REPLAY),$(PROVE))

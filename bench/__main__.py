@@ -24,6 +24,18 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS = (
     Benchmark("bench.agent_latency", "The agent: 10 endpoints, 10 policies, etcd with the v3 API"),
+    *(
+        Benchmark("bench.store_speed", f"Stores: {title}", (part,))
+        for part, title in (
+            ("load", "an agent's first load, etcd with the v3 API"),
+            ("changes", "changes, etcd with the v3 API"),
+            ("directory", "a directory"),
+        )
+    ),
+    *(
+        Benchmark("bench.watchers", f"1,000 followers, etcd with the v3 API, {way}", (way,))
+        for way in ("direct", "through one grpc-proxy")
+    ),
     Benchmark("bench.decoding", "Decoding: from the bytes of the store to resources"),
     *(
         Benchmark(

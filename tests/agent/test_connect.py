@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from catflap.agent.config import resolve
-from catflap.agent.connect import store_options, store_url
+from catflap.agent.config import Configuration, ConfigurationError, resolve
+from catflap.agent.connect import password_exposure, store_options, store_url
 
 from .conftest import local_sources
 
@@ -37,3 +39,61 @@ def test_options() -> None:
     options = store_options(resolve(local_sources(**environment))[0])
     assert (options.ca_file, options.cert_file, options.key_file) == (None, "/c", "/k")
     assert (options.username, options.password) == ("u", "p")
+
+
+def test_the_strictness_of_a_directory() -> None:
+    assert store_options(configured()).strict_modes
+    assert not store_options(configured(DatastoreStrictModes="false")).strict_modes
+
+
+def configured(**environment: str) -> Configuration:
+    return resolve(local_sources(**environment))[0]
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> Path:
+    file = tmp_path / "password"
+    file.write_text(" s3cret \n")
+    file.chmod(0o600)
+    return file
+
+
+def test_the_password_may_stand_in_a_file(password_file: Path) -> None:
+    configuration = configured(EtcdUsername="u", EtcdPasswordFile=str(password_file))
+    assert store_options(configuration).password == " s3cret "  # noqa: S105  # this test's own
+    assert password_exposure(configuration) is None
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
+def test_a_file_that_others_may_use_is_named(password_file: Path, mode: int) -> None:
+    password_file.chmod(mode)
+    warning = password_exposure(configured(EtcdPasswordFile=str(password_file)))
+    assert warning is not None
+    assert f"{password_file} has mode {mode:04o}" in warning
+    assert f"chmod 600 {password_file}" in warning
+
+
+def test_without_a_file_nothing_is_exposed() -> None:
+    assert password_exposure(configured(EtcdPassword="p")) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xff", "is not UTF-8"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_a_file_without_password(password_file: Path, content: bytes | None, reason: str) -> None:
+    password_file.unlink()
+    if content is not None:
+        password_file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=f"EtcdPasswordFile {password_file} {reason}"):
+        store_options(configured(EtcdPasswordFile=str(password_file)))
+
+
+def test_two_passwords_are_refused(password_file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="both set: set one of them"):
+        store_options(configured(EtcdPassword="p", EtcdPasswordFile=str(password_file)))

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from catflap.agent import daemon
 from catflap.agent.config import Configuration
-from catflap.agent.daemon import Agent, State
+from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
+from catflap.agent.staleness import PATIENCE
+from catflap.agent.status import State
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.host import Interface, MemoryInterfaces
-from catflap.nft import Enforcer, MemoryNft
+from catflap.model.changes import CHANGE_PATH, ChangeHeader, write_change_header
+from catflap.nft import Enforced, Enforcer, MemoryNft
+from catflap.policy import HostPolicy
 from catflap.store.memory import MemoryStore
 
 from .conftest import MemoryLinks, local_sources
@@ -26,6 +34,16 @@ TIER = "/calico/v1/policy/tier"
 ETH0 = Interface(2, "eth0", addresses=frozenset({"192.0.2.1"}))
 
 
+class CountingEnforcer(Enforcer):
+    """Notes how often it is asked."""
+
+    calls = 0
+
+    def enforce(self, policy: HostPolicy) -> Enforced:
+        self.calls += 1
+        return super().enforce(policy)
+
+
 class Rig:
     """An agent for host web1, running, with everything around it."""
 
@@ -34,7 +52,10 @@ class Rig:
         self.interfaces = MemoryInterfaces([ETH0])
         self.nft = MemoryNft()
         self.workloads = WorkloadSetup(MemoryLinks())
-        self.enforcement = Enforcement(Enforcer(self.nft), on_enforced=self.workloads.set_policy)
+        self.enforcer = CountingEnforcer(self.nft)
+        self.enforcement = Enforcement(self.enforcer, on_enforced=self.workloads.set_policy)
+        self.now = 0.0
+        self.statuses = 0
         self.configured: list[Configuration] = []
         self.agent = Agent(
             store=self.store,
@@ -43,8 +64,13 @@ class Rig:
             workloads=self.workloads,
             configuration=StoreConfiguration(lambda: local_sources(FelixHostname="web1")),
             on_configuration=self.configured.append,
+            on_status=self._count,
+            clock=lambda: self.now,
         )
         self.task: asyncio.Task[None] | None = None
+
+    def _count(self) -> None:
+        self.statuses += 1
 
     async def start(self) -> None:
         self.task = asyncio.create_task(self.agent.run())
@@ -59,15 +85,30 @@ class Rig:
         await self.settle()
 
     async def settle(self) -> None:
-        """Until nothing has happened for a little while."""
+        """Until everything that the store has told is enforced, and nothing has happened for a little while."""
         before: object = None
-        while before != (before := (self.nft.rule_set, self.agent.state)):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            while self._behind() or before != (before := (self.nft.rule_set, self.agent.state)):
+                await asyncio.sleep(0.01)
+
+    def _behind(self) -> bool:
+        untold = any(not events.empty() for events in self.store._followers)
+        return untold or self.agent._engine.revision != (self.enforcement.enforced_revision or 0)
+
+    async def until(self, state: State) -> None:
+        """Until the agent is in a state."""
+        async with asyncio.timeout(5):
+            while self.agent.state is not state:
+                await asyncio.sleep(0)
 
     def policed(self) -> set[str]:
         """The interfaces that the kernel polices."""
         dispatch = self.nft.rule_set.maps.get("ingress_interfaces")
         return set(dispatch.elements) if dispatch else set()
+
+
+def states(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return re.findall(r"driver status changed to ([\w-]+)", "\n".join(caplog.messages))
 
 
 def encode(value: object) -> bytes:
@@ -92,8 +133,7 @@ def _info(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_it_goes_through_its_states_and_enforces(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     await rig.start()
-    states = [text.rpartition(" ")[2] for text in caplog.messages if "driver status changed to" in text]
-    assert states == ["wait-for-ready", "resync", "in-sync"]
+    assert states(caplog) == ["wait-for-ready", "resync", "in-sync"]
     assert rig.policed() == {"eth0"}
     assert sum("has value" in text for text in caplog.messages) >= 15
 
@@ -122,12 +162,173 @@ async def test_an_outage_later_changes_nothing(rig: Rig, caplog: pytest.LogCaptu
     await rig.start()
     rig.store.disconnect("connection refused")
     await rig.settle()
-    assert rig.agent.state is State.IN_SYNC
-    assert "what is enforced stays" in caplog.text
+    assert rig.agent.state is State.STALE
+    assert caplog.records[-1].levelno == logging.WARNING
+    assert caplog.messages[-1] == (
+        "memory driver status changed to stale: Connection to memory: lost: connection refused;"
+        " what is enforced stays"
+    )
     assert rig.policed() == {"eth0"}
+    rig.now += 12
+    assert rig.agent.status().store.seconds_since_alive == 12
     rig.store.reconnect()
     await rig.settle()
-    assert caplog.messages[-1] == "Connection to memory: is back"
+    assert caplog.messages[-2:] == [
+        "Connection to memory: is back; it gave no sign of life for 12.0 s",
+        "memory driver status changed to in-sync",
+    ]
+
+
+async def test_an_outage_that_ends_with_a_resync_passes_through_it(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await rig.start()
+    rig.store.disconnect("connection refused")
+    rig.store.change([(f"{HEP}/data", encode({"name": "eth1"}))])
+    await rig.settle()
+    caplog.clear()
+    rig.store.resync()
+    await rig.settle()
+    assert states(caplog) == ["resync", "in-sync"]
+    assert rig.policed() == {"eth1"}
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent looks at its clock all the time."""
+    monkeypatch.setattr(daemon, "WATCH_INTERVAL", 0.001)
+
+
+@pytest.mark.usefixtures("fast")
+async def test_a_silent_store_is_stale_and_people_are_reminded(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await rig.start()
+    caplog.clear()
+    rig.now += PATIENCE
+    await rig.settle()
+    assert rig.agent.state is State.STALE
+    for seconds in (14, 1, 44, 1, 241, 601):
+        rig.now += seconds
+        await rig.settle()
+    assert rig.policed() == {"eth0"}
+    rig.store.prove_alive()
+    await rig.until(State.IN_SYNC)
+    reminders = [text.split(":")[0] for text in caplog.messages if text.startswith("Stale for")]
+    assert reminders == ["Stale for 15 s", "Stale for 60 s", "Stale for 301 s", "Stale for 902 s"]
+    assert "no sign of life for 917.0 s" in caplog.text
+
+
+@pytest.mark.usefixtures("fast")
+async def test_signs_of_life_keep_it_in_sync(rig: Rig) -> None:
+    await rig.start()
+    for _ in range(5):
+        rig.now += PATIENCE - 1
+        rig.store.prove_alive()
+        await rig.settle()
+        assert rig.agent.state is State.IN_SYNC
+
+
+async def test_a_status_tells_how_it_stands(rig: Rig) -> None:
+    assert rig.agent.status().revision_enforced is None
+    await rig.start()
+    before = rig.statuses
+    await rig.put(f"{HEP}/bad", "{")
+    await rig.put(f"{HEP}/more", {"name": "eth1"})
+    status = rig.agent.status()
+    assert (status.store.state, status.store.revision_seen, status.store.reason) == (State.IN_SYNC, 3, None)
+    assert (status.revision_enforced, status.invalid_objects, status.resyncs) == (3, 1, 1)
+    assert rig.statuses > before
+    await rig.put(f"{HEP}/bad", {"name": "eth2"})
+    assert rig.agent.status().invalid_objects == 0
+
+
+async def test_a_change_of_several_steps_counts_when_it_is_whole(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await rig.start()
+    header = ChangeHeader(
+        id="x", author="op@desk", started="2026-01-01T00:00:00Z", objects=2, steps=2, done=0
+    )
+    await rig.put(CHANGE_PATH, write_change_header(header))
+    await rig.put(f"{HEP}/one", {"name": "eth1"})
+    await rig.delete(f"{HEP}/data")
+    assert rig.policed() == {"eth0"}
+    assert rig.agent.state is State.IN_SYNC
+    assert rig.agent.status().store.reason == "op@desk is writing a change of several steps"
+    assert rig.agent.status().revision_enforced == 1
+    rig.store.resync()
+    await rig.put(READY, "false")
+    await rig.put(READY, "true")
+    assert rig.policed() == {"eth0"}
+    assert rig.agent.waiting_for == "op@desk is writing a change of several steps"
+    await rig.delete(CHANGE_PATH)
+    assert rig.policed() == {"eth1"}
+    assert rig.agent.state is State.IN_SYNC
+    assert sum("catflap apply --recover" in text for text in caplog.messages) == 1
+
+
+async def test_an_agent_that_starts_in_the_middle_of_a_change_enforces_what_there_is(rig: Rig) -> None:
+    header = ChangeHeader(
+        id="x", author="op@desk", started="2026-01-01T00:00:00Z", objects=2, steps=2, done=1
+    )
+    rig.store.change([(CHANGE_PATH, write_change_header(header))])
+    await rig.start()
+    assert rig.policed() == {"eth0"}
+    await rig.put(f"{HEP}/one", {"name": "eth1"})
+    assert rig.policed() == {"eth0"}
+    await rig.delete(CHANGE_PATH)
+    assert rig.policed() == {"eth0", "eth1"}
+
+
+async def test_a_header_that_is_garbage_holds_nothing_back(rig: Rig) -> None:
+    await rig.start()
+    await rig.put(CHANGE_PATH, "{")
+    await rig.put(f"{HEP}/one", {"name": "eth1"})
+    assert rig.policed() == {"eth0", "eth1"}
+
+
+async def test_a_flag_that_flutters_loads_nothing_anew(rig: Rig) -> None:
+    await rig.start()
+    calls, before = rig.enforcer.calls, rig.nft.rule_set
+    tasks = len(asyncio.all_tasks())
+    for _ in range(100):
+        rig.store.change([(READY, b"false")])
+        rig.store.change([(READY, b"true")])
+    async with asyncio.timeout(5):
+        while rig.agent.status().revision_enforced != 201:
+            await asyncio.sleep(0)
+    assert rig.agent.state is State.IN_SYNC
+    assert rig.nft.rule_set == before
+    assert rig.enforcer.calls <= calls + 100
+    assert len(asyncio.all_tasks()) == tasks
+
+
+async def test_a_thousand_outages_leave_nothing_behind(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)  # what is logged is kept for the test's report
+    await rig.start()
+    tasks, files = len(asyncio.all_tasks()), _open_files()
+    objects = 0
+    for number in range(1000):
+        if number == 100:  # caches are filled by now
+            objects = _objects()
+        rig.store.disconnect("away")
+        await rig.until(State.STALE)
+        (rig.store.resync if number % 2 else rig.store.reconnect)()
+        await rig.until(State.IN_SYNC)
+    await rig.settle()
+    assert len(asyncio.all_tasks()) == tasks
+    assert _open_files() == files
+    assert _objects() < objects + 900
+
+
+def _open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def _objects() -> int:
+    gc.collect()
+    return len(gc.get_objects())
 
 
 async def test_a_resync_without_differences_changes_nothing(rig: Rig) -> None:
@@ -236,14 +437,14 @@ async def test_a_fault_of_ours_with_one_object_does_not_stop_the_others(
     rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await rig.start()
-    apply = rig.agent._engine.apply
+    apply = rig.agent._engine._engine.apply
 
     def faulty(changes: tuple[object, ...]) -> None:
         if "bad" in str(changes):
             raise RuntimeError("fault")
         apply(changes)  # type: ignore[arg-type]  # passed through
 
-    monkeypatch.setattr(rig.agent._engine, "apply", faulty)
+    monkeypatch.setattr(rig.agent._engine._engine, "apply", faulty)
     rig.store.change([(f"{HEP}/bad", b'{"name": "eth7"}'), (f"{HEP}/good", b'{"name": "eth1"}')])
     await rig.settle()
     assert rig.policed() == {"eth0", "eth1"}

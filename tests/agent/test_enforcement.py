@@ -9,9 +9,10 @@ import pytest
 
 from catflap.agent import enforcement as module
 from catflap.agent.enforcement import Enforcement
+from catflap.agent.shared_engine import SharedEngine
 from catflap.model import HostEndpoint, Kind, ResourceChange, ResourceKey
 from catflap.nft import Enforced, EnforceError, Enforcer, MemoryNft
-from catflap.policy import HostPolicy, PolicyEngine, Settings
+from catflap.policy import HostPolicy, Settings
 
 
 class Kernel:
@@ -31,7 +32,7 @@ class Kernel:
 
 
 @asynccontextmanager
-async def running(kernel: Kernel, engine: PolicyEngine) -> AsyncIterator[Enforcement]:
+async def running(kernel: Kernel, engine: SharedEngine) -> AsyncIterator[Enforcement]:
     enforcement = Enforcement(kernel)
     task = asyncio.create_task(enforcement.run(engine))
     try:
@@ -42,8 +43,13 @@ async def running(kernel: Kernel, engine: PolicyEngine) -> AsyncIterator[Enforce
 
 
 @pytest.fixture
-def engine() -> PolicyEngine:
-    return PolicyEngine(Settings("web1"))
+def engine() -> SharedEngine:
+    return SharedEngine(Settings("web1"))
+
+
+async def change(engine: SharedEngine, *changes: ResourceChange) -> None:
+    async with engine.changing() as changed:
+        changed.apply(changes)
 
 
 def endpoint(name: str, interface: str) -> ResourceChange:
@@ -52,7 +58,7 @@ def endpoint(name: str, interface: str) -> ResourceChange:
 
 
 async def test_requests_while_the_kernel_is_busy_are_answered_together_with_the_newest_state(
-    engine: PolicyEngine,
+    engine: SharedEngine,
 ) -> None:
     kernel = Kernel()
     async with running(kernel, engine) as enforcement:
@@ -61,7 +67,8 @@ async def test_requests_while_the_kernel_is_busy_are_answered_together_with_the_
         def change_meanwhile() -> None:
             kernel.on_enforce = lambda: None
             for number in range(5):
-                loop.call_soon_threadsafe(engine.apply, (endpoint(f"e{number}", f"eth{number}"),))
+                applied = change(engine, endpoint(f"e{number}", f"eth{number}"))
+                asyncio.run_coroutine_threadsafe(applied, loop).result()
                 loop.call_soon_threadsafe(enforcement.request)
 
         kernel.on_enforce = change_meanwhile
@@ -75,7 +82,7 @@ async def test_requests_while_the_kernel_is_busy_are_answered_together_with_the_
 
 @pytest.mark.parametrize("fault", [EnforceError("kernel says no"), RuntimeError("a fault of ours")])
 async def test_a_failure_is_logged_and_tried_again(
-    engine: PolicyEngine, fault: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    engine: SharedEngine, fault: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
     kernel = Kernel()
@@ -90,7 +97,7 @@ async def test_a_failure_is_logged_and_tried_again(
 
 
 async def test_a_new_request_does_not_wait_for_the_retry(
-    engine: PolicyEngine, monkeypatch: pytest.MonkeyPatch
+    engine: SharedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FIRST_RETRY", 60.0)
     kernel = Kernel()
@@ -104,10 +111,11 @@ async def test_a_new_request_does_not_wait_for_the_retry(
 
 
 async def test_a_notice_is_logged_when_it_appears_and_not_again(
-    engine: PolicyEngine, caplog: pytest.LogCaptureFixture
+    engine: SharedEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    engine.apply((endpoint("a", "eth0"), endpoint("b", "eth0")))
+    await change(engine, endpoint("a", "eth0"), endpoint("b", "eth0"))
+    engine.revision = 17
     kernel = Kernel()
     async with running(kernel, engine) as enforcement:
         for expected in (1, 2):
@@ -115,14 +123,16 @@ async def test_a_notice_is_logged_when_it_appears_and_not_again(
             while len(kernel.policies) < expected:
                 await asyncio.sleep(0.001)
     assert sum("Interface eth0 matched with multiple" in text for text in caplog.messages) == 1
-    assert "Enforcing on eth0: 0 policies, 0 IP sets; 1 transactions in 1.0 ms" in caplog.messages
+    line = "Enforcing on eth0: 0 policies, 0 IP sets, store revision 17; 1 transactions in 1.0 ms"
+    assert line in caplog.messages
+    assert enforcement.enforced_revision == 17
 
 
 async def test_an_interface_that_cannot_be_policed_is_named_and_not_counted(
-    engine: PolicyEngine, caplog: pytest.LogCaptureFixture
+    engine: SharedEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    engine.apply((endpoint("a", "eth0"), endpoint("b", "x*y")))
+    await change(engine, endpoint("a", "eth0"), endpoint("b", "x*y"))
     enforcement = Enforcement(Enforcer(MemoryNft()))
     task = asyncio.create_task(enforcement.run(engine))
     enforcement.request()

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catflap.agent.mirror import READY_PATHS, Mirror
+from catflap.model.changes import CHANGE_PATH
 from catflap.store.api import Delta, Snapshot
 
 V1_READY, V3_READY = READY_PATHS
@@ -20,7 +25,8 @@ def mirror(**entries: bytes) -> Mirror:
 
 def test_a_first_snapshot_is_all_new() -> None:
     content = mirror(b=b"2", a=b"1")
-    assert content.drain() == [("/a", b"1"), ("/b", b"2")]
+    assert content.pending == 2
+    assert list(content.drain()) == [("/b", b"2"), ("/a", b"1")]
     assert not content.pending
 
 
@@ -28,7 +34,7 @@ def test_a_later_snapshot_is_a_difference() -> None:
     content = mirror(a=b"1", b=b"2", c=b"3")
     content.drain()
     content.take(Snapshot(9, {"/a": b"1", "/b": b"X", "/d": b"4"}))
-    assert content.drain() == [("/b", b"X"), ("/c", None), ("/d", b"4")]
+    assert sorted(content.drain()) == [("/b", b"X"), ("/c", None), ("/d", b"4")]
 
 
 def test_changes_are_merged_until_drained() -> None:
@@ -36,7 +42,74 @@ def test_changes_are_merged_until_drained() -> None:
     content.drain()
     content.take(Delta(2, (("/a", b"2"), ("/b", b"1"))))
     content.take(Delta(3, (("/a", b"3"), ("/b", None))))
-    assert content.drain() == [("/a", b"3"), ("/b", None)]
+    assert sorted(content.drain()) == [("/a", b"3"), ("/b", None)]
+
+
+def test_what_changes_while_it_is_drained_comes_next_time() -> None:
+    content = mirror(a=b"1")
+    drained = content.drain()
+    content.take(Delta(2, (("/a", b"2"),)))
+    assert list(drained) == [("/a", b"1")]
+    assert list(content.drain()) == [("/a", b"2")]
+
+
+def test_of_what_is_decoded_no_bytes_are_kept() -> None:
+    value = bytes(1000)
+    content = mirror(a=value)
+    held = sys.getrefcount(value)
+    content.drain()
+    assert sys.getrefcount(value) == held - 1
+
+
+def test_a_snapshot_is_not_changed() -> None:
+    snapshot = Snapshot(1, {"/a": b"1", READY_PATHS[0]: b"true"})
+    Mirror().take(snapshot)
+    assert snapshot.entries == {"/a": b"1", READY_PATHS[0]: b"true"}
+
+
+class MirrorOfBytes:
+    """What the mirror must be the same as: it keeps every byte."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, bytes] = {}
+        self.decoded: dict[str, bytes] = {}
+
+    def take(self, event: Snapshot | Delta) -> None:
+        if isinstance(event, Snapshot):
+            self.entries = dict(event.entries)
+            return
+        for path, value in event.changes:
+            self.entries.pop(path, None)
+            if value is not None:
+                self.entries[path] = value
+
+
+PATHS = st.sampled_from(["/a", "/b", "/c", *READY_PATHS, CHANGE_PATH])
+VALUES = st.sampled_from([b"", b"1", b"true", b"false"])
+EVENTS = st.one_of(
+    st.dictionaries(PATHS, VALUES).map(lambda entries: Snapshot(1, entries)),
+    st.dictionaries(PATHS, VALUES | st.none()).map(lambda changes: Delta(1, tuple(changes.items()))),
+    st.none(),  # drain
+)
+
+
+@given(st.lists(EVENTS, max_size=12))
+def test_whoever_takes_what_is_drained_has_what_the_store_has(
+    events: list[Snapshot | Delta | None],
+) -> None:
+    content, model = Mirror(), MirrorOfBytes()
+    for event in [*events, None]:
+        if event is not None:
+            content.take(event)
+            model.take(event)
+        else:
+            for path, value in content.drain():
+                model.decoded.pop(path, None)
+                if value is not None:
+                    model.decoded[path] = value
+            assert model.decoded == model.entries
+        assert content.change_header == model.entries.get(CHANGE_PATH)
+        assert content.empty is not bool(model.entries)
 
 
 def test_the_same_value_again_and_deleting_nothing_change_nothing() -> None:

@@ -35,6 +35,13 @@ from catflap.model.resources import Action
         ("IptablesMarkMask", 0x80, 0x80),
         ("LogSeverityFile", "Warn", "warn"),
         ("LogFilePath", "NONE", None),
+        ("DatastoreStrictModes", "no", False),
+        ("EtcdPasswordFile", "/etc/catflap/password", "/etc/catflap/password"),
+        ("ReportingIntervalSecs", "30", 30),
+        ("ReportingIntervalSecs", "-1", -1),
+        ("ReportingTTLSecs", "0x5a", 90),
+        ("PrometheusMetricsPort", 9091, 9091),
+        ("PrometheusMetricsHost", "::1", "::1"),
     ],
 )
 def test_values(name: str, raw: str, expected: Any) -> None:
@@ -63,6 +70,10 @@ def test_values(name: str, raw: str, expected: Any) -> None:
         ("IptablesMarkMask", "many", "must be a number"),
         ("LogSeverityFile", "loud", "invalid log level"),
         ("LogFilePath", 5, "expected text"),
+        ("ReportingIntervalSecs", "30s", "must be a whole number"),
+        ("ReportingTTLSecs", "1.5", "must be a whole number"),
+        ("PrometheusMetricsPort", "0", "must be 1 to 65535"),
+        ("PrometheusMetricsPort", True, "expected text|must be a whole number"),
     ],
 )
 def test_bad_values(name: str, raw: object, reason: str) -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from catflap.agent import lock
 from catflap.cli import agent_process
 from catflap.host import Interface, MemoryInterfaces
+from catflap.lab.etcd import free_port
 from catflap.nft import MemoryNft, NftError
 
 from .conftest import Run
@@ -139,3 +141,60 @@ def test_a_kernel_that_cannot_be_programmed(monkeypatch: pytest.MonkeyPatch, run
 
     monkeypatch.setattr(agent_process, "LibNftables", refuse)
     assert run("agent", "--store", policy) == (3, "", "catflap: libnftables.so.1 cannot be loaded\n")
+
+
+def test_a_directory_cannot_say_how_the_agent_stands(run: Run, tmp_path: Path, policy: str) -> None:
+    thread = when_logged(
+        tmp_path, "is not written to the store: ", lambda: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    assert run("agent", "--store", policy) == (0, "", "")
+    thread.join()
+
+
+def test_metrics_are_served_where_they_are_wanted(
+    run: Run, tmp_path: Path, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("FELIX_PROMETHEUSMETRICSENABLED", "true")
+    monkeypatch.setenv("FELIX_PROMETHEUSMETRICSHOST", "127.0.0.1")
+    monkeypatch.setenv("FELIX_PROMETHEUSMETRICSPORT", str(port))
+    fetched: list[str] = []
+
+    def fetch() -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            fetched.append(answer.read().decode())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = when_logged(tmp_path, "Serving metrics on", fetch)
+    assert run("agent", "--store", policy) == (0, "", "")
+    thread.join()
+    assert 'catflap_store_state{state="in-sync"} 1.0' in fetched[0]
+
+
+def test_a_password_file_that_cannot_be_used_is_a_usage_error(
+    run: Run, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FELIX_ETCDPASSWORDFILE", "/nowhere")
+    status, _, stderr = run("agent", "--store", policy)
+    assert (status, stderr) == (
+        2,
+        "catflap: EtcdPasswordFile /nowhere cannot be read: No such file or directory\n",
+    )
+
+
+def test_no_password_is_ever_logged(
+    run: Run, tmp_path: Path, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("s3cret")
+    file.chmod(0o644)
+    monkeypatch.setenv("FELIX_ETCDUSERNAME", "agent")
+    monkeypatch.setenv("FELIX_ETCDPASSWORDFILE", str(file))
+    monkeypatch.setenv("FELIX_LOGSEVERITYFILE", "debug")
+    assert run("agent", "--once", "--store", policy) == (0, "", "")
+    assert f"EtcdPasswordFile {file} has mode 0644" in logged(tmp_path)
+    monkeypatch.delenv("FELIX_ETCDPASSWORDFILE")
+    monkeypatch.setenv("FELIX_ETCDPASSWORD", "s3cret")
+    assert run("agent", "--once", "--store", policy) == (0, "", "")
+    assert "Parameter EtcdPassword (Password for etcd) has value '(hidden)'" in logged(tmp_path)
+    assert "s3cret" not in logged(tmp_path)

@@ -6,10 +6,11 @@ import base64
 import json
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from catflap.lab.agent import AgentProcess
 from catflap.lab.etcd import EtcdServer
@@ -23,7 +24,8 @@ Api = Literal[2, 3]
 READY = "/calico/v1/Ready"
 HEP = f"/calico/v1/host/{HOSTNAME}/endpoint"
 POLICY = "/calico/v1/policy/tier/default/policy"
-
+ENFORCED: Final = re.compile(r"Enforcing on .*, store revision (\d+);")
+TIMEOUT: Final = 10.0  # seconds
 
 # A client of the store, run where etcd can be reached: etcdctl takes no binary values.
 WRITER = """
@@ -33,7 +35,9 @@ from catflap.store import open_store
 async def main(url, changes):
     store = open_store(url)
     for start in range(0, len(changes), 100):
-        await store.write([(path, base64.b64decode(value)) for path, value in changes[start : start + 100]])
+        part = changes[start : start + 100]
+        revision = await store.write([(path, base64.b64decode(value)) for path, value in part])
+    print(revision)
     await store.close()
 
 asyncio.run(main(sys.argv[1], json.load(sys.stdin)))
@@ -66,6 +70,7 @@ class GuideHost:
         self.api: Api = api
         self.server = EtcdServer(listen=STORE.v4, port=2379, command_prefix=self.network.store.command_prefix)
         self.log_file = directory / "felix.log"
+        self.revision = 0  # of the store's last change that a method here has made
         self._agents: list[AgentProcess] = []
 
     def start_agent(
@@ -98,31 +103,45 @@ class GuideHost:
     def put(self, path: str, value: Any) -> None:
         """``etcdctl set`` or ``etcdctl put``; anything but text is written as JSON."""
         text = value if isinstance(value, str) else json.dumps(value)
-        self.server.etcdctl({2: "set", 3: "put"}[self.api], path, text, api=self.api)
+        self._change({2: "set", 3: "put"}[self.api], path, text)
 
     def write(self, objects: Mapping[str, bytes]) -> None:
         """Set many keys to any bytes; with the v3 API a hundred at a time are one revision."""
         scheme = "etcd2" if self.api == 2 else "etcd"
         changes = [(path, base64.b64encode(value).decode()) for path, value in objects.items()]
         url = f"{scheme}://{self.server.endpoint}"
-        self.network.store.run(sys.executable, "-c", WRITER, url, stdin=json.dumps(changes))
+        self.revision = int(
+            self.network.store.run(sys.executable, "-c", WRITER, url, stdin=json.dumps(changes))
+        )
 
     def delete(self, path: str) -> None:
         """Delete one key."""
-        self.server.etcdctl({2: "rm", 3: "del"}[self.api], path, api=self.api)
+        self._change({2: "rm", 3: "del"}[self.api], path)
 
     def delete_tree(self, path: str) -> None:
         """Delete everything below a path."""
         if self.api == 2:
-            self.server.etcdctl("rm", "--recursive", path, api=2)
+            self._change("rm", "--recursive", path)
         else:
-            self.server.etcdctl("del", "--prefix", f"{path}/", api=3)
+            self._change("del", "--prefix", f"{path}/")
+
+    def _change(self, *command: str) -> None:
+        if self.api == 2:
+            answer = json.loads(self.server.etcdctl("--output=json", *command, api=2))
+            self.revision = answer["node"]["modifiedIndex"]
+        else:
+            answer = json.loads(self.server.etcdctl("--write-out=json", *command, api=3))
+            self.revision = answer["header"]["revision"]
 
     def enforced(self, agent: AgentProcess, change: Callable[[], None]) -> None:
-        """Make a change and wait until the agent has enforced it."""
+        """Make a change, of the store or of the host, and wait until the agent has enforced it.
+
+        It must make a difference to the kernel, or nothing is logged. What was put just before may be enforced on its
+        own: hence the revisions.
+        """
         agent.mark()
         change()
-        agent.wait_for("Enforcing on")
+        wait_until_enforced(agent, self.revision)
 
     async def passes(
         self, source: Namespace, address: str, protocol: Transport, port: int = 0, *, expected: bool
@@ -157,3 +176,11 @@ class GuideHost:
         """The newest log line of a parameter, from its value on."""
         lines = re.findall(rf"Parameter {name} \([^)]*\) has value (.*)", self.log_file.read_text())
         return str(lines[-1])
+
+
+def wait_until_enforced(agent: AgentProcess, revision: int) -> None:
+    """Wait until the agent has logged, since it was marked, that it enforces this revision or a later one."""
+    deadline = time.monotonic() + TIMEOUT
+    while max(map(int, ENFORCED.findall(agent.log())), default=-1) < revision:
+        assert time.monotonic() < deadline, f"revision {revision} is not enforced:\n{agent.log()}"
+        time.sleep(0.01)

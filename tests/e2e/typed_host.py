@@ -7,6 +7,7 @@ machine: ``/etc`` is a copy, ``/run`` and ``/var/log`` are empty.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from catflap.lab.processes import kill_inside
 from catflap.lab.topology import DualStack, GuideNetwork
 
 from .documents import ROOT, Command
+from .guide_host import wait_until_enforced
 
 HOSTNAME = "my-host"
 TIMEOUT = 20.0
@@ -89,10 +91,11 @@ class TypedHost:
         return self._log_file.read_text().splitlines()
 
     async def until_enforced(self, command: Command) -> None:
-        """Type a command that changes the store, and wait until the agent has enforced it."""
+        """Type a command that makes one change of etcd, and wait until the agent has enforced it."""
+        before = json.loads(await self.type("ETCDCTL_API=3 etcdctl get / --write-out=json"))
         self.log.mark()
         await self.type(command)
-        self.log.wait_for("Enforcing on")
+        wait_until_enforced(self.log, before["header"]["revision"] + 1)
 
     async def expect(
         self,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from catflap.lab.etcd import EtcdError, EtcdServer, cluster, free_port
+from catflap.lab.etcd import EtcdError, EtcdServer, add_learner, cluster, free_port
 
 ORPHAN_MAKER = """
 import time
 from catflap.lab.etcd import EtcdServer
 server = EtcdServer()
 server.start()
-print(server._process.pid, flush=True)
+print(server.process.pid, flush=True)
 time.sleep(60)
 """
 
@@ -55,10 +55,8 @@ def test_a_wiped_server_has_forgotten_everything() -> None:
 def test_nothing_is_left_behind() -> None:
     with EtcdServer() as server:
         directory = server._directory
-        process = server._process
         assert directory.is_dir()
-    assert process is not None
-    assert process.returncode is not None
+    assert not server.running
     assert not directory.exists()
 
 
@@ -160,3 +158,42 @@ def test_the_members_of_a_cluster_know_each_other() -> None:
     finally:
         for member in members:
             member.close()
+
+
+def test_one_member_of_a_cluster_leads() -> None:
+    members = cluster(3)
+    try:
+        assert sum(member.leads() for member in members) == 1
+    finally:
+        for member in members:
+            member.close()
+
+
+def test_a_learner_has_the_data_and_no_vote() -> None:
+    members = cluster(1)
+    try:
+        members[0].etcdctl("put", "/key", "value")
+        members.append(add_learner(members))
+        assert "true" in members[0].etcdctl("member", "list").splitlines()[1]  # the column of learners
+        with pytest.raises(EtcdError, match="learner"):
+            members[1].etcdctl("get", "/key")
+    finally:
+        for member in members:
+            member.close()
+
+
+def test_a_backup_brings_the_old_content_back(tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    with EtcdServer() as server:
+        server.etcdctl("put", "/key", "old")
+        server.save_snapshot(backup)
+        server.etcdctl("put", "/key", "new")
+        server.stop()
+        server.restore_snapshot(backup)
+        server.start()
+        assert server.etcdctl("get", "/key", "--print-value-only") == "old\n"
+
+
+def test_ports_are_free_ones_that_no_client_is_given() -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert 1024 < free_port() < lowest

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.model.corpus import ENTRIES, PAIRS, V1, V3, Pair
 from tests.model.mutation import mutated_entry
 
+from catflap.model.changes import CHANGE_PATH
 from catflap.model.decode import decode
 from catflap.model.decoded import Decoded, ResourceChange
 from catflap.model.resources import Encoding, HostEndpoint, Kind, ProfileLabels, ProfileRules, ResourceKey
@@ -38,6 +39,11 @@ def test_deletion_takes_every_resource_of_the_path_away(path: str) -> None:
     assert decoded.problems == ()
     assert decoded.changes
     assert all(change.resource is None for change in decoded.changes)
+
+
+@pytest.mark.parametrize("value", [b'{"id": "a1"}', b"\xff", None])
+def test_the_header_of_a_change_is_no_policy(value: bytes | None) -> None:
+    assert decode(CHANGE_PATH, value) == Decoded()
 
 
 def test_every_kind_is_in_the_corpus() -> None:

@@ -29,14 +29,16 @@ def make_authority(directory: Path, name: str) -> None:
     )
 
 
-def make_certificate(directory: Path, name: str, authority: str) -> None:
-    """Make ``NAME.pem`` and ``NAME.key`` for 127.0.0.1, signed by the authority."""
+def make_certificate(
+    directory: Path, name: str, authority: str, *, subject: str = "IP:127.0.0.1", days: int = 2
+) -> None:
+    """Make ``NAME.pem`` and ``NAME.key``, signed by the authority; with negative days it is past already."""
     certificate, key, request = (directory / f"{name}.{suffix}" for suffix in ("pem", "key", "csr"))
     extensions = directory / f"{name}.ext"
-    extensions.write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+    extensions.write_text(f"subjectAltName={subject}\nextendedKeyUsage=serverAuth,clientAuth\n")
     openssl("req", *KEY, "-keyout", str(key), "-out", str(request), "-subj", f"/CN={name}")
     signer = ["-CA", str(directory / f"{authority}.pem"), "-CAkey", str(directory / f"{authority}.key")]
-    made = ["-in", str(request), "-out", str(certificate), "-extfile", str(extensions), "-days", "2"]
+    made = ["-in", str(request), "-out", str(certificate), "-extfile", str(extensions), "-days", str(days)]
     openssl("x509", "-req", *made, *signer, "-CAcreateserial")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from catflap.store.api import Delta, Snapshot
+from catflap.store.api import Alive, Delta, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,9 +28,11 @@ class Following:
         self.events: list[StoreEvent] = []
 
     async def next(self, kind: type[Kind]) -> Kind:
-        """The next event, which must be of this kind."""
+        """The next event, which must be of this kind. Signs of life are passed over unless one is asked for."""
         async with asyncio.timeout(LONGEST_WAIT):
             event = await anext(self._source)
+            while isinstance(event, Alive) and not issubclass(Alive, kind):
+                event = await anext(self._source)
         self.events.append(event)
         if isinstance(event, Snapshot):
             self.entries = dict(event.entries)

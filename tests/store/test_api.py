@@ -11,7 +11,7 @@ import pytest
 from tests.store.following import Following
 
 from catflap.model import V1_ROOT, V3_ROOT
-from catflap.store import Delta, Snapshot, Store, open_store
+from catflap.store import ABSENT, Delta, Snapshot, Store, StoreConflictError, StoreError, open_store
 from catflap.store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -27,9 +27,15 @@ class Case(msgspec.Struct, frozen=True):
     store: Store
     v3_objects: bool = False  # it takes nothing else
     transactions: bool = True
+    leases: bool = True
+
+    @property
+    def prefix(self) -> str:
+        """Of all its paths."""
+        return f"{V3_ROOT}tiers/" if self.v3_objects else f"{V1_ROOT}policy/tier/"
 
     def path(self, number: int) -> str:
-        return f"{V3_ROOT}tiers/t{number}" if self.v3_objects else f"{V1_ROOT}policy/tier/t{number}/metadata"
+        return f"{self.prefix}t{number}" + ("" if self.v3_objects else "/metadata")
 
     def value(self, number: int, order: int = 0) -> bytes:
         if not self.v3_objects:
@@ -60,7 +66,7 @@ async def case(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
             "metadata": {"name": "default"},
         }
         (tmp_path / "ready.json").write_text(json.dumps(ready))
-        case = Case(open_store(f"dir:{tmp_path}"), v3_objects=True)
+        case = Case(open_store(f"dir:{tmp_path}"), v3_objects=True, leases=False)
     else:
         server: EtcdServer = request.getfixturevalue("etcd")
         case = Case(open_store(f"{name}://{server.endpoint}"), transactions=name == "etcd")
@@ -161,6 +167,135 @@ async def test_a_slow_follower_misses_nothing(case: Case) -> None:
         await case.store.write([(case.path(number), case.value(number))])
     await follower.until(lambda seen: len(case.ours(seen.entries)) == 30)
     assert len(set(follower.changed_paths())) == 30
+
+
+async def version(case: Case, number: int) -> int:
+    entry = (await case.store.read(case.prefix)).entries.get(case.path(number))
+    return ABSENT if entry is None else entry.version
+
+
+async def test_read_finds_what_is_below_a_prefix(case: Case) -> None:
+    assert (await case.store.read(case.prefix)).entries == {}
+    await case.store.write([(case.path(1), case.value(1)), (case.path(2), case.value(2))])
+    found = (await case.store.read(case.prefix)).entries
+    assert {path: entry.value for path, entry in found.items()} == {
+        case.path(1): case.value(1),
+        case.path(2): case.value(2),
+    }
+    assert (await case.store.read(f"{case.prefix}none/")).entries == {}
+
+
+async def test_read_finds_a_whole_path(case: Case) -> None:
+    await case.store.write([(case.path(1), case.value(1)), (case.path(2), case.value(2))])
+    assert list((await case.store.read(case.path(1))).entries) == [case.path(1)]
+
+
+async def test_a_read_is_at_least_as_new_as_the_last_write(case: Case) -> None:
+    revision = await case.store.write([(case.path(1), case.value(1))])
+    assert (await case.store.read(case.prefix)).revision >= revision
+
+
+async def test_every_change_gives_another_version(case: Case) -> None:
+    versions = [await version(case, 1)]
+    for order in range(3):
+        await case.store.write([(case.path(1), case.value(1, order))])
+        versions.append(await version(case, 1))
+    assert versions[0] == ABSENT
+    assert len(set(versions)) == 4
+
+
+async def test_a_change_of_another_path_leaves_the_version(case: Case) -> None:
+    await case.store.write([(case.path(1), case.value(1))])
+    before = await version(case, 1)
+    await case.store.write([(case.path(2), case.value(2))])
+    assert await version(case, 1) == before
+
+
+async def test_expected_versions_let_a_write_pass(case: Case) -> None:
+    await case.store.write([(case.path(1), case.value(1)), (case.path(2), case.value(2))])
+    expected = {case.path(number): await version(case, number) for number in (1, 2, 3)}
+    changes = [(case.path(1), case.value(1, order=7)), (case.path(2), None), (case.path(3), case.value(3))]
+    await case.store.write(changes, expected)
+    assert {path: await case.store.get(path) for path, _ in changes} == dict(changes)
+
+
+async def test_what_changed_meanwhile_is_a_conflict_and_nothing_is_written(case: Case) -> None:
+    await case.store.write([(case.path(1), case.value(1)), (case.path(2), case.value(2))])
+    expected = {case.path(number): await version(case, number) for number in (1, 2)}
+    await case.store.write([(case.path(1), case.value(1, order=7))])
+    changes = [(case.path(1), case.value(1, order=8)), (case.path(2), case.value(2, order=8))]
+    with pytest.raises(StoreConflictError, match=case.path(1)) as caught:
+        await case.store.write(changes, expected)
+    assert caught.value.paths == (case.path(1),)
+    assert await case.store.get(case.path(1)) == case.value(1, order=7)
+    assert await case.store.get(case.path(2)) == case.value(2)
+
+
+async def test_what_was_deleted_meanwhile_is_a_conflict(case: Case) -> None:
+    await case.store.write([(case.path(1), case.value(1))])
+    expected = {case.path(1): await version(case, 1)}
+    await case.store.write([(case.path(1), None)])
+    for value in (case.value(1, order=7), None):
+        with pytest.raises(StoreConflictError) as caught:
+            await case.store.write([(case.path(1), value)], expected)
+        assert caught.value.paths == (case.path(1),)
+    assert await case.store.get(case.path(1)) is None
+
+
+async def test_what_must_be_absent_is_created_only_once(case: Case) -> None:
+    await case.store.write([(case.path(1), case.value(1))], {case.path(1): ABSENT})
+    with pytest.raises(StoreConflictError) as caught:
+        await case.store.write([(case.path(1), case.value(1, order=7))], {case.path(1): ABSENT})
+    assert caught.value.paths == (case.path(1),)
+    assert await case.store.get(case.path(1)) == case.value(1)
+
+
+async def test_a_path_that_does_not_change_can_be_expected_too(case: Case) -> None:
+    await case.store.write([(case.path(1), case.value(1))])
+    expected = {case.path(1): await version(case, 1)}
+    await case.store.write([(case.path(2), case.value(2))], expected)
+    await case.store.write([(case.path(1), case.value(1, order=7))])
+    with pytest.raises(StoreConflictError) as caught:
+        await case.store.write([(case.path(2), None)], expected)
+    assert caught.value.paths == (case.path(1),)
+    assert await case.store.get(case.path(2)) == case.value(2)
+
+
+async def test_as_many_changes_as_the_limit_says_are_made_at_once(case: Case) -> None:
+    count = case.store.transaction_limit or 200
+    changes = [(case.path(number), case.value(number)) for number in range(count)]
+    await case.store.write(changes, dict.fromkeys(dict(changes), ABSENT))
+    assert len((await case.store.read(case.prefix)).entries) == count
+
+
+LEASED = "/calico/felix/v1/host/h/status"
+
+
+async def get_until(store: Store, value: bytes | None) -> None:
+    async with asyncio.timeout(10):
+        while await store.get(LEASED) != value:
+            await asyncio.sleep(0.01)
+
+
+async def test_leased_keys_come_change_and_go(case: Case) -> None:
+    if not case.leases:
+        with pytest.raises(StoreError, match="lease"):
+            case.store.lease(30)
+        return
+    lease = case.store.lease(30)
+    running = asyncio.create_task(lease.run())
+    lease.put(LEASED, b"1")
+    await get_until(case.store, b"1")
+    lease.put(LEASED, b"2")
+    await get_until(case.store, b"2")
+    lease.remove(LEASED)
+    await get_until(case.store, None)
+    lease.put(LEASED, b"3")
+    await get_until(case.store, b"3")
+    running.cancel()
+    await asyncio.wait([running])
+    await lease.close()
+    assert await case.store.get(LEASED) is None
 
 
 async def test_close_ends_a_follower_that_waits(case: Case) -> None:

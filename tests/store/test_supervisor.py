@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catflap.store.api import Connected, Delta, Disconnected, Snapshot, StoreError, StoreEvent
+from catflap.store.api import Alive, Connected, Delta, Disconnected, Snapshot, StoreError, StoreEvent
 from catflap.store.supervisor import Pace, ResyncNeededError, supervise
 
 if TYPE_CHECKING:
@@ -79,10 +79,21 @@ async def test_an_outage_is_when_every_endpoint_has_failed() -> None:
     assert await events_of(script, ["a", "b"], 3) == [Disconnected("two"), CONNECTED, DELTA]
 
 
-async def test_a_session_that_lasted_begins_a_new_count() -> None:
+async def test_a_session_that_served_for_a_while_begins_a_new_count() -> None:
     pace = Pace(stable_after=0.0)
+    served: list[StoreEvent | Exception] = [SNAPSHOT, StoreError("down")]
+    script = Script(*[served] * 5, [SNAPSHOT, DELTA])
+    assert await events_of(script, ["a", "b"], 7, pace) == [SNAPSHOT] * 6 + [DELTA]
+
+
+async def test_a_session_that_failed_slowly_does_not() -> None:
     script = Script(*[DOWN] * 5, [SNAPSHOT])
-    assert await events_of(script, ["a", "b"], 1, pace) == [SNAPSHOT]
+    assert await events_of(script, ["a", "b"], 1, Pace(stable_after=0.0)) == [Disconnected("down")]
+
+
+async def test_signs_of_life_are_passed_on() -> None:
+    script = Script([SNAPSHOT, CONNECTED, Alive(7), Alive(8)])
+    assert await events_of(script, ["a"], 3) == [SNAPSHOT, Alive(7), Alive(8)]
 
 
 async def test_a_resync_stays_with_the_endpoint_and_is_no_outage() -> None:
@@ -109,16 +120,41 @@ async def test_resyncs_keep_their_distance() -> None:
     assert 0.1 <= asyncio.get_running_loop().time() - started < 1.0
 
 
-@pytest.mark.parametrize("fault", [DOWN, BUG], ids=["down", "bug"])
-async def test_the_pause_between_attempts_grows_up_to_a_limit(
-    monkeypatch: pytest.MonkeyPatch, fault: list[StoreEvent | Exception]
-) -> None:
+def recorded_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Every pause from now on, none of which takes any time."""
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
     monkeypatch.setattr("catflap.store.supervisor.asyncio.sleep", sleep)
+    return pauses
+
+
+@pytest.mark.parametrize(("entries", "longest"), [(0, 0.0), (20_000, 2.0), (1_000_000, 15.0)])
+async def test_resyncs_of_a_fleet_are_spread_by_the_size_of_what_is_read(
+    monkeypatch: pytest.MonkeyPatch, entries: int, longest: float
+) -> None:
+    pauses = recorded_pauses(monkeypatch)
+    loaded = Snapshot(1, dict.fromkeys(map(str, range(entries)), b""))
+    script = Script(*[[loaded, *RESYNC]] * 50, [SNAPSHOT])
+    await events_of(script, ["a"], 51, Pace(between_resyncs=0.0))
+    assert len(pauses) == 50
+    assert max(pauses) <= longest
+    assert max(pauses) >= 0.7 * longest
+
+
+async def test_the_first_load_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = recorded_pauses(monkeypatch)
+    await events_of(Script([SNAPSHOT]), ["a"], 1)
+    assert pauses == []
+
+
+@pytest.mark.parametrize("fault", [DOWN, BUG], ids=["down", "bug"])
+async def test_the_pause_between_attempts_grows_up_to_a_limit(
+    monkeypatch: pytest.MonkeyPatch, fault: list[StoreEvent | Exception]
+) -> None:
+    pauses = recorded_pauses(monkeypatch)
     script = Script(*[fault] * 200, [SNAPSHOT])
     await events_of(script, ["a", "b"], 2, Pace(first_delay=1.0, longest_delay=8.0))
     assert all(

@@ -30,20 +30,31 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("server", "client"):
         make_certificate(directory, name, "ca")
     make_certificate(directory, "impostor", "stranger")
+    make_certificate(directory, "expired", "ca", days=-1)
+    make_certificate(directory, "elsewhere", "ca", subject="DNS:other.example")
     return directory
+
+
+def server_with(directory: Path, certificate: str = "server") -> EtcdServer:
+    """An etcd that wants client certificates."""
+    ca, server, key = (
+        str(directory / name) for name in ("ca.pem", f"{certificate}.pem", f"{certificate}.key")
+    )
+    return EtcdServer(
+        arguments=[
+            f"--cert-file={server}",
+            f"--key-file={key}",
+            f"--trusted-ca-file={ca}",
+            "--client-cert-auth",
+        ],
+        scheme="https",
+        client_arguments=["--cacert", ca, "--cert", server, "--key", key],
+    )
 
 
 @pytest.fixture(scope="module")
 def tls_etcd(certificates: Path) -> Iterator[EtcdServer]:
-    ca, server, key = (str(certificates / name) for name in ("ca.pem", "server.pem", "server.key"))
-    arguments = [
-        f"--cert-file={server}",
-        f"--key-file={key}",
-        f"--trusted-ca-file={ca}",
-        "--client-cert-auth",
-    ]
-    client_arguments = ["--cacert", ca, "--cert", server, "--key", key]
-    with EtcdServer(arguments=arguments, scheme="https", client_arguments=client_arguments) as etcd:
+    with server_with(certificates) as etcd:
         yield etcd
 
 
@@ -78,13 +89,47 @@ async def test_with_the_right_files_it_works(scheme: str, tls_etcd: EtcdServer, 
 
 
 @both_apis
-@pytest.mark.parametrize(("ca", "client"), [("stranger", "client"), ("ca", None), ("ca", "impostor")])
+@pytest.mark.parametrize(
+    ("ca", "client"), [("stranger", "client"), ("ca", None), ("ca", "impostor"), ("ca", "expired")]
+)
 async def test_with_wrong_files_it_does_not(
     scheme: str, tls_etcd: EtcdServer, certificates: Path, ca: str, client: str | None
 ) -> None:
     async with opened(scheme, tls_etcd, options(certificates, ca, client)) as store:
         assert tls_etcd.endpoint in (await Following(store.follow()).next(Disconnected)).reason
         with pytest.raises(StoreError, match=tls_etcd.endpoint):
+            await store.get(PATH)
+
+
+@both_apis
+@pytest.mark.parametrize(("server", "reason"), [("expired", "expired"), ("elsewhere", "127.0.0.1")])
+async def test_a_server_with_a_wrong_certificate_is_refused_with_the_reason(
+    scheme: str, certificates: Path, server: str, reason: str
+) -> None:
+    with server_with(certificates, server) as etcd:
+        async with opened(scheme, etcd, options(certificates)) as store:
+            assert reason in (await Following(store.follow()).next(Disconnected)).reason.split(":", 2)[2]
+
+
+@pytest.mark.parametrize(
+    ("ca", "client", "reason"),
+    [
+        ("stranger", "client", r"TLS: the server's certificate is refused: .*must be in ca_file"),
+        ("ca", None, r"TLS: the server wants a client's certificate: give cert_file and key_file"),
+        ("ca", "expired", r"TLS: the server refuses the client's certificate .*: certificate has expired"),
+    ],
+)
+async def test_what_grpc_does_not_tell_is_found_out(
+    tls_etcd: EtcdServer, certificates: Path, ca: str, client: str | None, reason: str
+) -> None:
+    async with opened("etcds", tls_etcd, options(certificates, ca, client)) as store:
+        with pytest.raises(StoreError, match=reason):
+            await store.get(PATH)
+
+
+async def test_a_url_without_tls_for_a_server_with_tls_is_found_out(tls_etcd: EtcdServer) -> None:
+    async with opened("etcd", tls_etcd, StoreOptions()) as store:
+        with pytest.raises(StoreError, match="use a URL with etcds://"):
             await store.get(PATH)
 
 
@@ -114,3 +159,25 @@ async def test_files_are_read_anew_for_each_connection(
         await follower.next(Disconnected)
         shutil.copy(certificates / "ca.pem", tmp_path / "ca.pem")
         await follower.until(lambda seen: seen.count(Snapshot) == 1)
+
+
+@both_apis
+async def test_certificates_of_a_new_authority_replace_the_old_ones_without_a_restart_of_ours(
+    scheme: str, tmp_path: Path
+) -> None:
+    issue_certificates(tmp_path)
+    with server_with(tmp_path) as etcd:
+        async with opened(scheme, etcd, options(tmp_path)) as store:
+            follower = Following(store.follow())
+            await follower.next(Snapshot)
+            issue_certificates(tmp_path)
+            etcd.restart()
+            await store.write([(PATH, b"1")])
+            await follower.until(lambda seen: PATH in seen.entries)
+            await store.close()
+
+
+def issue_certificates(directory: Path) -> None:
+    make_authority(directory, "ca")
+    for name in ("server", "client"):
+        make_certificate(directory, name, "ca")

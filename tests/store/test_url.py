@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-from catflap.store import StoreError, StoreOptions, open_store
+from catflap.store import StoreDeniedError, StoreError, StoreOptions, open_store
 from catflap.store.directory import DirectoryStore
 from catflap.store.etcd2 import Etcd2Store
 from catflap.store.etcd3 import Etcd3Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,17 @@ def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
 def test_options_must_fit_together(options: StoreOptions, reason: str) -> None:
     with pytest.raises(StoreError, match=reason):
         open_store("etcds://h1", options)
+
+
+@pytest.mark.parametrize(("strict", "trusted"), [(True, False), (False, True)])
+async def test_strict_modes_are_an_option(tmp_path: Path, strict: bool, trusted: bool) -> None:
+    tmp_path.chmod(0o777)  # noqa: ASYNC240 - of this test
+    store = open_store(f"dir:{tmp_path}", StoreOptions(strict_modes=strict))
+    if trusted:
+        assert (await store.read("/calico/")).entries == {}
+    else:
+        with pytest.raises(StoreDeniedError, match="chmod go-w"):
+            await store.read("/calico/")
 
 
 @pytest.mark.parametrize(

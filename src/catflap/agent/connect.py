@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from catflap.agent.config import Configuration
+from pathlib import Path
+from typing import Final
+
+from catflap.agent.config import Configuration, ConfigurationError
 from catflap.store import StoreOptions
+
+OTHERS: Final = 0o077  # what the group and others may do with a file
 
 
 def store_url(configuration: Configuration) -> str:
@@ -22,11 +27,42 @@ def store_url(configuration: Configuration) -> str:
 
 
 def store_options(configuration: Configuration) -> StoreOptions:
-    """The files and credentials to connect with."""
+    """The files and credentials to connect with.
+
+    Raises:
+        ConfigurationError: the file with the password cannot be used.
+    """
     return StoreOptions(
         ca_file=configuration["EtcdCaFile"],
         cert_file=configuration["EtcdCertFile"],
         key_file=configuration["EtcdKeyFile"],
         username=configuration["EtcdUsername"],
-        password=configuration["EtcdPassword"],
+        password=_password(configuration),
+        strict_modes=configuration["DatastoreStrictModes"],
     )
+
+
+def _password(configuration: Configuration) -> str | None:
+    """From the configuration or the file that it names; a line break at the file's end is none of the password."""
+    password, file = configuration["EtcdPassword"], configuration["EtcdPasswordFile"]
+    if file is None:
+        return None if password is None else str(password)
+    if password is not None:
+        raise ConfigurationError("EtcdPassword and EtcdPasswordFile are both set: set one of them")
+    try:
+        read = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ConfigurationError(f"EtcdPasswordFile {file} cannot be read: {error.strerror}") from None
+    except UnicodeError:
+        raise ConfigurationError(f"EtcdPasswordFile {file} is not UTF-8 text") from None
+    if not read:
+        raise ConfigurationError(f"EtcdPasswordFile {file} is empty: write the password into it")
+    return read
+
+
+def password_exposure(configuration: Configuration) -> str | None:
+    """A warning where others may read or change the file with the password."""
+    file = configuration["EtcdPasswordFile"]
+    if file is None or not (mode := Path(file).stat().st_mode & 0o777) & OTHERS:
+        return None
+    return f"EtcdPasswordFile {file} has mode {mode:04o}: others may read the password; run chmod 600 {file}"

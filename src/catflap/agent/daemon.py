@@ -1,40 +1,35 @@
 """The agent: a state machine between a store, the host's interfaces and the kernel.
 
-``wait-for-ready`` until the store is read and its Ready flag is set, then ``resync`` (configuration, then all
-resources), then ``in-sync``. Losing the store or the flag never loosens or drops anything: what is enforced stays. No
-content of the store may end the agent.
+``wait-for-ready`` until the store is read and its Ready flag is set, then ``resync`` (resources and configuration, all
+at once), then ``in-sync``; ``stale`` while nobody knows whether the store says something else by now. Losing the store
+or the flag never loosens or drops anything: what is enforced stays. No content of the store may end the agent.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
-import gc
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 
 from catflap.agent.config import Configuration, log_configuration
 from catflap.agent.enforcement import Enforcement
-from catflap.agent.mirror import Mirror
+from catflap.agent.hold import Hold
+from catflap.agent.intake import Intake
 from catflap.agent.settings import policy_settings
+from catflap.agent.shared_engine import SharedEngine
+from catflap.agent.staleness import Reminders, Staleness
+from catflap.agent.status import AgentStatus, State
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.host.api import Interfaces, InterfaceWatcher
-from catflap.model import ConfigurationValues, Problem, ResourceChange, decode
 from catflap.policy import PolicyEngine
-from catflap.store.api import Connected, Delta, Disconnected, Snapshot, Store, StoreEvent
+from catflap.store.api import Alive, Delta, Disconnected, Snapshot, Store, StoreEvent
 
 log = logging.getLogger(__name__)
 
 REMINDER_INTERVAL = 5.0  # seconds between log lines while waiting for Ready
-
-
-class State(enum.StrEnum):
-    """Where the agent stands with its store."""
-
-    WAIT_FOR_READY = "wait-for-ready"
-    RESYNC = "resync"
-    IN_SYNC = "in-sync"
+WATCH_INTERVAL = 1.0  # seconds between looks at how long the store has been silent
 
 
 class Agent:
@@ -47,9 +42,11 @@ class Agent:
         workloads: sets up the interfaces of workloads.
         configuration: the environment, the file, and what the store adds.
         on_configuration: called with the configuration when it has changed, to apply logging settings.
+        on_status: called when `status` may tell something else than before, but for times.
+        clock: seconds that only ever grow.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # named where it is called: the parts that it is put together from
         self,
         *,
         store: Store,
@@ -58,6 +55,8 @@ class Agent:
         workloads: WorkloadSetup,
         configuration: StoreConfiguration,
         on_configuration: Callable[[Configuration], None],
+        on_status: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._interfaces = interfaces
@@ -65,137 +64,142 @@ class Agent:
         self._workloads = workloads
         self._configuration = configuration
         self._on_configuration = on_configuration
-        self._mirror = Mirror()
-        self._engine = PolicyEngine(policy_settings(configuration.current))
-        self._problems: tuple[Problem, ...] = ()  # of the store, which may name them with every event
+        self._on_status = on_status
+        self._engine = SharedEngine(policy_settings(configuration.current))
+        self._intake = Intake(self._engine, configuration)
+        self._staleness = Staleness(store.url, clock)
+        self._hold = Hold(clock)
+        self._reminders = Reminders()  # of being stale
         self._configuration_logged: Configuration | None = None
+        self._reload_requested = asyncio.Event()
         self._waiting_for: str | None = None
-        self._lost = False  # the connection to the store
+        self._told: tuple[State, str | None] | None = None  # the state and its reason that were logged last
+        self._resyncs = 0
         self._interfaces_known = False
         self._resources_known = False
-        self.state: State | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the agent stands with its store."""
+        return self._staleness.state
 
     @property
     def waiting_for(self) -> str | None:
         """What must happen before the data of the store are acted upon; None while they are."""
         return self._waiting_for
 
+    def status(self) -> AgentStatus:
+        """How the agent stands at this moment."""
+        return AgentStatus(
+            store=self._staleness.status(),
+            revision_enforced=self._enforcement.enforced_revision,
+            invalid_objects=self._intake.invalid_objects,
+            resyncs=self._resyncs,
+        )
+
     async def run(self) -> None:
         """Work until cancelled."""
         self._configuration.resolve()  # logs what is odd in it, which may be why the store is never reached
-        self._set_state(State.WAIT_FOR_READY)
+        self._enter(State.WAIT_FOR_READY)
         self._wait(f"waiting for the store {self._store.url}")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_store())
             tasks.create_task(self._follow_interfaces())
+            tasks.create_task(self._follow_reloads())
             tasks.create_task(self._remind())
+            tasks.create_task(self._watch())
             tasks.create_task(self._enforcement.run(self._engine))
             tasks.create_task(self._workloads.run())
 
     def reload(self) -> None:
-        """Read the configuration file again and apply what can change while running."""
-        self._configuration.reload()
-        self._apply_configuration()
+        """Read the configuration file again, soon, and apply what can change while running."""
+        self._reload_requested.set()
+
+    async def _follow_reloads(self) -> None:
+        while True:
+            await self._reload_requested.wait()
+            self._reload_requested.clear()
+            self._configuration.reload()
+            async with self._engine.changing() as engine:
+                self._apply_configuration(engine)
+            self._request_enforcement()
 
     async def _follow_store(self) -> None:
         async for event in self._store.follow():
-            self._handle(event)
+            self._take_note(event)
+            match event:
+                case Snapshot() | Delta():
+                    await self._intake.note(event)
+                    await self._advance()
+                case Disconnected():
+                    self._disconnected(event.reason)
+                case Alive():
+                    pass  # says nothing about what is waited for
+                case _:
+                    await self._advance()  # what is waited for now is not the connection any more
+            self._on_status()
 
-    def _handle(self, event: StoreEvent) -> None:
-        match event:
-            case Snapshot() | Delta():
-                log.debug("Store revision %s: %s", event.revision, type(event).__name__)
-                self._report([problem for problem in event.problems if problem not in self._problems])
-                self._problems = event.problems
-                self._mirror.take(event)
-                self._back()
-                self._advance()
-            case Disconnected():
-                self._disconnected(event.reason)
-            case Connected():
-                self._back()
-                self._advance()  # what is waited for now is not the connection any more
-
-    def _back(self) -> None:
-        if self._lost:
-            self._lost = False
-            log.info("Connection to %s is back", self._store.url)
+    def _take_note(self, event: StoreEvent) -> None:
+        """Let the state follow from an event: a sign of life ends an outage, a snapshot begins a resync."""
+        in_trouble, silence = self._staleness.in_trouble, self._staleness.seconds
+        self._staleness.take(event)
+        if in_trouble and not self._staleness.in_trouble:
+            log.info("Connection to %s is back; it gave no sign of life for %.1f s", self._store.url, silence)
+        if isinstance(event, Snapshot) and self.state is State.IN_SYNC:
+            self._enter(State.RESYNC)
+        self._tell_state()
 
     def _disconnected(self, reason: str) -> None:
-        self._lost = True
-        if self.state is State.IN_SYNC:
-            log.warning("Connection to %s lost: %s; what is enforced stays", self._store.url, reason)
-        else:
+        if self.state is not State.STALE:
             self._wait(f"cannot read {self._store.url}: {reason}")
 
-    def _advance(self) -> None:
+    async def _advance(self) -> None:
         """Act on what has changed, if the data may be acted upon."""
-        waiting_for = self._mirror.not_ready_reason()
+        waiting_for = self._intake.not_ready_reason()
         if waiting_for is not None:
-            if self._store.driver == "directory" and self._mirror.empty:
-                waiting_for = f"{self._store.url} holds no document: is it mounted? If so, run 'catflap init'"
-            if self.state is State.IN_SYNC:
-                log.warning("Ready key no longer set to true; what is enforced stays")
-                self._set_state(State.WAIT_FOR_READY)
-            self._wait(waiting_for)
-            return
-        if not self._mirror.pending:
-            return
-        self._waiting_for = None
-        starting = self.state is not State.IN_SYNC
-        changes = self._decode(self._mirror.drain())
-        self._take_configuration(changes)
+            self._not_ready(waiting_for)
+        elif self._hold.take(self._intake.change_header, enforcing=self._resources_known):
+            self._held_back()
+        else:
+            await self._take_over()
+
+    def _not_ready(self, reason: str) -> None:
+        if self._store.driver == "directory" and self._intake.empty:
+            reason = f"{self._store.url} holds no document: is it mounted? If so, run 'catflap init'"
+        if self.state is not State.WAIT_FOR_READY:
+            log.warning("Ready key no longer set to true; what is enforced stays")
+            self._enter(State.WAIT_FOR_READY)
+        self._wait(reason)
+
+    def _held_back(self) -> None:
+        if self.state is State.WAIT_FOR_READY:
+            self._wait(str(self._hold.reason))
+        else:
+            self._enter(State.IN_SYNC, self._hold.reason)
+
+    async def _take_over(self) -> None:
+        starting = self.state is State.WAIT_FOR_READY
         if starting:
-            self._apply_configuration()
-            self._set_state(State.RESYNC)
-        self._apply(changes)
+            self._waiting_for = None
+            self._enter(State.RESYNC)
+
+        def configure(engine: PolicyEngine, changed: bool) -> None:
+            if starting or changed:
+                self._apply_configuration(engine)
+
+        await self._intake.apply(configure)
         self._resources_known = True
-        if starting:
-            gc.freeze()  # what was read will stay: walking over a fleet's objects would hold up changes
-            self._set_state(State.IN_SYNC)
+        self._enter(State.IN_SYNC)
         self._request_enforcement()
 
-    def _decode(self, entries: Sequence[tuple[str, bytes | None]]) -> list[ResourceChange]:
-        changes: list[ResourceChange] = []
-        ignored: dict[str, list[str]] = {}
-        for path, value in entries:
-            decoded = decode(path, value)
-            if decoded.ignored is not None and value is not None:
-                ignored.setdefault(decoded.ignored, []).append(path)
-            self._report(decoded.problems)
-            changes.extend(decoded.changes)
-        for reason, paths in ignored.items():
-            log.info("Ignoring %d entries such as %r: %s", len(paths), paths[0], reason)
-        return changes
-
-    def _report(self, problems: Sequence[Problem]) -> None:
-        for problem in problems:
-            log.warning("%s", problem.message)
-
-    def _take_configuration(self, changes: Sequence[ResourceChange]) -> None:
-        changed = False
-        for change in changes:
-            if change.resource is None or isinstance(change.resource, ConfigurationValues):
-                changed |= self._configuration.take(change.key, change.resource)
-        if changed and self.state is State.IN_SYNC:
-            self._apply_configuration()
-
-    def _apply_configuration(self) -> None:
+    def _apply_configuration(self, engine: PolicyEngine) -> None:
         """Resolve the configuration anew and apply it live: no restart, no gap."""
         self._configuration.resolve()
         current = self._configuration.current
         self._on_configuration(current)
         log_configuration(current, self._configuration_logged)
         self._configuration_logged = current
-        self._engine.settings = policy_settings(current)
-        self._request_enforcement()
-
-    def _apply(self, changes: Sequence[ResourceChange]) -> None:
-        for change in changes:
-            try:
-                self._engine.apply((change,))
-            except Exception:  # a fault of ours with one object must not stop enforcing all others
-                log.exception("Internal error while taking over %s; it is left as it was", change.key)
+        engine.settings = policy_settings(current)
 
     async def _follow_interfaces(self) -> None:
         known = None
@@ -205,7 +209,8 @@ class Agent:
             current = addresses, _masters(interfaces)
             if current != known:  # a link that goes up or down changes no policy
                 known = current
-                self._engine.set_interfaces(*current)
+                async with self._engine.changing() as engine:
+                    engine.set_interfaces(*current)
                 self._interfaces_known = True
                 self._request_enforcement()
 
@@ -214,14 +219,30 @@ class Agent:
         if self._interfaces_known and self._resources_known:
             self._enforcement.request()
 
-    def _set_state(self, state: State) -> None:
-        if state is not self.state:
-            self.state = state
+    def _enter(self, state: State, reason: str | None = None) -> None:
+        self._resyncs += state is State.RESYNC
+        self._staleness.progress(state, reason)
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        """Log the state where it, or the reason for being stale, is another one than was logged last."""
+        state = self.state
+        reason = self._staleness.reason if state is State.STALE else None
+        if (state, reason) == self._told:
+            return
+        if state is State.STALE:
+            log.warning(
+                "%s driver status changed to stale: %s; what is enforced stays", self._store.driver, reason
+            )
+            self._reminders = Reminders()
+        else:
             log.info("%s driver status changed to %s", self._store.driver, state)
+        self._told = state, reason
 
     def _wait(self, reason: str) -> None:
         if reason != self._waiting_for:
             self._waiting_for = reason
+            self._staleness.progress(State.WAIT_FOR_READY, reason)
             self._log_waiting()
 
     def _log_waiting(self) -> None:
@@ -232,6 +253,22 @@ class Agent:
         while True:
             await asyncio.sleep(REMINDER_INTERVAL)
             self._log_waiting()
+
+    async def _watch(self) -> None:
+        """Notice silence, which no event tells of, and say again what lasts."""
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL)
+            told = self._told
+            self._tell_state()
+            if self._told != told:
+                self._on_status()
+            self._hold.remind()
+            if self.state is State.STALE and self._reminders.due(self._staleness.seconds_in_state):
+                log.warning(
+                    "Stale for %.0f s: %s; what is enforced stays",
+                    self._staleness.seconds_in_state,
+                    self._staleness.reason,
+                )
 
 
 def _masters(interfaces: Interfaces) -> dict[str, str]:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from catflap.agent.shared_engine import Decision, SharedEngine
 from catflap.nft import Enforced, EnforceError, UnsupportedInterface
-from catflap.policy import HostPolicy, PolicyEngine
+from catflap.policy import HostPolicy
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,19 @@ class Enforcement:
         self._requested = asyncio.Event()
         self._retry = FIRST_RETRY
         self._notices: dict[str, None] = {}
+        self._enforced_revision: int | None = None
         self.first_done = asyncio.Event()
+
+    @property
+    def enforced_revision(self) -> int | None:
+        """The revision of the store that is in force; None until there is one."""
+        return self._enforced_revision
 
     def request(self) -> None:
         """Ask for a pass over the engine's state as it will be then."""
         self._requested.set()
 
-    async def run(self, engine: PolicyEngine) -> None:
+    async def run(self, engine: SharedEngine) -> None:
         """Serve requests until cancelled."""
         with ThreadPoolExecutor(1, thread_name_prefix="enforce") as thread:
             while True:
@@ -58,12 +65,11 @@ class Enforcement:
                 self._requested.clear()
                 await self._pass(engine, thread)
 
-    async def _pass(self, engine: PolicyEngine, thread: ThreadPoolExecutor) -> None:
+    async def _pass(self, engine: SharedEngine, thread: ThreadPoolExecutor) -> None:
         try:
-            policy = engine.host_policy()
-            notices = engine.notices
+            decision = await engine.decide(thread)
             enforced = await asyncio.get_running_loop().run_in_executor(
-                thread, self._enforcer.enforce, policy
+                thread, self._enforcer.enforce, decision.policy
             )
         except EnforceError as error:
             self._failed(str(error))
@@ -72,9 +78,10 @@ class Enforcement:
             self._failed(repr(error))
         else:
             self._retry = FIRST_RETRY
-            self._report((*notices, *map(_not_policed, enforced.unsupported)))
-            self._log_result(policy, enforced)
-            self._on_enforced(policy)
+            self._enforced_revision = decision.revision
+            self._report((*decision.notices, *map(_not_policed, enforced.unsupported)))
+            self._log_result(decision, enforced)
+            self._on_enforced(decision.policy)
             self.first_done.set()
 
     def _report(self, notices: Iterable[str]) -> None:
@@ -94,17 +101,19 @@ class Enforcement:
         asyncio.get_running_loop().call_later(self._retry, self._requested.set)
         self._retry = min(self._retry * 2, LAST_RETRY)
 
-    def _log_result(self, policy: HostPolicy, enforced: Enforced) -> None:
+    def _log_result(self, decision: Decision, enforced: Enforced) -> None:
+        policy = decision.policy
         unsupported = {item.name for item in enforced.unsupported}
         policed = [item.interface for item in policy.interfaces if item.interface not in unsupported]
         if policy.workloads:
             policed.append(f"{len(policy.workloads)} workloads")
         if enforced.transactions:
             log.info(
-                "Enforcing on %s: %d policies, %d IP sets; %d transactions in %.1f ms",
+                "Enforcing on %s: %d policies, %d IP sets, store revision %d; %d transactions in %.1f ms",
                 ", ".join(policed) or "no interface",
                 len(policy.policies),
                 len(policy.ip_sets),
+                decision.revision,
                 enforced.transactions,
                 enforced.seconds * 1000,
             )

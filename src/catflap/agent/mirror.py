@@ -1,59 +1,87 @@
-"""The store's raw content as last seen, and which of it has not been decoded yet.
+"""The store's content as last seen, and which of it has not been decoded yet.
 
-It turns snapshots into differences (a resync must not look like deleting and reloading everything) and holds changes
-back while the Ready flag is not set.
+It turns snapshots into differences (a resync must not look like deleting and reloading everything) and tells whether
+the content may be acted upon. Of what has been decoded only a digest is kept: the bytes of a fleet weigh more than
+what they mean.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Final, TypeAlias
+
 from catflap.model import V1_ROOT, V3_ROOT, ReadyFlag, decode
+from catflap.model.changes import CHANGE_PATH
 from catflap.store.api import Delta, Snapshot
 
-READY_PATHS = (f"{V1_ROOT}Ready", f"{V3_ROOT}clusterinformations/default")
+Change: TypeAlias = tuple[str, bytes | None]  # a path and its value, None: deleted
+
+READY_PATHS: Final = (f"{V1_ROOT}Ready", f"{V3_ROOT}clusterinformations/default")
+DIGEST_SIZE: Final = 16  # bytes: two values of one path never have the same by chance
+_STEERING: Final = frozenset({*READY_PATHS, CHANGE_PATH})
 
 
 class Mirror:
-    """Path to bytes for all of the store, with a mark on what changed since the last `drain`."""
+    """What each path of the store held last, with a mark on what changed since the last `drain`."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, bytes] = {}
-        self._undecoded: set[str] = set()
+        self._digests: dict[str, bytes] = {}
+        self._undecoded: dict[str, bytes | None] = {}
+        self._steering: dict[str, bytes] = {}  # the values that say whether the others may be acted upon
+
+    def changes_to(self, snapshot: Snapshot) -> Iterator[Change]:
+        """What leads to a snapshot: every path that it does not have as deleted, then all that it has."""
+        for path in self._digests.keys() - snapshot.entries.keys():
+            yield path, None
+        yield from snapshot.entries.items()
 
     def take(self, event: Snapshot | Delta) -> None:
-        """Take over a snapshot or the changes of a revision. Values that are the same as before change nothing."""
-        if isinstance(event, Delta):
-            for path, value in event.changes:
-                self._set(path, value)
-            return
-        for path in self._entries.keys() - event.entries.keys():
-            self._set(path, None)
-        for path, value in event.entries.items():
+        """Take over an event as a whole."""
+        self.note(event.changes if isinstance(event, Delta) else self.changes_to(event))
+
+    def note(self, changes: Iterable[Change]) -> None:
+        """Take over changes. Values that are the same as before change nothing."""
+        for path, value in changes:
             self._set(path, value)
 
     def _set(self, path: str, value: bytes | None) -> None:
-        if self._entries.get(path) == value:
+        digest = None if value is None else blake2b(value, digest_size=DIGEST_SIZE).digest()
+        if self._digests.get(path) == digest:
             return
-        self._undecoded.add(path)
-        if value is None:
-            del self._entries[path]
+        self._undecoded[path] = value
+        if digest is None:
+            del self._digests[path]
         else:
-            self._entries[path] = value
+            self._digests[path] = digest
+        if path in _STEERING:
+            self._steer(path, value)
 
-    def drain(self) -> list[tuple[str, bytes | None]]:
-        """Every changed path with its value now (None: deleted), in order of the paths; nothing is changed after."""
-        changes = [(path, self._entries.get(path)) for path in sorted(self._undecoded)]
-        self._undecoded.clear()
-        return changes
+    def _steer(self, path: str, value: bytes | None) -> None:
+        if value is None:
+            self._steering.pop(path, None)
+        else:
+            self._steering[path] = value
+
+    def drain(self) -> Iterable[Change]:
+        """Every changed path with its value now (None: deleted), in the order of change; nothing is changed after."""
+        changes, self._undecoded = self._undecoded, {}
+        return changes.items()
 
     @property
-    def pending(self) -> bool:
-        """Whether anything has changed since the last `drain`."""
-        return bool(self._undecoded)
+    def pending(self) -> int:
+        """How many paths have changed since the last `drain`."""
+        return len(self._undecoded)
 
     @property
     def empty(self) -> bool:
         """Whether the store holds nothing at all."""
-        return not self._entries
+        return not self._digests
+
+    @property
+    def change_header(self) -> bytes | None:
+        """What the store holds about a change in progress, see `catflap.model.changes`."""
+        return self._steering.get(CHANGE_PATH)
 
     def not_ready_reason(self) -> str | None:
         """Why the data may not be acted upon yet; None when they may.
@@ -61,15 +89,16 @@ class Mirror:
         Either Ready flag serves, and both have a veto: one that is present and not true means not ready, so that an
         administrator of either tree can hold all agents back.
         """
-        flags = [(path, self._ready_flag(path)) for path in READY_PATHS if path in self._entries]
-        for path, flag in flags:
+        flags = [(path, self._steering[path]) for path in READY_PATHS if path in self._steering]
+        for path, value in flags:
+            flag = _ready_flag(path, value)
             if flag is None or not flag.ready:
-                shown = self._entries[path].decode(errors="replace")
-                return f"{path} is {shown[:200]!r}, not true"
+                return f"{path} is {value.decode(errors='replace')[:200]!r}, not true"
         return None if flags else f"{READY_PATHS[0]} is not set; 'catflap init' sets it"
 
-    def _ready_flag(self, path: str) -> ReadyFlag | None:
-        for change in decode(path, self._entries[path]).changes:
-            if isinstance(change.resource, ReadyFlag):
-                return change.resource
-        return None
+
+def _ready_flag(path: str, value: bytes) -> ReadyFlag | None:
+    for change in decode(path, value).changes:
+        if isinstance(change.resource, ReadyFlag):
+            return change.resource
+    return None

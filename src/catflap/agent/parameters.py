@@ -19,6 +19,8 @@ from catflap.model.resources import MAX_PORT, Action
 from catflap.model.validation import is_integer
 from catflap.policy.host_policy import ACCEPT_MARK
 
+LONG = 86_400 * 365  # seconds
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # as ever; metrics are served only where somebody asks for them
 DATASTORE_TYPES = ("etcdv3", "etcdv2", "directory")
 LOG_LEVELS: Mapping[str, int | None] = {
     "none": None,
@@ -140,6 +142,19 @@ def _mark_bit(raw: object) -> int:
     return mask & -mask
 
 
+def _number(low: int, high: int) -> Callable[[object], int]:
+    def parse(raw: object) -> int:
+        try:
+            value = raw if is_integer(raw) else int(_text(raw), 0)
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+        if not low <= value <= high:
+            raise ValueError(f"must be {low} to {high}")
+        return value
+
+    return parse
+
+
 def _address(raw: object) -> str:
     host, colon, port = _text(raw).rpartition(":")
     if not colon or not host or not port.isdigit():
@@ -213,6 +228,13 @@ PARAMETERS: Mapping[str, Parameter] = {
             in_store=False,
         ),
         Parameter(
+            "DatastoreStrictModes",
+            "Refuse files of the directory store that others may write to",
+            _always(value=True),
+            _flag,
+            in_store=False,
+        ),
+        Parameter(
             "EtcdAddr", "Address and port for etcd", _always("localhost:2379"), _address, in_store=False
         ),
         Parameter(
@@ -238,6 +260,13 @@ PARAMETERS: Mapping[str, Parameter] = {
         ),
         Parameter("EtcdUsername", "User name for etcd", _always(None), _path_or_none, in_store=False),
         Parameter("EtcdPassword", "Password for etcd", _always(None), _text, _show_secret, in_store=False),
+        Parameter(
+            "EtcdPasswordFile",
+            "File with the password for etcd",
+            _always(None),
+            _path_or_none,
+            in_store=False,
+        ),
         Parameter(
             "InterfacePrefix",
             "Prefix(es) of workload interfaces",
@@ -291,6 +320,28 @@ PARAMETERS: Mapping[str, Parameter] = {
         Parameter("LogSeverityFile", "Log severity for logging to file", _always("info"), _log_level),
         Parameter("LogSeveritySys", "Log severity for logging to syslog", _always("error"), _log_level),
         Parameter("LogSeverityScreen", "Log severity for logging to screen", _always("error"), _log_level),
+        Parameter(
+            "ReportingIntervalSecs",
+            "Seconds between reports of this agent to the store, 0 for none",
+            _always(30),
+            _number(-LONG, LONG),  # negative ones were always allowed, and mean 0
+        ),
+        Parameter(
+            "ReportingTTLSecs",
+            "Seconds after which a report vanishes that is not renewed",
+            _always(90),
+            _number(0, LONG),
+        ),
+        Parameter("PrometheusMetricsEnabled", "Serve Prometheus metrics", _always(value=False), _flag),
+        Parameter(
+            "PrometheusMetricsHost", "Address to serve Prometheus metrics on", _always(EVERY_ADDRESS), _text
+        ),
+        Parameter(
+            "PrometheusMetricsPort",
+            "TCP port to serve Prometheus metrics on",
+            _always(9091),
+            _number(1, MAX_PORT),
+        ),
     )
 }
 
@@ -310,9 +361,9 @@ WITHOUT_EFFECT: Mapping[str, str] = {
         "UsageReportingEnabled ClusterGUID": "nothing is ever reported to anybody",
         "DropActionOverride MetadataAddr MetadataPort": _NOT_OFFERED,
         "IpInIpEnabled IpInIpMtu IpInIpTunnelAddr": _NOT_OFFERED,
-        "ReportingIntervalSecs ReportingTTLSecs ReportingInterval ReportingTTL": _NOT_OFFERED,
+        "ReportingInterval ReportingTTL": "use ReportingIntervalSecs and ReportingTTLSecs, in seconds",
         "EndpointReportingEnabled EndpointReportingDelaySecs EndpointReportingDelay": _NOT_OFFERED,
-        "PrometheusMetricsEnabled PrometheusMetricsPort EtcdDriverPrometheusMetricsPort": _NOT_OFFERED,
+        "EtcdDriverPrometheusMetricsPort": "all metrics are served on PrometheusMetricsPort",
     }.items()
     for name in names.split()
 }

@@ -9,17 +9,21 @@ import signal
 from collections.abc import Coroutine
 
 import catflap
-from catflap.agent.config import Configuration
-from catflap.agent.connect import store_options, store_url
+from catflap.agent.config import Configuration, ConfigurationError
+from catflap.agent.connect import password_exposure, store_options, store_url
 from catflap.agent.connections import keep_existing_connections
 from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
 from catflap.agent.logs import Logs
+from catflap.agent.metrics import Metrics
+from catflap.agent.report import Reporter
+from catflap.agent.side_work import keep_going
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.cli.common import CommandError, Exit
 from catflap.host import LinkWatcher, WorkloadLinks
 from catflap.nft import EnforceError, Enforcer, LibNftables, NftError
+from catflap.policy import HostPolicy
 from catflap.store import Store, StoreError, open_store
 
 log = logging.getLogger(__name__)
@@ -36,28 +40,72 @@ async def run_agent(options: argparse.Namespace, configuration: StoreConfigurati
     logs = Logs()
     logs.configure(configuration.current)
     log.info("Catflap %s initializing, with the store %s", catflap.__version__, store.url)
-    workloads = WorkloadSetup(WorkloadLinks())
-    enforcement = Enforcement(enforcer, on_enforced=workloads.set_policy)
-    interfaces = LinkWatcher()
-    agent = Agent(
-        store=store,
-        interfaces=interfaces,
-        enforcement=enforcement,
-        workloads=workloads,
-        configuration=configuration,
-        on_configuration=logs.configure,
-    )
+    if exposure := password_exposure(configuration.current):
+        log.warning(exposure)
+    process = _Process(store, enforcer, configuration, logs)
     try:
-        return await _serve(agent, _enforced_once(enforcement, workloads), options)
+        return await process.serve(options)
     finally:
         await store.close()
-        await interfaces.close()
+        await process.interfaces.close()
+
+
+class _Process:
+    """Everything that belongs to the agent, put together."""
+
+    def __init__(
+        self, store: Store, enforcer: Enforcer, configuration: StoreConfiguration, logs: Logs
+    ) -> None:
+        self.interfaces = LinkWatcher()
+        self._logs = logs
+        self._workloads = WorkloadSetup(WorkloadLinks())
+        self._enforcement = Enforcement(enforcer, on_enforced=self._on_enforced)
+        self._agent = Agent(
+            store=store,
+            interfaces=self.interfaces,
+            enforcement=self._enforcement,
+            workloads=self._workloads,
+            configuration=configuration,
+            on_configuration=self._on_configuration,
+            on_status=self._on_status,
+        )
+        self._reporter = Reporter(store, configuration.current["FelixHostname"], self._agent.status)
+        self._metrics = Metrics(self._agent.status)
+
+    def _on_configuration(self, configuration: Configuration) -> None:
+        self._logs.configure(configuration)
+        self._reporter.configure(configuration)
+        self._metrics.configure(configuration)
+
+    def _on_enforced(self, policy: HostPolicy) -> None:
+        self._workloads.set_policy(policy)
+        self._reporter.changed()
+
+    def _on_status(self) -> None:
+        self._reporter.changed()
+
+    async def serve(self, options: argparse.Namespace) -> int:
+        """Run the agent, and beside it what tells others how it stands, unless it is gone in a moment."""
+        telling = (
+            []
+            if options.once
+            else [
+                asyncio.create_task(keep_going("reporting to the store", self._reporter.run)),
+                asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
+            ]
+        )
+        try:
+            return await _serve(self._agent, _enforced_once(self._enforcement, self._workloads), options)
+        finally:
+            for task in telling:
+                task.cancel()
+            await asyncio.gather(*telling, return_exceptions=True)
 
 
 def _open_store(url: str | None, current: Configuration) -> Store:
     try:
         return open_store(url or store_url(current), store_options(current))
-    except StoreError as error:
+    except (ConfigurationError, StoreError) as error:
         raise CommandError(str(error), Exit.USAGE) from None
 
 

@@ -78,16 +78,10 @@ def _refuse_unknown_codes(codes: Sequence[str]) -> None:
 
 
 def _lines(findings: Sequence[Finding], report: Report) -> Iterator[Line]:
-    from catflap.cli.lines import Line, wrapped
+    from catflap.cli.findings import finding_lines
+    from catflap.cli.lines import Line
 
-    for finding in findings:
-        place = f"{finding.file}:{finding.line}: {finding.severity}"
-        what = ", ".join(filter(None, (f"{finding.kind} {finding.name}".strip(), finding.field)))
-        style = "red" if finding.severity == "error" else "yellow"
-        yield Line(
-            f"{place}: {what} ({finding.code})" if what else f"{place} ({finding.code})", len(place), style
-        )
-        yield from wrapped(finding.message, "    ")
+    yield from finding_lines(findings)
     yield Line(_summary(findings, report))
 
 

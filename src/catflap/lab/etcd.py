@@ -7,38 +7,51 @@ signals go to its own process only, and that process dies with the thread that s
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import random
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from catflap.lab.server_process import ServerError, ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
 START_TIMEOUT = 30.0  # seconds; a busy machine with slow disks needs a few
-STOP_TIMEOUT = 5.0
-POLL_INTERVAL = 0.01
 READY = b"ready to serve client requests"  # etcd logs it when its first proposal is committed
 PORT_ATTEMPTS = 3  # another program can take a free port before etcd does
+PORT_TRIALS = 100
+SERVER_PORTS = (12_000, 32_000)  # below net.ipv4.ip_local_port_range
+TAKEN = "address already in use"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only the parent of a directory made by mkdtemp
 
 
-class EtcdError(RuntimeError):
+class EtcdError(ServerError):
     """An etcd or etcdctl of the lab failed. The text has what it printed."""
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on just now."""
+    """A TCP port that nobody listens on just now.
+
+    It is one that the kernel gives to no client, so that nobody takes it while its server restarts. (A client that
+    tries again and again may even be given the very port that it calls, and is then connected to itself.)
+
+    Raises:
+        EtcdError: no port was found.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    for _ in range(PORT_TRIALS):
+        port = random.randrange(*SERVER_PORTS)  # noqa: S311 - a guess, not a secret
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise EtcdError(f"no free port was found from {SERVER_PORTS[0]} to {SERVER_PORTS[1]} on {host}")
 
 
 class EtcdServer:
@@ -75,7 +88,7 @@ class EtcdServer:
         self._client_arguments = tuple(client_arguments)
         self._directory = directory or _new_directory()
         self._directory.mkdir(exist_ok=True)
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process = ServerProcess(f"etcd {self.endpoint}", self._directory / "log", command_prefix)
 
     @property
     def endpoint(self) -> str:
@@ -91,7 +104,7 @@ class EtcdServer:
     @property
     def running(self) -> bool:
         """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
+        return self.process.running
 
     def start(self) -> None:
         """Start, and wait until requests are served.
@@ -105,7 +118,7 @@ class EtcdServer:
                 self.wait_until_serving()
             except EtcdError as error:
                 self.kill()
-                retry = self._port_is_free_choice and "address already in use" in str(error)
+                retry = self._port_is_free_choice and TAKEN in str(error)
                 if not retry or attempt == PORT_ATTEMPTS:
                     raise
                 self._port = free_port(self._listen)
@@ -114,15 +127,11 @@ class EtcdServer:
 
     def launch(self) -> None:
         """Start the process and do not wait: the members of a cluster need each other to serve."""
-        if self.running:
-            raise EtcdError(f"etcd {self.endpoint} is running already")
-        with self._log_file.open("wb") as log:
-            try:
-                self._process = subprocess.Popen(
-                    self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-                )
-            except OSError as error:
-                raise EtcdError(f"cannot start etcd (install etcd-server and util-linux): {error}") from error
+        self.process.name = f"etcd {self.endpoint}"
+        try:
+            self.process.launch(self._command())
+        except ServerError as error:
+            raise EtcdError(str(error)) from error
 
     def wait_until_serving(self) -> None:
         """Wait until it has told that it serves, for which a cluster needs most of its members.
@@ -130,21 +139,18 @@ class EtcdServer:
         Raises:
             EtcdError: the process ended, or does not serve in time.
         """
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._serving():
-            if not self.running:
-                raise EtcdError(f"etcd {self.endpoint} ended while starting:\n{self._log_tail()}")
-            if time.monotonic() > deadline:
-                raise EtcdError(f"etcd {self.endpoint} does not serve:\n{self._log_tail()}")
-            time.sleep(POLL_INTERVAL)
+        try:
+            self.process.wait_until_logged(READY, START_TIMEOUT)
+        except ServerError as error:
+            raise EtcdError(str(error)) from error
 
     def stop(self) -> None:
         """End it in good order (SIGTERM); the data stays."""
-        self._end(signal.SIGTERM)
+        self.process.stop()
 
     def kill(self) -> None:
         """End it as a crash would (SIGKILL); the data stays."""
-        self._end(signal.SIGKILL)
+        self.process.kill()
 
     def restart(self) -> None:
         """Stop if it runs, and start on the same data and port."""
@@ -159,11 +165,11 @@ class EtcdServer:
 
     def freeze(self) -> None:
         """Stop it from doing anything while its connections stay (SIGSTOP)."""
-        self._signal(signal.SIGSTOP)
+        self.process.freeze()
 
     def thaw(self) -> None:
         """Let a frozen server go on."""
-        self._signal(signal.SIGCONT)
+        self.process.thaw()
 
     def close(self) -> None:
         """End it and remove its data."""
@@ -199,6 +205,44 @@ class EtcdServer:
             )
         return done.stdout
 
+    def leads(self) -> bool:
+        """Whether it is the leader of its cluster.
+
+        Raises:
+            EtcdError: it does not answer.
+        """
+        status = self._status()
+        return bool(status["leader"] == status["header"]["member_id"])
+
+    def compact(self) -> None:
+        """Forget all history of the v3 API but the present.
+
+        Raises:
+            EtcdError: it does not answer.
+        """
+        self.etcdctl("compaction", str(self._status()["header"]["revision"]))
+
+    def _status(self) -> Any:
+        (answer,) = json.loads(self.etcdctl("endpoint", "status", "--write-out=json"))
+        return answer["Status"]
+
+    def save_snapshot(self, file: Path) -> None:
+        """Back up what the v3 API holds.
+
+        Raises:
+            EtcdError: etcdctl failed.
+        """
+        self.etcdctl("snapshot", "save", str(file))
+
+    def restore_snapshot(self, file: Path) -> None:
+        """Replace the data by a backup, as the manual of etcd says; for a single member, which must be stopped.
+
+        Raises:
+            EtcdError: it is running, or etcdctl failed.
+        """
+        self.wipe()
+        self.etcdctl("snapshot", "restore", str(file), f"--data-dir={self._data_dir}")
+
     def _command(self) -> list[str]:
         options = {
             "--data-dir": str(self._data_dir),
@@ -209,39 +253,11 @@ class EtcdServer:
             "--election-timeout": "100",
         }
         words = [f"{option}={value}" for option, value in options.items()]
-        # setpriv's setting outlives exec, and unlike preexec_fn it is safe where threads run (gRPC has some).
-        guard = ["setpriv", "--pdeathsig", "KILL", "--"]
-        return [*self._prefix, *guard, "etcd", *words, "--enable-v2", "--unsafe-no-fsync", *self._arguments]
-
-    def _serving(self) -> bool:
-        """Asked over the network, a stranger on the same port could answer; the log is this process's own."""
-        return READY in self._log_file.read_bytes()
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None and self.running:
-            self._process.send_signal(number)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        self._signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_TIMEOUT)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-        self._process = None
+        return ["etcd", *words, "--enable-v2", "--unsafe-no-fsync", *self._arguments]
 
     @property
     def _data_dir(self) -> Path:
         return self._directory / "data"
-
-    @property
-    def _log_file(self) -> Path:
-        return self._directory / "log"
-
-    def _log_tail(self) -> str:
-        lines = self._log_file.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-10:])
 
 
 def _new_directory() -> Path:
@@ -249,31 +265,80 @@ def _new_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="catflap-etcd-", dir=base))
 
 
-def cluster(size: int) -> list[EtcdServer]:
-    """The members of one cluster on loopback, launched and serving. Close each of them.
+def cluster(
+    size: int, *, listen: str = "127.0.0.1", ports: Sequence[int] = (), command_prefix: Sequence[str] = ()
+) -> list[EtcdServer]:
+    """The members of one cluster, launched and serving; they call each other on loopback. Close each of them.
+
+    Args:
+        size: how many.
+        listen: the address to serve clients on.
+        ports: the ports to serve clients on, one for each; free ones if empty.
+        command_prefix: as for `EtcdServer`.
 
     Raises:
         EtcdError: the cluster does not come up.
     """
+    for attempt in range(1, PORT_ATTEMPTS + 1):
+        members = _members(size, listen, ports, command_prefix)
+        try:
+            for member in members:
+                member.launch()
+            for member in members:
+                member.wait_until_serving()
+        except BaseException as error:
+            for member in members:
+                member.close()
+            if TAKEN in str(error) and not ports and attempt < PORT_ATTEMPTS:
+                continue
+            raise
+        return members
+    raise AssertionError  # the last attempt has returned or raised
+
+
+def add_learner(members: Sequence[EtcdServer]) -> EtcdServer:
+    """A further member, serving, that receives the cluster's data but has no vote. Close it.
+
+    Raises:
+        EtcdError: the cluster refuses it, or it does not come up.
+    """
+    peer = f"http://127.0.0.1:{free_port()}"
+    name = f"m{len(members)}"
+    answer = members[0].etcdctl("member", "add", name, "--learner", f"--peer-urls={peer}")
+    everyone = next(line for line in answer.splitlines() if line.startswith("ETCD_INITIAL_CLUSTER=")).split(
+        '"'
+    )[1]
+    learner = EtcdServer(
+        arguments=[*_member_arguments(name, peer, everyone), "--initial-cluster-state=existing"]
+    )
+    try:
+        learner.start()
+    except BaseException:
+        learner.close()
+        raise
+    return learner
+
+
+def _members(size: int, listen: str, ports: Sequence[int], command_prefix: Sequence[str]) -> list[EtcdServer]:
     peers = {f"m{number}": f"http://127.0.0.1:{free_port()}" for number in range(size)}
     everyone = ",".join(f"{name}={url}" for name, url in peers.items())
-    members = [EtcdServer(arguments=_member_arguments(name, url, everyone)) for name, url in peers.items()]
-    try:
-        for member in members:
-            member.launch()
-        for member in members:
-            member.wait_until_serving()
-    except BaseException:
-        for member in members:
-            member.close()
-        raise
-    return members
+    chosen: Sequence[int | None] = ports or [None] * size
+    return [
+        EtcdServer(
+            listen=listen,
+            port=port,
+            command_prefix=command_prefix,
+            arguments=_member_arguments(name, url, everyone),
+        )
+        for (name, url), port in zip(peers.items(), chosen, strict=True)
+    ]
 
 
 def _member_arguments(name: str, peer_url: str, everyone: str) -> list[str]:
     return [
         "--heartbeat-interval=50",
         "--election-timeout=500",
+        "--strict-reconfig-check=false",  # a learner need not wait until the cluster is 5 s old
         f"--name={name}",
         f"--listen-peer-urls={peer_url}",
         f"--initial-advertise-peer-urls={peer_url}",

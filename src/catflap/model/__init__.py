@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from catflap.model.decode import decode
 from catflap.model.decoded import Decoded, Problem, ResourceChange
+from catflap.model.encoded_values import NotRepresentableError
 from catflap.model.resources import (
     Action,
     ConfigurationValues,
@@ -35,8 +36,12 @@ from catflap.model.resources import (
     WorkloadEndpoint,
 )
 from catflap.model.selector import Selector, SelectorError, parse_selector
+from catflap.model.v1_encode import encode_v1
 from catflap.model.v1_keys import V1_ROOT
+from catflap.model.v3_defaults import filled, with_bookkeeping
 from catflap.model.v3_documents import V3_ROOT, DocumentError, document_path
+from catflap.model.v3_encode import encode_v3, merged_documents
+from catflap.model.v3_encode_names import v3_name
 
 __all__ = [
     "V1_ROOT",
@@ -53,6 +58,7 @@ __all__ = [
     "Kind",
     "NetworkSet",
     "Node",
+    "NotRepresentableError",
     "Peer",
     "Policy",
     "PolicyKind",
@@ -73,5 +79,11 @@ __all__ = [
     "WorkloadEndpoint",
     "decode",
     "document_path",
+    "encode_v1",
+    "encode_v3",
+    "filled",
+    "merged_documents",
     "parse_selector",
+    "v3_name",
+    "with_bookkeeping",
 ]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from catflap.model.changes import CHANGE_PATH
 from catflap.model.decoded import Decoded, Problem, ResourceChange
 from catflap.model.target import Target
 from catflap.model.v1_keys import V1_ROOT, v1_target
@@ -19,6 +20,8 @@ def decode(path: str, value: bytes | None) -> Decoded:
     Every resource that the path stands for is changed: to what was read, or to None where it was deleted or is
     invalid, so an invalid update removes what was there before.
     """
+    if path == CHANGE_PATH:
+        return Decoded()  # says that policy is being written, and is none
     if path.startswith(V1_ROOT):
         target = v1_target(path)
     elif path.startswith(V3_ROOT):

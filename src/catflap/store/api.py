@@ -125,6 +125,12 @@ class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     key_file: str | None = None
     username: str | None = None
     password: str | None = None
+    strict_modes: bool = True  # of a directory: refuse files that others than root and this user may write
+
+    def __repr__(self) -> str:
+        """Everything but the password: what is written somewhere by mistake must not give it away."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name != "password"}
+        return f"StoreOptions({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 class Store(Protocol):

@@ -6,7 +6,6 @@ It can also be told to have an outage, so that a consumer's handling of faults c
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 from catflap.store.api import (
@@ -21,15 +20,17 @@ from catflap.store.api import (
     StoreConflictError,
     StoreUnavailableError,
 )
+from catflap.store.lease import KeptKeys, LeaseLostError
 from catflap.store.lifetime import Lifetime
+from catflap.store.supervisor import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     from catflap.model.decoded import Problem
-    from catflap.store.api import StoreEvent
+    from catflap.store.api import Lease, StoreEvent
 
-RETRY = 0.01  # seconds
+PACE = Pace(first_delay=0.01, longest_delay=0.01)  # a test does not wait
 
 
 class MemoryStore:
@@ -46,7 +47,7 @@ class MemoryStore:
         self._missed: list[Delta] = []
         self._followers: set[asyncio.Queue[StoreEvent]] = set()
         self._unserved: set[asyncio.Queue[StoreEvent]] = set()  # followers that have had no snapshot yet
-        self._leases: list[MemoryLease] = []
+        self._leases: list[tuple[KeptKeys, MemoryKeys]] = []
         self._lifetime = Lifetime()
 
     @property
@@ -95,16 +96,17 @@ class MemoryStore:
             raise StoreConflictError(f"{', '.join(wrong)} changed meanwhile: nothing was written", wrong)
         return self.change(changes)
 
-    def lease(self, seconds: float) -> MemoryLease:
-        """See `catflap.store.api.Store.lease`; `expire_leases` is the death of the process that keeps them."""
-        lease = MemoryLease(self, seconds)
-        self._leases.append(lease)
+    def lease(self, seconds: float) -> Lease:
+        """See `catflap.store.api.Store.lease`."""
+        keys = MemoryKeys(self)
+        lease = KeptKeys(keys, seconds, PACE)
+        self._leases.append((lease, keys))
         return lease
 
     def expire_leases(self) -> None:
-        """As after an outage longer than any lease: the keys are gone until they are written again."""
-        for lease in self._leases:
-            self.change([(path, None) for path in lease.kept])
+        """As after an outage longer than any lease: the keys are gone until `Lease.run` writes them again."""
+        for lease, keys in self._leases:
+            keys.expire()
             lease.lost()
 
     async def close(self) -> None:
@@ -188,49 +190,34 @@ class MemoryStore:
             raise StoreUnavailableError(self._outage)
 
 
-class MemoryLease:
-    """Implements `catflap.store.api.Lease`."""
+class MemoryKeys:
+    """Implements `catflap.store.lease.LeaseBackend`."""
 
-    def __init__(self, store: MemoryStore, seconds: float) -> None:
+    def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self.seconds = seconds
-        self.kept: dict[str, bytes] = {}
-        self._unwritten: dict[str, bytes | None] = {}
-        self._wanted = asyncio.Event()
+        self._put: set[str] = set()
 
-    def put(self, path: str, value: bytes) -> None:
-        """See `catflap.store.api.Lease.put`."""
-        self.kept[path] = self._unwritten[path] = value
-        self._wanted.set()
+    async def put(self, path: str, value: bytes) -> None:
+        """See `catflap.store.lease.LeaseBackend.put`."""
+        await self._store.write([(path, value)])
+        self._put.add(path)
 
-    def remove(self, path: str) -> None:
-        """See `catflap.store.api.Lease.remove`."""
-        if self.kept.pop(path, None) is not None:
-            self._unwritten[path] = None
-            self._wanted.set()
+    async def delete(self, path: str) -> None:
+        """See `catflap.store.lease.LeaseBackend.delete`."""
+        await self._store.write([(path, None)])
+        self._put.discard(path)
 
-    def lost(self) -> None:
-        """Write every key again."""
-        self._unwritten.update(self.kept)
-        self._wanted.set()
+    async def refresh(self) -> None:
+        """See `catflap.store.lease.LeaseBackend.refresh`."""
+        if any([await self._store.get(path) is None for path in self._put]):
+            raise LeaseLostError("the keys are gone")
 
-    async def run(self) -> None:
-        """See `catflap.store.api.Lease.run`."""
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            try:
-                await self._store.write(list(self._unwritten.items()))
-            except StoreUnavailableError:
-                await asyncio.sleep(RETRY)
-                self._wanted.set()
-            else:
-                self._unwritten.clear()
+    async def end(self) -> None:
+        """See `catflap.store.lease.LeaseBackend.end`."""
+        await self._store.write([(path, None) for path in self._put])
+        self._put.clear()
 
-    async def close(self) -> None:
-        """See `catflap.store.api.Lease.close`."""
-        gone = [(path, None) for path in self.kept]
-        self.kept.clear()
-        self._unwritten.clear()
-        with contextlib.suppress(StoreUnavailableError):
-            await self._store.write(gone)
+    def expire(self) -> None:
+        """All keys vanish."""
+        self._store.change([(path, None) for path in self._put])
+        self._put.clear()

@@ -35,6 +35,8 @@ class Session(Protocol):
     def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
         """First `Snapshot` or, if nothing was missed since the last call, `Connected`; then `Delta` for ever.
 
+        In silence it yields `Alive` now and then; it may go on with another `Snapshot`, or be `Connected` again.
+
         Raises:
             ResyncNeededError: everything must be read anew; the endpoint itself is fine.
             StoreError: this endpoint does not serve (any more).
@@ -51,24 +53,45 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     longest_delay: float = 5.0
     stable_after: float = 1.0
     between_resyncs: float = 1.0
+    resync_spread: float = 1e-4  # for each entry: a whole fleet may have to read everything anew at once
+    longest_resync_spread: float = 15.0
 
 
 DEFAULT_PACE = Pace()
 
 
-class _Retries:
-    """How often endpoints failed in a row, and what the follower was told about it."""
+class _Record:
+    """How the sessions went so far, and what the follower was told about it."""
 
     def __init__(self, endpoints: int, pace: Pace) -> None:
         self._endpoints = endpoints
         self._pace = pace
-        self._failures = 0
+        self._failures = 0  # in a row
+        self._serving_since: float | None = None
+        self._entries = 0  # of the last snapshot
         self._last_resync = -pace.between_resyncs
         self.reported: str | None = None  # the reason of the outage that was reported and is not over
 
-    def failed(self, lasted: float) -> bool:
-        """Count a failed session; whether by now every endpoint has failed."""
-        if lasted >= self._pace.stable_after:
+    def begin(self) -> None:
+        """Another session begins."""
+        self._serving_since = None
+
+    def take(self, event: StoreEvent, endpoint: str) -> bool:
+        """Note what a session yields; whether the follower wants it, too."""
+        wanted = not isinstance(event, Connected) or self.reported is not None
+        if isinstance(event, Snapshot):
+            self._entries = len(event.entries)
+        if isinstance(event, Connected | Snapshot):
+            self.reported = None
+            if self._serving_since is None:
+                self._serving_since = time.monotonic()
+                log.info("Following the store through %s", endpoint)
+        return wanted
+
+    def failed(self) -> bool:
+        """Count the session as failed; whether by now every endpoint has failed."""
+        began = self._serving_since
+        if began is not None and time.monotonic() - began >= self._pace.stable_after:
             self._failures = 0
         self._failures += 1
         return self._failures >= self._endpoints
@@ -80,16 +103,18 @@ class _Retries:
         return spread(longest)
 
     def resync_delay(self) -> float:
-        """How long to wait before everything is read anew."""
+        """How long to wait before everything is read anew: the longer, the more there is to read."""
         now = time.monotonic()
-        wait = max(0.0, self._last_resync + self._pace.between_resyncs - now)
+        longest = min(self._pace.resync_spread * self._entries, self._pace.longest_resync_spread)
+        turn = random.uniform(0.0, longest)  # noqa: S311 - spreads load, protects nothing
+        wait = max(turn, self._last_resync + self._pace.between_resyncs - now)
         self._last_resync = now + wait
         return wait
 
 
-def spread(seconds: float) -> float:
-    """About ``seconds``, but never the same: a fleet must not do the same thing at the same instant."""
-    return seconds * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, protects nothing
+def spread(seconds: float, part: float = 0.5) -> float:
+    """About ``seconds``, give or take a part: a fleet must not do the same thing at the same instant."""
+    return seconds * random.uniform(1 - part, 1 + part)  # noqa: S311 - spreads load, protects nothing
 
 
 async def supervise(
@@ -101,34 +126,28 @@ async def supervise(
     after that. Yields what the session yields otherwise.
     """
     order = random.sample(endpoints, len(endpoints))
-    retries = _Retries(len(order), pace)
+    record = _Record(len(order), pace)
     position = 0
     while True:
         endpoint = order[position % len(order)]
-        started = time.monotonic()
-        serving = False
+        record.begin()
         try:
             async with aclosing(session.run(endpoint)) as events:
                 async for event in events:
-                    if not isinstance(event, Connected) or retries.reported is not None:
+                    if record.take(event, endpoint):
                         yield event
-                    if isinstance(event, Connected | Snapshot):
-                        retries.reported = None
-                        if not serving:
-                            serving = True
-                            log.info("Following the store through %s", endpoint)
         except ResyncNeededError as error:
             log.info("Reading everything anew from %s: %s", endpoint, error)
             session.forget()
-            await asyncio.sleep(retries.resync_delay())
+            await asyncio.sleep(record.resync_delay())
         except Exception as error:  # noqa: BLE001 - a bug must not end the agent; it is logged
             reason = _reason_of_loss(error, endpoint, session)
             position += 1
-            if retries.failed(time.monotonic() - started):
-                if retries.reported != reason:
-                    retries.reported = reason
+            if record.failed():
+                if record.reported != reason:
+                    record.reported = reason
                     yield Disconnected(reason)
-                await asyncio.sleep(retries.delay())
+                await asyncio.sleep(record.delay())
 
 
 def _reason_of_loss(error: Exception, endpoint: str, session: Session) -> str:

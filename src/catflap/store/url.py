@@ -30,7 +30,7 @@ def open_store(url: str, options: StoreOptions = _NO_OPTIONS) -> Store:
         StoreError: the URL is none that is accepted, or the options do not fit together.
     """
     if url.startswith(_DIRECTORY):
-        return _open_directory(url)
+        return _open_directory(url, options)
     match = _ETCD.fullmatch(url)
     if match is None:
         raise _refusal(url, "it is none of a store")
@@ -46,13 +46,13 @@ def open_store(url: str, options: StoreOptions = _NO_OPTIONS) -> Store:
     return Etcd2Store(endpoints, options, tls=tls)
 
 
-def _open_directory(url: str) -> Store:
+def _open_directory(url: str, options: StoreOptions) -> Store:
     path = url.removeprefix(_DIRECTORY).removeprefix("//")  # dir:///path is the same
     if not path.startswith("/"):
         raise _refusal(url, "the path must be absolute")
     from catflap.store.directory import DirectoryStore  # noqa: PLC0415 - YAML and inotify, for this store only
 
-    return DirectoryStore(path)
+    return DirectoryStore(path, strict_modes=options.strict_modes)
 
 
 def _endpoint(url: str, member: str) -> str:

@@ -14,6 +14,7 @@ from catflap.store.directory.documents import (
     is_policy_file,
     load_objects,
     parse_file,
+    version,
 )
 from catflap.store.directory.safe_yaml import MAX_DIGITS
 
@@ -100,7 +101,9 @@ def test_objects_know_their_document_and_item() -> None:
         ("/d/a.json", b'{"a": 1, "a": 2}', "member 'a' stands twice"),
         ("/d/a.json", b"[" * 100_000, "not valid JSON"),
         ("/d/a.json", b"\xff", "not valid JSON"),
-        ("/d/a.json", b"", "not valid JSON"),
+        ("/d/a.json", b"{", "not valid JSON"),
+        ("/d/a.json", b"", "it is empty"),
+        ("/d/a.yaml", b" \n\n", "it is empty"),
         ("/d/a.yaml", b"#" * (MAX_FILE + 1), "more than 4 MiB"),
     ],
 )
@@ -138,3 +141,14 @@ def test_large_files_are_parsed_in_reasonable_time() -> None:
     document = json.loads(value("a")) | {"spec": {"nets": nets}}
     content = parse_file("/d/a.yaml", json.dumps(document).encode())
     assert len(json.loads(content.documents[0].value)["spec"]["nets"]) == 20_000
+
+
+def test_a_file_may_say_that_it_holds_nothing() -> None:
+    assert parse_file("/d/a.yaml", b"# nothing\n") == FileContent()
+
+
+def test_another_content_has_another_version_and_none_is_that_of_absence() -> None:
+    versions = {version(str(number).encode()) for number in range(1000)}
+    assert len(versions) == 1000
+    assert all(0 < each < 2**64 for each in versions)
+    assert version(b"x") == version(b"x")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.store.directory.documents_of import path, tier, value
 
 from catflap.store.directory.documents import FileContent, parse_file
@@ -117,9 +119,44 @@ def test_of_two_files_with_one_object_the_first_counts_and_both_are_named() -> N
     assert ours(view) == {path("a"): value("a", 1)}
     (problem,) = view.problems
     assert problem.message == (
-        "Validation failed for object tiers/a, using the first one: "
+        "Validation failed for object tiers/a, using that of /d/a.yaml: "
         "it stands both in /d/a.yaml and in /d/b.yaml. Remove one of them."
     )
+
+
+def test_a_file_that_is_added_cannot_replace_what_is_in_force() -> None:
+    tree = Tree()
+    tree.update({"/d/m.yaml": read(tier("a", 1))})
+    for name, order in (("/d/a.yaml", 2), ("/d/z.yaml", 3)):
+        view = tree.update({"/d/m.yaml": read(tier("a", 1)), name: read(tier("a", order))})
+        assert ours(view) == {path("a"): value("a", 1)}
+        assert view.sources[path("a")] == ("/d/m.yaml", name)
+        (problem,) = view.problems
+        assert f"using that of /d/m.yaml: it stands both in /d/m.yaml and in {name}." in problem.message
+
+
+def test_the_file_in_force_may_change_the_object_or_be_broken_and_stays_in_force() -> None:
+    tree = Tree()
+    other = {"/d/a.yaml": read(tier("a", 2))}
+    tree.update({"/d/m.yaml": read(tier("a", 1))})
+    for reading, order in ((read(tier("a", 7)), 7), (read("a: ["), 7), (failed("gone mad."), 7)):
+        assert ours(tree.update({"/d/m.yaml": reading} | other)) == {path("a"): value("a", order)}
+    assert ours(tree.update({"/d/m.yaml": read(tier("b"))} | other))[path("a")] == value("a", 2)
+
+
+FILES = ("/d/a.yaml", "/d/b.yaml", "/d/c.yaml")
+
+
+@given(st.lists(st.sets(st.sampled_from(FILES)), max_size=12))
+def test_which_file_counts_changes_only_when_it_is_gone(history: list[set[str]]) -> None:
+    tree, in_force = Tree(), ""
+    for present in history:
+        view = tree.update({file: read(tier("a", FILES.index(file))) for file in present})
+        if in_force not in present:
+            in_force = min(present, default="")
+        assert view.sources.get(path("a"), ("",))[0] == in_force
+        assert ours(view) == ({path("a"): value("a", FILES.index(in_force))} if in_force else {})
+        assert len(view.problems) == max(0, len(present) - 1)
 
 
 def test_an_object_twice_in_one_file_is_a_problem() -> None:

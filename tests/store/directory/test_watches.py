@@ -77,15 +77,32 @@ def test_neighbours_of_the_root_do_not_count(tmp_path: Path, watches: Watches) -
     assert watches.restructured
 
 
-async def test_a_burst_is_waited_out_but_not_for_ever(tmp_path: Path, watches: Watches) -> None:
-    async def write_all_the_time() -> None:
-        while True:
-            (tmp_path / "root/noise").write_text("x")
-            await asyncio.sleep(0.001)
+def test_a_file_that_is_only_renamed_is_complete(tmp_path: Path, watches: Watches) -> None:
+    (tmp_path / "root/.draft").write_text("x")
+    (tmp_path / "root/.draft").rename(tmp_path / "root/a.yaml")
+    watches.drain()
+    assert watches.changed
+    assert watches.touched == {str(tmp_path / "root/.draft")}
 
-    loop = asyncio.get_running_loop()
-    writer = asyncio.create_task(write_all_the_time())
-    started = loop.time()
-    await watches.wait()
-    assert 0.09 < loop.time() - started < 1.0
-    writer.cancel()
+
+async def test_waiting_ends_with_a_change_or_in_time(tmp_path: Path, watches: Watches) -> None:
+    assert not await watches.wait(0.01)
+    asyncio.get_running_loop().call_soon((tmp_path / "root/a.yaml").touch)
+    assert await watches.wait(10)
+    assert await watches.wait(0)
+
+
+async def test_a_neighbour_s_event_is_no_stir(tmp_path: Path, watches: Watches) -> None:
+    (tmp_path / "neighbour").touch()
+    assert not await watches.stirs(0.01)
+    (tmp_path / "root/a.yaml").touch()
+    assert await watches.stirs(10)
+    assert not await watches.stirs(0.01)
+
+
+def test_watches_that_were_closed_touch_no_descriptor_any_more(tmp_path: Path) -> None:
+    watches = Watches(str(tmp_path))
+    watches.close()
+    for use in (watches.renew, watches.drain, lambda: watches.add(str(tmp_path))):
+        with pytest.raises(OSError, match="have been closed"):
+            use()

@@ -1,29 +1,37 @@
 from __future__ import annotations
 
+import fcntl
 import json
-from typing import TYPE_CHECKING
+import os
+import threading
+from pathlib import Path
 
 import pytest
 import yaml
 from tests.store.directory.documents_of import path, tier, value
 
 from catflap.model import V3_ROOT
-from catflap.store.api import StoreConflictError, StoreError
-from catflap.store.directory.writer import write_changes
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from catflap.store.api import ABSENT, StoreConflictError, StoreError, StoreUnavailableError
+from catflap.store.directory.documents import version
+from catflap.store.directory.strict_modes import StrictModes, UntrustedError
+from catflap.store.directory.writer import LOCK_NAME, write_changes
 
 
 def mode(file: Path) -> int:
     return file.stat().st_mode & 0o777
 
 
+def files(root: Path) -> list[str]:
+    """What a write leaves behind, but for its lock."""
+    assert not (root / LOCK_NAME).exists() or mode(root / LOCK_NAME) == 0o600
+    return sorted(file.name for file in root.iterdir() if file.name != LOCK_NAME)
+
+
 def test_a_new_object_gets_a_file_of_its_own(tmp_path: Path) -> None:
     root = tmp_path / "new/policy"
     write_changes(str(root), [(path("a"), value("a"))])
     assert yaml.safe_load((root / "tiers-a.yaml").read_text()) == json.loads(value("a"))
-    assert [file.name for file in root.iterdir()] == ["tiers-a.yaml"]
+    assert files(root) == ["tiers-a.yaml"]
     assert (mode(root), mode(root / "tiers-a.yaml")) == (0o755, 0o644)
 
 
@@ -60,7 +68,7 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 def test_a_deleted_object_takes_its_file_along(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(tier("a"))
     write_changes(str(tmp_path), [(path("a"), None), (path("missing"), None)])
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("new", [value("a", 7), None])
@@ -130,4 +138,87 @@ def test_nothing_is_left_behind_when_the_disk_fails(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(StoreError, match="No space left"):
         write_changes(str(tmp_path), [(path("a"), value("a"))])
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
+
+
+def test_a_link_to_a_deleted_object_goes_and_its_target_stays(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(tier("a"))
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.yaml").symlink_to(tmp_path / "elsewhere")
+    write_changes(str(root), [(path("a"), None)])
+    assert files(root) == []
+    assert (tmp_path / "elsewhere").exists()
+
+
+def test_a_dangling_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "tiers-a.yaml").symlink_to("missing")
+    with pytest.raises(StoreConflictError, match="exists with another content") as caught:
+        write_changes(str(tmp_path), [(path("a"), value("a"))])
+    assert caught.value.paths == (path("a"),)
+
+
+def test_expected_versions_are_checked_before_anything_is_written(tmp_path: Path) -> None:
+    write_changes(str(tmp_path), [(path("a"), value("a"))], {path("a"): ABSENT})
+    right = {path("a"): version(value("a")), path("b"): ABSENT}
+    write_changes(str(tmp_path), [(path("b"), value("b"))], right)
+    before = files(tmp_path)
+    with pytest.raises(StoreConflictError, match=r"tiers/b: changed since it was read") as caught:
+        write_changes(str(tmp_path), [(path("a"), None), (path("c"), value("c"))], right)
+    assert caught.value.paths == (path("b"),)
+    assert files(tmp_path) == before
+
+
+def test_a_version_does_not_depend_on_how_a_file_is_written(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(f"# mine\n{tier('a')}")
+    write_changes(str(tmp_path), [(path("a"), value("a", 7))], {path("a"): version(value("a"))})
+    assert yaml.safe_load((tmp_path / "mine.yaml").read_text())["spec"] == {"order": 7}
+
+
+def test_two_writers_do_not_mix(tmp_path: Path) -> None:
+    with (tmp_path / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        writer = threading.Thread(target=write_changes, args=(str(tmp_path), [(path("a"), value("a"))]))
+        writer.start()
+        writer.join(0.1)
+        assert not (tmp_path / "tiers-a.yaml").exists()
+    writer.join()
+    assert (tmp_path / "tiers-a.yaml").exists()
+
+
+def test_a_lock_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catflap.store.directory.writer.LOCK_PATIENCE", 0.05)
+    with (tmp_path / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnavailableError, match=rf"somebody else .*fuser .*{LOCK_NAME}"):
+            write_changes(str(tmp_path), [(path("a"), value("a"))])
+
+
+def test_files_and_their_names_are_on_disk_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text(tier("b"))
+    steps: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def note_sync(descriptor: int) -> None:
+        sync(descriptor)
+        steps.append("directory" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")  # noqa: PTH112 - a link
+
+    def note_replace(self: Path, target: Path) -> Path:
+        steps.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr("os.fsync", note_sync)
+    monkeypatch.setattr("pathlib.Path.replace", note_replace)
+    write_changes(str(tmp_path), [(path("a"), value("a")), (path("b"), value("b", 2))])
+    assert steps == ["file", "file", "rename", "rename", "directory"]
+
+
+def test_a_directory_that_others_may_write_is_not_written(tmp_path: Path) -> None:
+    root = tmp_path / "open"
+    root.mkdir()
+    root.chmod(0o777)
+    with pytest.raises(UntrustedError, match=f"chmod go-w {root}"):
+        write_changes(str(root), [(path("a"), value("a"))], modes=StrictModes())
+    assert files(root) == []

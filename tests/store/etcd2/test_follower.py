@@ -1,90 +1,232 @@
+"""One session with one member: signs of life, black holes, broken answers, other histories."""
+
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+import time
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from aiohttp import web
+from msgspec import structs
+from tests.store.etcd2.loopback import Proxy, serving
+from tests.store.etcd2.traffic import BRISK, following, put_many
 
-from catflap.store.api import StoreOptions, StoreUnavailableError
-from catflap.store.etcd2 import Etcd2Store
-from catflap.store.etcd2.client import Etcd2Client, Reply
-from catflap.store.etcd2.follower import ROOT, Etcd2Session, Position, check_same_history, event_of
-from catflap.store.etcd2.tree import Answer, Failure, Node
+from catflap.lab.etcd import EtcdServer
+from catflap.store import Alive, Connected, Delta, Disconnected, Snapshot, StoreOptions, StoreUnavailableError
+from catflap.store.etcd2.client import Etcd2Client
+from catflap.store.etcd2.follower import DEFAULT_TUNING, Etcd2Session, Tuning
 from catflap.store.supervisor import ResyncNeededError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
-FAILED = Failure(error_code=300, message="Raft Internal Error", cause="etcdserver: request timed out")
+    from catflap.store import StoreEvent
 
-
-def reply(body: Answer | Failure) -> Reply:
-    return Reply(index=1, cluster_id="c", body=body)
-
-
-def test_an_event_is_the_body_of_a_poll() -> None:
-    answer = Answer(action="set", node=Node(key="/calico/v1/a"))
-    assert event_of(reply(answer), "host:1") is answer
+TREE = '{"action":"get","node":{"key":"/calico/v1","dir":true}}'
+EVENT = '{"action":"set","node":{"key":"/calico/v1/a","value":"1","modifiedIndex":8}}'
+FAILURE = (
+    '{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: request timed out","index":0}'
+)
 
 
-def test_cleared_history_asks_for_a_resync() -> None:
-    with pytest.raises(ResyncNeededError, match="cleared"):
-        event_of(
-            reply(Failure(error_code=401, message="The event in requested index is outdated and cleared")),
-            "h:1",
-        )
-
-
-def test_any_other_failure_ends_the_session() -> None:
-    with pytest.raises(StoreUnavailableError, match="h:1: Raft Internal Error"):
-        event_of(reply(Failure(error_code=300, message="Raft Internal Error")), "h:1")
+def session(tuning: Tuning = BRISK) -> Etcd2Session:
+    return Etcd2Session(
+        lambda endpoint: Etcd2Client(endpoint, StoreOptions(), tls=False, limits=tuning.limits), tuning
+    )
 
 
 @asynccontextmanager
-async def member(tree: Answer | Failure) -> AsyncIterator[str]:
-    """The endpoint of a member that answers ``tree`` for the tree, and a value for all else unless it fails."""
+async def running(endpoint: str, session: Etcd2Session) -> AsyncIterator[AsyncGenerator[StoreEvent, None]]:
+    async with aclosing(session.run(endpoint)) as events:
+        yield events
 
-    async def handle(request: web.Request) -> web.Response:
-        value = Answer(action="get", node=Node(key=request.path.removeprefix("/v2/keys"), value="1"))
-        body = tree if isinstance(tree, Failure) or request.path == f"/v2/keys{ROOT}" else value
-        status = 200 if isinstance(body, Answer) else 500
-        return web.Response(status=status, body=msgspec.json.encode(body))
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
+async def until_lost(events: AsyncGenerator[StoreEvent, None]) -> list[StoreEvent]:
+    """What comes before the session ends, as it must soon."""
+    seen = []
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0]
-        yield f"{host}:{port}"
-    finally:
-        await runner.cleanup()
+        async with asyncio.timeout(10):
+            while True:
+                seen.append(await anext(events))
+    except StoreUnavailableError:
+        return seen
 
 
-async def test_a_read_that_fails_is_no_sign_of_another_history() -> None:
-    async with member(FAILED) as endpoint, Etcd2Client(endpoint, StoreOptions(), tls=False) as client:
-        with pytest.raises(StoreUnavailableError, match="request timed out"):
-            await check_same_history(client, Position(index=7, cluster_id="c"))
+def test_silence_and_proof_together_take_less_than_ten_seconds() -> None:
+    assert DEFAULT_TUNING.longest_silence + DEFAULT_TUNING.limits.answer < 10
+    silences = {DEFAULT_TUNING.silence() for _ in range(100)}
+    assert 3 <= min(silences) < max(silences) <= 5
+
+
+async def test_in_silence_there_are_signs_of_life_that_follow_the_index(etcd: EtcdServer) -> None:
+    async with running(etcd.endpoint, session()) as events:
+        snapshot = await anext(events)
+        assert isinstance(snapshot, Snapshot)
+        assert isinstance(await anext(events), Connected)
+        await put_many(etcd.endpoint, ["/other/a", "/other/b"])
+        last = snapshot.revision
+        while last < snapshot.revision + 2:
+            alive = await anext(events)
+            assert isinstance(alive, Alive)
+            assert alive.revision >= last
+            last = alive.revision
+
+
+async def test_quiet_polls_keep_up_with_the_traffic_of_others(etcd: EtcdServer) -> None:
+    async with following(etcd.endpoint, tuning=BRISK) as (_, follower):
+        await follower.next(Snapshot)
+        for _ in range(3):  # altogether more than etcd remembers
+            await put_many(etcd.endpoint, (f"/other/{number}" for number in range(400)))
+            for _ in range(2):
+                await follower.next(Alive)
+        await put_many(etcd.endpoint, ["/calico/v1/a"])
+        await follower.until(lambda seen: seen.count(Delta) == 1)
+    assert follower.count(Snapshot) == 1
+
+
+async def test_a_black_hole_is_noticed_in_silence(etcd: EtcdServer) -> None:
+    async with Proxy(etcd.endpoint) as proxy, running(proxy.endpoint, session()) as events:
+        while not isinstance(await anext(events), Alive):
+            pass
+        proxy.swallow()
+        assert all(isinstance(event, Alive) for event in await until_lost(events))
+
+
+async def test_a_frozen_member_is_noticed_in_silence(own_etcd: EtcdServer) -> None:
+    async with running(own_etcd.endpoint, session()) as events:
+        while not isinstance(await anext(events), Alive):
+            pass
+        own_etcd.freeze()
+        assert all(isinstance(event, Alive) for event in await until_lost(events))
+
+
+async def test_a_black_hole_is_noticed_in_the_middle_of_a_snapshot(etcd: EtcdServer) -> None:
+    await put_many(etcd.endpoint, (f"/calico/v1/{number}" for number in range(8)), "x" * 500_000)
+    async with Proxy(etcd.endpoint) as proxy, running(proxy.endpoint, session()) as events:
+        proxy.swallow_after(500_000)
+        assert await until_lost(events) == []
+
+
+@pytest.mark.parametrize("count", [0, 30, 150, 260, 300, 1000, 5000])
+async def test_answers_that_are_cut_off_lose_and_repeat_nothing(etcd: EtcdServer, count: int) -> None:
+    keys = [f"/calico/v1/{number:02}" for number in range(20)]
+    async with Proxy(etcd.endpoint) as proxy, following(proxy.endpoint, tuning=BRISK) as (_, follower):
+        await follower.next(Snapshot)
+        proxy.cut_after(count)
+        for key in keys:
+            await put_many(etcd.endpoint, [key])
+        await follower.until(lambda seen: keys[-1] in seen.entries)
+        assert proxy.connections > 1
+    assert follower.changed_paths() == keys
+    assert (follower.count(Snapshot), follower.count(Disconnected)) == (1, follower.count(Connected))
+
+
+async def test_a_member_that_takes_polls_but_proves_nothing_does_not_serve(etcd: EtcdServer) -> None:
+    """As one without quorum: it must not be taken for the end of an outage."""
+    following = session()
+    async with running(etcd.endpoint, following) as events:
+        await anext(events)
+
+    async def without_quorum(request: web.Request) -> web.StreamResponse:
+        if "wait" in request.query:
+            return web.Response(text=EVENT, headers={"X-Etcd-Index": "100000"})
+        return web.Response(status=500, text=FAILURE)
+
+    async with serving(without_quorum) as endpoint, running(endpoint, following) as events:
+        assert await until_lost(events) == []
+
+
+async def test_a_full_read_comes_now_and_then(etcd: EtcdServer) -> None:
+    often = structs.replace(BRISK, reload_after=0.2)
+    async with running(etcd.endpoint, session(often)) as events:
+        await anext(events)
+        with pytest.raises(ResyncNeededError, match="regular full read"):
+            await anext(event async for event in events if not isinstance(event, Connected | Alive))
+
+
+async def test_another_cluster_behind_the_address_is_read_anew(etcd: EtcdServer) -> None:
+    await put_many(etcd.endpoint, ["/calico/v1/here"])
+    arguments = [
+        "--name=other",
+        "--initial-cluster-token=other",
+        "--initial-cluster=other=http://127.0.0.1:0",
+    ]
+    arguments.append("--initial-advertise-peer-urls=http://127.0.0.1:0")
+    with EtcdServer(arguments=arguments) as other:
+        await put_many(other.endpoint, [*(f"/other/{number}" for number in range(500)), "/calico/v1/there"])
+        async with Proxy(etcd.endpoint) as proxy, following(proxy.endpoint, tuning=BRISK) as (_, follower):
+            await follower.next(Snapshot)
+            proxy.target = other.endpoint
+            proxy.cut()
+            await follower.until(lambda seen: seen.count(Snapshot) == 2)
+    assert set(follower.entries) == {"/calico/v1/there"}
+
+
+class Member:
+    """Answers reads with the tree at ``index``, and polls with what the test gives; then polls are silent."""
+
+    def __init__(self, index: int, *polls: tuple[int, str]) -> None:
+        self.index = index
+        self.polls = list(polls)
+        self.proofs = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if "wait" not in request.query:
+            self.proofs += "recursive" not in request.query
+            return web.Response(text=TREE, headers={"X-Etcd-Index": str(self.index)})
+        index, text = self.polls.pop(0) if self.polls else (self.index, "")
+        response = web.StreamResponse(headers={"X-Etcd-Index": str(index)})
+        await response.prepare(request)
+        await response.write(text.encode())
+        if not text:
+            await asyncio.sleep(60)
+        return response
+
+
+async def test_a_member_that_lags_behind_has_to_prove_that_it_serves_and_may_go_on() -> None:
+    member = Member(7, (3, EVENT))
+    async with serving(member.answer) as endpoint, running(endpoint, session(DEFAULT_TUNING)) as events:
+        kinds = [type(await anext(events)) for _ in range(3)]
+    assert kinds == [Snapshot, Connected, Delta]
+    assert member.proofs == 1
+
+
+@pytest.mark.parametrize(
+    "answer", ["<html>", "[]", TREE, EVENT.replace("8", "7"), EVENT.replace("set", "dance"), EVENT[:-20]]
+)
+async def test_garbage_ends_the_session_and_changes_nothing(answer: str) -> None:
+    async with serving(Member(7, (7, answer)).answer) as endpoint, running(endpoint, session()) as events:
+        assert [type(event) for event in await until_lost(events)] == [Snapshot, Connected]
 
 
 async def test_a_read_that_fails_is_no_snapshot() -> None:
-    async with member(FAILED) as endpoint:
-        session = Etcd2Session(lambda endpoint: Etcd2Client(endpoint, StoreOptions(), tls=False))
-        with pytest.raises(StoreUnavailableError, match="request timed out"):
-            await anext(session.run(endpoint))
+    async def fail(_request: web.Request) -> web.Response:
+        return web.Response(status=500, text=FAILURE)
+
+    async with serving(fail) as endpoint, running(endpoint, session()) as events:
+        assert await until_lost(events) == []
 
 
-async def test_a_member_whose_reads_fail_is_not_asked_for_a_value() -> None:
-    async with member(FAILED) as endpoint:
-        with pytest.raises(StoreUnavailableError, match="request timed out"):
-            await Etcd2Store([endpoint], StoreOptions()).get("/calico/v1/a")
+async def test_a_slow_consumer_loses_nothing_of_what_is_more_than_etcd_remembers(etcd: EtcdServer) -> None:
+    async with following(etcd.endpoint, tuning=BRISK) as (_, follower):
+        await follower.next(Snapshot)
+        waiting = asyncio.ensure_future(follower.next(object))
+        for part in range(6):
+            await put_many(etcd.endpoint, (f"/calico/v1/{part}-{number}" for number in range(300)))
+            await asyncio.sleep(0.1)  # the reader keeps up, the consumer asks for nothing
+        await waiting
+        await follower.until(lambda seen: len(seen.entries) == 1800)
+    assert follower.count(Snapshot) == 1
+    assert follower.count(Delta) < 10
 
 
-async def test_another_member_serves_in_place_of_one_whose_reads_fail() -> None:
-    served = Answer(action="get", node=Node(key=ROOT, dir=True))
-    async with member(FAILED) as failing, member(served) as serving:
-        for _ in range(8):  # members are tried in random order
-            assert await Etcd2Store([failing, serving], StoreOptions()).get("/calico/v1/a") == b"1"
+async def test_at_the_end_nothing_waits_for_the_member() -> None:
+    member = Member(7)
+    async with serving(member.answer) as endpoint:
+        events = session(DEFAULT_TUNING).run(endpoint)
+        assert [type(await anext(events)) for _ in range(2)] == [Snapshot, Connected]
+        started = time.monotonic()
+        await events.aclose()
+        assert time.monotonic() - started < 1

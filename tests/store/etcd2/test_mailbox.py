@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from catflap.store.api import Connected, Delta, StoreError
+from catflap.model.decoded import Problem
+from catflap.store.api import Alive, Connected, Delta, StoreError
 from catflap.store.etcd2.mailbox import Mailbox
 
 
@@ -23,11 +24,51 @@ async def test_taking_waits_for_something() -> None:
     waiting = asyncio.ensure_future(mailbox.take())
     await asyncio.sleep(0)
     assert not waiting.done()
+    mailbox.add(2, {"b": b"1"})
+    assert await waiting == Delta(2, (("b", b"1"),))
+
+
+async def test_an_event_without_changes_is_a_sign_of_life() -> None:
+    mailbox = Mailbox()
     mailbox.add(2, {})
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    mailbox.add(3, {"b": b"1"})
-    assert await waiting == Delta(3, (("b", b"1"),))
+    assert await mailbox.take() == Alive(2)
+
+
+async def test_of_signs_of_life_only_the_last_one_waits() -> None:
+    mailbox = Mailbox()
+    mailbox.alive(2)
+    mailbox.alive(3)
+    assert await mailbox.take() == Alive(3)
+    assert not mailbox._filled.is_set()
+
+
+async def test_a_sign_of_life_comes_after_older_changes_and_not_before_newer_ones() -> None:
+    mailbox = Mailbox()
+    mailbox.add(1, {"a": b"1"})
+    mailbox.alive(2)
+    assert [await mailbox.take(), await mailbox.take()] == [Delta(1, (("a", b"1"),)), Alive(2)]
+    mailbox.alive(3)
+    mailbox.add(4, {"a": b"2"})
+    assert await mailbox.take() == Delta(4, (("a", b"2"),))
+    assert not mailbox._filled.is_set()
+
+
+async def test_the_dead_give_no_sign_of_life() -> None:
+    mailbox = Mailbox()
+    mailbox.alive(1)
+    mailbox.fail(StoreError("gone"))
+    with pytest.raises(StoreError, match="gone"):
+        await mailbox.take()
+
+
+async def test_other_problems_are_news_without_any_change() -> None:
+    known, new = Problem("/a", "", ()), Problem("/b", "", ())
+    mailbox = Mailbox((known,))
+    mailbox.add(1, {}, (known,))
+    assert await mailbox.take() == Alive(1)
+    for problems in ((known, new), ()):
+        mailbox.add(2, {}, problems)
+        assert await mailbox.take() == Delta(2, (), problems)
 
 
 async def test_being_connected_is_news_once_and_comes_first() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from catflap.model.decoded import Problem
-from catflap.store.etcd2.tree import Answer, Content, Node, Tree, content_of
+from catflap.store.etcd2.tree import Answer, Content, Node, Tree, content_of, is_followed, newest_of
 
 
 def directory(key: str, *nodes: Node) -> Node:
@@ -82,5 +82,42 @@ def test_a_directory_in_the_place_of_a_value_deletes_it() -> None:
     }
 
 
+def test_a_directory_that_gets_a_time_to_live_keeps_what_is_in_it() -> None:
+    tree = tree_of("/calico/v1/a/b")
+    assert tree.apply(event("update", "/calico/v1/a", is_directory=True)) == {}
+    assert tree.apply(event("expire", "/calico/v1/a", is_directory=True)) == {"/calico/v1/a/b": None}
+
+
+def test_what_is_outside_of_the_tree_or_hidden_is_not_followed() -> None:
+    assert is_followed("/calico/v1/a_b/c_")
+    for key in ("/calico/v1", "/calico/v12/a", "/calico/v1/_a", "/calico/v1/a/_b/c"):
+        assert not is_followed(key)
+        assert tree_of().apply(event("set", key, "1")) == {}
+        assert content_of(directory("/", Node(key=key, value="1"))) == Content()
+
+
+def test_a_key_that_is_no_text_is_a_problem_as_long_as_it_exists() -> None:
+    key = "/calico/v1/a/\ufffd"
+    content = content_of(
+        directory("/calico/v1", Node(key=key, value="1"), Node(key="/calico/v1/b", value="1"))
+    )
+    assert content.entries == {"/calico/v1/b": b"1"}
+    (problem,) = content.problems
+    assert "not UTF-8" in problem.message
+    for removal in (event("delete", key), event("delete", "/calico/v1/a", is_directory=True)):
+        tree = tree_of()
+        assert tree.apply(event("set", key, "1")) == {}
+        assert tree.problems == (problem,)
+        assert tree.apply(removal) == {}
+        assert not tree.problems
+
+
 def test_a_new_directory_changes_nothing() -> None:
     assert tree_of("/calico/v1/ab").apply(event("set", "/calico/v1/a", is_directory=True)) == {}
+
+
+def test_the_newest_value_is_found() -> None:
+    old, new = (Node(key=f"/calico/v1/{index}", value="x", modified_index=index) for index in (8, 9))
+    deep = Node(key="/calico/v1/deep", dir=True, nodes=None, modified_index=10)
+    assert newest_of(directory("/calico/v1", directory("/calico/v1/a", new), deep, old)) == new
+    assert newest_of(directory("/calico/v1")) is None

@@ -28,21 +28,28 @@ class EndError(Exception):
     """End the stream with status OK."""
 
 
-Step: TypeAlias = pb.WatchResponse | AbortError | EndError
+Step: TypeAlias = pb.WatchResponse | AbortError | EndError | asyncio.Event  # the last is waited for
 
 
 class FakeEtcd:
-    """Each watch request takes the next of ``scripts`` and stays silent after it; reads answer ``entries``."""
+    """Each watch request takes the next of ``scripts`` and stays silent after it.
+
+    Reads answer ``entries``, which were set in revision 1, and the events of answers that scripts have sent.
+    """
 
     def __init__(self) -> None:
         self.revision = 10
         self.cluster_id = 1
         self.raft_term = 2
         self.entries: dict[bytes, bytes] = {}
+        self.events: list[pb.Event] = []
         self.scripts: list[list[Step]] = []
         self.watches: list[pb.WatchCreateRequest] = []
+        self.sent = 0  # answers of watches
         self.reads: list[pb.RangeRequest] = []
         self.on_range: Callable[[pb.RangeRequest], None] = lambda _request: None
+        self.answering = asyncio.Event()  # reads wait for it
+        self.answering.set()
         self._server = grpc.aio.server()
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
@@ -52,6 +59,11 @@ class FakeEtcd:
 
     def created(self) -> pb.WatchResponse:
         return pb.WatchResponse(header=self.header, created=True)
+
+    def happen(self, *events: pb.Event) -> None:
+        """Let reads see changes, whether or not a watch tells of them."""
+        self.events.extend(events)
+        self.revision = max([self.revision, *(event.kv.mod_revision for event in events)])
 
     async def __aenter__(self) -> Self:
         reads = grpc.unary_unary_rpc_method_handler(
@@ -78,14 +90,28 @@ class FakeEtcd:
 
     async def _range(self, request: pb.RangeRequest, context: Context) -> pb.RangeResponse:
         self.reads.append(request)
+        await self.answering.wait()
         try:
             self.on_range(request)
         except AbortError as abort:
             await context.abort(abort.code, abort.details)
-        found = sorted(item for item in self.entries.items() if request.key <= item[0] < request.range_end)
+        end = request.range_end or request.key + b"\0"
+        state = self._state(request.revision or self.revision)
+        found = [kv for key, kv in sorted(state.items()) if request.key <= key < end]
         page = found[: request.limit or None]
-        kvs = [pb.KeyValue(key=key, value=value) for key, value in page]
-        return pb.RangeResponse(header=self.header, kvs=kvs, more=len(page) < len(found), count=len(found))
+        return pb.RangeResponse(header=self.header, kvs=page, more=len(page) < len(found), count=len(found))
+
+    def _state(self, revision: int) -> dict[bytes, pb.KeyValue]:
+        """Every key as it was at a revision."""
+        state = {
+            key: pb.KeyValue(key=key, value=value, mod_revision=1) for key, value in self.entries.items()
+        }
+        for event in self.events:
+            if event.kv.mod_revision <= revision:
+                state.pop(event.kv.key, None)
+                if event.type == pb.Event.PUT:
+                    state[event.kv.key] = event.kv
+        return state
 
     async def _watch(
         self, requests: AsyncIterator[pb.WatchRequest], context: Context
@@ -97,7 +123,11 @@ class FakeEtcd:
                 return
             if isinstance(step, AbortError):
                 await context.abort(step.code, step.details)
+            elif isinstance(step, asyncio.Event):
+                await step.wait()
             else:
+                self.happen(*step.events)
+                self.sent += 1
                 yield step
         await asyncio.Event().wait()
 

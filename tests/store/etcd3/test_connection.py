@@ -4,16 +4,18 @@ import asyncio
 import os
 import subprocess
 import sys
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.store.etcd3.fake_etcd import EndError, FakeEtcd, answer, put
+from grpc import StatusCode
+from msgspec import structs
+from tests.store.etcd3.fake_etcd import AbortError, FakeEtcd
 
 from catflap.lab.etcd import free_port
-from catflap.store.api import StoreError, StoreOptions, StoreUnavailableError
+from catflap.store.api import StoreDeniedError, StoreError, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.connection import CONNECT_TIMEOUT, Connection, Login, channel_credentials
+from catflap.store.etcd3.permissions import Permission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,35 +45,30 @@ async def test_a_closed_port_is_left_at_once_and_with_the_reason() -> None:
     assert asyncio.get_running_loop().time() - started < CONNECT_TIMEOUT / 2
 
 
-async def test_silence_keeps_the_watch_and_its_next_answer(server: FakeEtcd) -> None:
-    server.scripts = [[server.created()]]
-    async with (
-        connection_to(server.endpoint) as connection,
-        aclosing(await connection.watch(pb.WatchCreateRequest(key=b"/"))) as watch,
-    ):
-        created = await watch.read(5)
-        assert created is not None
-        assert created.created
-        assert await watch.read(0.01) is None
-        assert await watch.read(0.01) is None
+async def test_a_refused_read_names_what_it_needs_or_what_it_was_told_to_ask_for(server: FakeEtcd) -> None:
+    def refuse(_request: pb.RangeRequest) -> None:
+        raise AbortError(StatusCode.PERMISSION_DENIED, "etcdserver: permission denied")
+
+    server.on_range = refuse
+    async with connection_to(server.endpoint) as connection:
+        with pytest.raises(StoreDeniedError, match="refuses to read /a: this client"):
+            await connection.range(pb.RangeRequest(key=b"/a"))
+        with pytest.raises(StoreDeniedError, match="refuses to read /b: this client"):
+            await connection.range(pb.RangeRequest(key=b"/a"), permission=Permission("read", b"/b"))
 
 
-async def test_the_end_of_a_watch_is_an_error(server: FakeEtcd) -> None:
-    server.scripts = [[answer(put(11, "a")), EndError()]]
-    async with (
-        connection_to(server.endpoint) as connection,
-        aclosing(await connection.watch(pb.WatchCreateRequest(key=b"/"))) as watch,
-    ):
-        assert await watch.read(5)
-        with pytest.raises(StoreUnavailableError, match="ended the watch"):
-            await watch.read(5)
+async def test_a_call_without_an_answer_ends_in_time_and_says_so(server: FakeEtcd) -> None:
+    server.answering.clear()
+    async with connection_to(server.endpoint) as connection:
+        with pytest.raises(StoreUnavailableError, match=r"no answer within 0\.05 s"):
+            await connection.range(pb.RangeRequest(key=b"/a"), 0.05)
 
 
 @pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])
 def test_a_tls_file_that_cannot_be_read_is_named(option: str, tmp_path: Path) -> None:
     file = str(tmp_path / "missing.pem")
     with pytest.raises(StoreError, match=rf"cannot read {option} .*missing\.pem: No such file"):
-        channel_credentials(StoreOptions(**{option: file}))
+        channel_credentials(structs.replace(StoreOptions(), **{option: file}))
 
 
 @pytest.mark.parametrize(("set_by_user", "used"), [(None, "NONE"), ("ERROR", "ERROR")])

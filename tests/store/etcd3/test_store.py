@@ -11,10 +11,12 @@ from tests.store.following import Following
 
 from catflap.lab.etcd import EtcdServer, cluster, free_port
 from catflap.store import (
+    ABSENT,
     Connected,
     Delta,
     Disconnected,
     Snapshot,
+    StoreConflictError,
     StoreDeniedError,
     StoreError,
     StoreOptions,
@@ -130,12 +132,14 @@ async def test_history_compacted_while_away_leads_to_a_snapshot(etcd: EtcdServer
     assert set(snapshot.entries) == {"/calico/v1/a", "/calico/v1/b"}
 
 
-async def test_history_compacted_up_to_the_next_revision_is_enough(
+async def test_history_compacted_up_to_what_was_delivered_is_enough(
     etcd: EtcdServer, store: Etcd3Store
 ) -> None:
     session = new_session()
-    await first_of(session, etcd)
-    etcd.etcdctl("compact", str(await store.write([("/calico/v1/a", b"1")])))
+    snapshot = await first_of(session, etcd)
+    assert isinstance(snapshot, Snapshot)
+    await store.write([("/calico/v1/a", b"1")])
+    etcd.etcdctl("compact", str(snapshot.revision))
     async with aclosing(session.run(etcd.endpoint)) as events:
         assert isinstance(await anext(events), Connected)
         delta = await anext(events)
@@ -274,6 +278,72 @@ async def test_a_write_that_etcd_refuses_is_an_error(store: Etcd3Store) -> None:
         await store.write([("/calico/v1/a", b"x" * 2 * MEBIBYTE)])
 
 
+@pytest.mark.parametrize("mebibytes", [1.7, 2.5])  # etcd refuses the first, its gRPC the second
+async def test_a_write_that_is_too_large_tells_what_to_do(store: Etcd3Store, mebibytes: float) -> None:
+    with pytest.raises(StoreError, match="write fewer or smaller objects at once"):
+        await store.write([("/calico/v1/a", b"x" * int(mebibytes * MEBIBYTE))])
+
+
+async def test_a_store_that_is_full_tells_what_to_do() -> None:
+    with EtcdServer(arguments=["--quota-backend-bytes=100000"]) as server:
+        store = Etcd3Store([server.endpoint], NOBODY)
+        with pytest.raises(StoreError, match=r"database space exceeded .*etcdctl alarm disarm"):
+            await store.write([("/calico/v1/a", b"x" * 100_000)])
+        await store.close()
+
+
+async def test_a_conflict_tells_what_is_there_now(store: Etcd3Store) -> None:
+    first = await store.write([("/calico/v1/a", b"1"), ("/calico/v1/b", b"1")])
+    second = await store.write([("/calico/v1/a", b"2")])
+    with pytest.raises(
+        StoreConflictError, match=f"a changed at revision {second}, after revision {first}"
+    ) as caught:
+        await store.write([("/calico/v1/a", b"3")], {"/calico/v1/a": first, "/calico/v1/b": first})
+    assert caught.value.paths == ("/calico/v1/a",)
+
+
+async def test_as_many_versions_as_changes_can_be_expected(store: Etcd3Store) -> None:
+    assert store.transaction_limit == 128
+    changes = [(f"/calico/v1/{number}", b"1") for number in range(store.transaction_limit)]
+    revision = await store.write(changes, dict.fromkeys(dict(changes), ABSENT))
+    await store.write(changes, dict.fromkeys(dict(changes), revision))
+    with pytest.raises(StoreConflictError, match="and 123 more") as caught:
+        await store.write(changes, dict.fromkeys(dict(changes), revision))
+    assert len(caught.value.paths) == 128
+
+
+async def test_a_key_that_is_no_text_is_read_changed_and_deleted(etcd: EtcdServer, store: Etcd3Store) -> None:
+    async with Connection(etcd.endpoint, Login(NOBODY), None) as connection:
+        put = pb.PutRequest(key=b"/calico/v1/\xff", value=b"old")
+        await connection.transact(pb.TxnRequest(success=[pb.RequestOp(request_put=put)]))
+    path = r"/calico/v1/\xff"
+    entry = (await store.read("/calico/v1/")).entries[path]
+    await store.write([(path, b"new")], {path: entry.version})
+    assert await store.get(path) == b"new"
+    assert list((await store.read("/calico/v1/")).entries) == [path]
+    await store.write([(path, None)])
+    assert (await store.read("/calico/v1/")).entries == {}
+
+
+async def test_a_call_on_a_connection_that_is_given_up_is_an_error_and_no_cancellation(
+    own_etcd: EtcdServer,
+) -> None:
+    store = Etcd3Store([own_etcd.endpoint], NOBODY)
+    connection, _ = await store._reach()
+    own_etcd.freeze()
+    reading = asyncio.create_task(connection.range(pb.RangeRequest(key=b"/a")))
+    await asyncio.sleep(0.05)
+    await store._drop()
+    with pytest.raises(StoreUnavailableError, match="given up"):
+        await reading
+    getting = asyncio.create_task(store.get("/a"))
+    await asyncio.sleep(0.05)
+    getting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await getting
+    await store.close()
+
+
 CHANGES = [("/calico/v1/a", b"new"), ("/calico/v1/b", None)]
 
 
@@ -282,7 +352,7 @@ def lose_answers(monkeypatch: pytest.MonkeyPatch, *, done: bool) -> None:
     transact = Connection.transact
 
     async def losing(self: Connection, request: pb.TxnRequest) -> pb.TxnResponse:
-        if any(operation.HasField("request_put") for operation in request.success):
+        if not any(operation.HasField("request_range") for operation in request.success):
             if done:
                 await transact(self, request)
             raise StoreUnavailableError("connection lost")
@@ -296,7 +366,39 @@ async def test_a_write_whose_answer_is_lost_is_found_to_be_done(
 ) -> None:
     before = await store.write([("/calico/v1/b", b"old")])
     lose_answers(monkeypatch, done=True)
-    assert await store.write(CHANGES) == before + 1
+    assert await store.write(CHANGES, {"/calico/v1/b": before, "/calico/v1/a": ABSENT}) == before + 1
+
+
+async def test_a_deletion_whose_answer_is_lost_is_found_to_be_done(
+    store: Etcd3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await store.write([("/calico/v1/b", b"old")])
+    lose_answers(monkeypatch, done=True)
+    assert await store.write([("/calico/v1/b", None)], {"/calico/v1/b": before}) == before + 1
+
+
+async def test_a_conflict_whose_answer_is_lost_is_no_success(
+    store: Etcd3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.write([("/calico/v1/a", b"new")])
+    lose_answers(monkeypatch, done=True)
+    with pytest.raises(StoreUnavailableError, match="does not hold what was written"):
+        await store.write(CHANGES, {"/calico/v1/a": ABSENT})
+
+
+async def test_a_lost_answer_of_a_store_that_stays_away_is_an_unknown_outcome(own_etcd: EtcdServer) -> None:
+    store = Etcd3Store([own_etcd.endpoint], NOBODY)
+    connection, _ = await store._reach()
+    transact = connection.transact
+
+    async def dying(request: pb.TxnRequest) -> pb.TxnResponse:
+        own_etcd.kill()
+        return await transact(request)
+
+    connection.transact = dying  # type: ignore[method-assign]  # the server dies at this moment
+    with pytest.raises(StoreUnavailableError, match=r"cannot be read now: .*it may still have been done"):
+        await store.write(CHANGES)
+    await store.close()
 
 
 @pytest.mark.parametrize("old", [b"old", b"new"])
@@ -353,8 +455,14 @@ async def test_a_user_follows_and_logs_in_anew_after_a_restart(guarded_etcd: Etc
         following(guarded_etcd, options=user("reader")) as (reader, follower),
     ):
         await follower.next(Snapshot)
-        with pytest.raises(StoreDeniedError):
+        with pytest.raises(
+            StoreDeniedError, match="refuses to write /calico/v1/a: user 'reader' has no role"
+        ):
             await reader.write([("/calico/v1/a", b"1")])
+        with pytest.raises(StoreDeniedError, match="refuses to read /secret: user 'reader' has no role"):
+            await reader.get("/secret")
+        with pytest.raises(StoreDeniedError, match="refuses to read /calico/felix/ … /calico/felix0"):
+            await reader.read("/calico/felix/")
         guarded_etcd.kill()
         guarded_etcd.start()  # it has forgotten all tokens
         await writer.write([("/calico/v1/b", b"2")])
@@ -378,7 +486,7 @@ async def test_a_token_that_is_refused_is_renewed_without_dropping_the_watch(
     [
         (NOBODY, "give a user name and password"),
         (user("root", "wrong"), "check user name and password"),
-        (user("stranger"), "permission denied"),
+        (user("stranger"), "refuses to read"),
     ],
 )
 async def test_who_may_not_read_is_told_why(

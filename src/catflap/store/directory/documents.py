@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,11 @@ class Document(msgspec.Struct, frozen=True):
 
     path: str
     value: bytes
+
+
+def version(value: bytes) -> int:
+    """A number for the content of an entry; another content has another one, and none has 0."""
+    return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest()) or 1
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -64,8 +70,10 @@ def parse_file(file: str, data: bytes) -> FileContent:
     """The content of a file as the store holds it; policy tests are left out.
 
     Raises:
-        FileError: see `load_objects`.
+        FileError: see `load_objects`; or the file is empty, as files are before their writer comes to write.
     """
+    if not data.strip():
+        raise FileError("it is empty. Remove it; or write a comment into it if it shall hold nothing.")
     documents: list[Document] = []
     problems: list[Problem] = []
     for number, located in enumerate(load_objects(file, data), start=1):

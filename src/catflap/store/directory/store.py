@@ -6,17 +6,19 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from catflap.store.api import StoreUnavailableError
-from catflap.store.directory.follower import Follower
+from catflap.store.api import Entry, Listing, StoreDeniedError, StoreError, StoreUnavailableError
+from catflap.store.directory.documents import version
+from catflap.store.directory.follower import DEFAULT_TUNING, Follower, Tuning
 from catflap.store.directory.scan import scan
+from catflap.store.directory.strict_modes import StrictModes, UntrustedError
 from catflap.store.directory.tree import Tree, View
 from catflap.store.directory.writer import write_changes
 from catflap.store.lifetime import Lifetime
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from catflap.store.api import StoreEvent
 
@@ -27,10 +29,14 @@ class DirectoryStore:
     Files hold ``projectcalico.org/v3`` documents. Every delta names all problems that there are at the time.
     Without a ClusterInformation the data counts as ready as soon as there is any document: an empty directory is not,
     since it may be the place of one that is not mounted. Revisions are times in nanoseconds.
+
+    With ``strict_modes`` files and directories that others than root and this process's user may write are refused.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, strict_modes: bool = True, tuning: Tuning = DEFAULT_TUNING) -> None:
         self._path = os.path.normpath(Path.cwd() / path)
+        self._strict_modes = strict_modes
+        self._tuning = tuning
         self._lifetime = Lifetime()
         self._writing = asyncio.Lock()
 
@@ -46,34 +52,74 @@ class DirectoryStore:
 
     def follow(self) -> AsyncIterator[StoreEvent]:
         """See `catflap.store.api.Store.follow`."""
-        return self._lifetime.bound(Follower(self._path).events())
+        follower = Follower(self._path, strict_modes=self._strict_modes, tuning=self._tuning)
+        return self._lifetime.bound(follower.events())
 
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
-        try:
-            view = await asyncio.to_thread(_read, self._path)
-        except OSError as error:
-            raise StoreUnavailableError(
-                f"cannot read the directory {self._path}: {error.strerror}"
-            ) from error
-        return view.entries.get(path)
+        return (await self._view()).entries.get(path)
 
-    async def write(self, changes: Sequence[tuple[str, bytes | None]]) -> int:
+    async def read(self, prefix: str) -> Listing:
+        """See `catflap.store.api.Store.read`. A version is a hash of the object, whatever else its file holds."""
+        revision = time.time_ns()
+        found = sorted((await self._view()).entries.items())
+        entries = {path: Entry(value, version(value)) for path, value in found if path.startswith(prefix)}
+        return Listing(revision, entries)
+
+    @property
+    def transaction_limit(self) -> int | None:
+        """There is none."""
+        return None
+
+    async def write(
+        self, changes: Sequence[tuple[str, bytes | None]], expected: Mapping[str, int] | None = None
+    ) -> int:
         """Write each object into a file of its own, ``<kind's plural>-<name>.yaml`` if it has none yet.
 
         Raises:
+            StoreConflictError: a path has another version than the expected one, or a file is in the way.
             StoreError: an object stands in a file with others, which only its author should edit; or the directory
                 cannot be written. Then nothing was changed, unless the disk failed half-way.
         """
         async with self._writing:
             revision = time.time_ns()
-            await asyncio.to_thread(write_changes, self._path, changes)
+            try:
+                await asyncio.to_thread(write_changes, self._path, changes, expected or {}, self._modes())
+            except UntrustedError as error:
+                self._refuse(error)
             return revision
+
+    def lease(self, seconds: float) -> NoReturn:
+        """There are none.
+
+        Raises:
+            StoreError: always.
+        """
+        raise StoreError(
+            f"the directory {self._path} cannot hold keys for {seconds:g} s: files do not vanish with a process; "
+            "use etcd for that"
+        )
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
         await self._lifetime.end()
 
+    async def _view(self) -> View:
+        try:
+            return await asyncio.to_thread(_read, self._path, self._modes())
+        except UntrustedError as error:
+            self._refuse(error)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"cannot read the directory {self._path}: {error.strerror}"
+            ) from error
 
-def _read(root: str) -> View:
-    return Tree().update(scan(root))
+    def _modes(self) -> StrictModes | None:
+        return StrictModes() if self._strict_modes else None
+
+    def _refuse(self, error: UntrustedError) -> NoReturn:
+        raise StoreDeniedError(f"refusing to use the directory {self._path}: {error}") from error
+
+
+def _read(root: str, modes: StrictModes | None) -> View:
+    return Tree().update(scan(root, modes=modes))

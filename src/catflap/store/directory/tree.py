@@ -5,6 +5,7 @@ A file that cannot be read or understood keeps its last good content: a slip of 
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,12 @@ class Reading(msgspec.Struct, frozen=True):
     real_path: str  # where its bytes are, links resolved
     data: bytes | None = None
     reason: str | None = None
+    status: os.stat_result | None = None  # just before its bytes were read
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether what is known of the file stays as it is."""
+        return self.data is None and self.reason is None
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -46,8 +53,15 @@ class _File(msgspec.Struct, frozen=True):
     problem: Problem | None = None
 
 
+class _Place(msgspec.Struct, frozen=True):
+    """Where an object stands, and as what."""
+
+    file: str
+    value: bytes
+
+
 class View(msgspec.Struct, frozen=True):
-    """All entries and problems, and for each entry the files that it stands in, of which the first counts."""
+    """All entries and problems, and for each entry the files that it stands in, of which the first one counts."""
 
     entries: Mapping[str, bytes] = {}
     problems: tuple[Problem, ...] = ()
@@ -61,10 +75,15 @@ class View(msgspec.Struct, frozen=True):
 
 
 class Tree:
-    """The files of a directory, by path."""
+    """The files of a directory, by path.
+
+    Of several files with one object the one in force stays in force as long as it holds the object, so that a file
+    that is added cannot replace policy; of those that are found at once the first by name counts.
+    """
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
+        self._in_force: dict[str, str] = {}  # the file that counts for each object's path
 
     def update(self, readings: Mapping[str, Reading]) -> View:
         """Take what was read; a file that is not among it is gone, unless its directory could not be listed."""
@@ -75,7 +94,7 @@ class Tree:
         for path, reading in readings.items():
             old = self._files.get(path, _File())
             files[path] = _revise(path, old, reading, keeping=path in keeping)
-        self._files = files
+        self._files = dict(sorted(files.items()))
         return self._view()
 
     def content(self, file: str) -> FileContent:
@@ -83,21 +102,23 @@ class Tree:
         return self._files[file].content
 
     def _view(self) -> View:
-        entries: dict[str, bytes] = {}
-        sources: dict[str, tuple[str, ...]] = {}
+        places: dict[str, list[_Place]] = {}
         problems: list[Problem] = []
-        for file, state in sorted(self._files.items()):
+        for file, state in self._files.items():
             if state.problem is not None:
                 problems.append(state.problem)
             problems.extend(state.content.problems)
             for document in state.content.documents:
-                others = sources.get(document.path, ())
-                if others:
-                    problems.append(_double(document.path, others[0], file))
-                sources[document.path] = (*others, file)
-                entries.setdefault(document.path, document.value)
+                places.setdefault(document.path, []).append(_Place(file, document.value))
+        for path, found in places.items():
+            if len(found) > 1:
+                found.sort(key=lambda place: place.file != self._in_force.get(path))
+                problems.extend(_double(path, found[0].file, other.file) for other in found[1:])
+        self._in_force = {path: found[0].file for path, found in places.items()}
+        entries = {path: found[0].value for path, found in places.items()}
         if entries:  # an empty directory is rather one that is not mounted than the wish for no policy at all
             entries.setdefault(READY_PATH, READY)
+        sources = {path: tuple(place.file for place in found) for path, found in places.items()}
         return View(entries, tuple(problems), sources)
 
 
@@ -126,4 +147,4 @@ def _double(path: str, first: str, second: str) -> Problem:
     name = path.removeprefix(V3_ROOT)
     where = f"twice in {first}" if first == second else f"both in {first} and in {second}"
     reason = f"it stands {where}. Remove one of them."
-    return Problem(second, f"object {name}", (reason,), consequence="using the first one")
+    return Problem(second, f"object {name}", (reason,), consequence=f"using that of {first}")

@@ -8,7 +8,9 @@ the watches be set up anew, since the kernel's watches follow inodes and not pat
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -20,11 +22,11 @@ if TYPE_CHECKING:
 
     from asyncinotify import Event
 
-QUIET = 0.010  # seconds without an event after which a burst counts as over
-LONGEST_BURST = 0.100
+COALESCE = 0.005  # seconds in which the events of a burst gather, so that not each of them wakes this process
 
 _GONE = Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.UNMOUNT | Mask.IGNORED
 _FINISHED = Mask.CLOSE_WRITE | Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO
+_CONTENT = Mask.MODIFY | Mask.CLOSE_WRITE | Mask.CREATE
 _NAMES = Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO | Mask.ATTRIB
 _ANCESTOR = _NAMES | Mask.DELETE_SELF | Mask.MOVE_SELF
 _TREE = _ANCESTOR | Mask.MODIFY | Mask.CLOSE_WRITE
@@ -34,15 +36,19 @@ class Watches:
     """Watches for the tree at ``root``, an absolute path.
 
     Each directory on the way is watched for its next name, so that ``root`` may be missing, or a link that changes.
-    After `renew`, give every directory of the tree to `add` before listing it.
+    After `renew`, give every directory of the tree to `add` before listing it. What blocks may be called in a thread
+    that `close` does not wait for.
     """
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._current = _Generation()
         self._retired: _Generation | None = None
+        self._lock = threading.Lock()  # a descriptor that is closed may be another file's a moment later
+        self._closed = False
+        self._stirred = False
         self.writing: set[str] = set()  # files between their first change and their closing
-        self.touched: set[str] = set()  # files with any event since `forget`
+        self.touched: set[str] = set()  # files whose content may have changed since `forget`
         self.changed = False  # the tree must be read again
         self.restructured = True  # the watches must be set up anew
 
@@ -50,54 +56,72 @@ class Watches:
         """Begin a new set of watches; the old one stays until the next `drain`, so that no event is lost.
 
         Raises:
-            OSError: the kernel's limits are reached.
+            OSError: the kernel's limits are reached, or the watches have been closed.
         """
         self.drain()
-        self._retired, self._current = self._current, _Generation()
+        with self._lock:
+            self._check_open()
+            self._retired, self._current = self._current, _Generation()
         self.restructured = False
         path = self._root
         while path != "/":
             path, name = os.path.split(path)
             if Path(path).is_dir():
-                self._current.add(os.path.realpath(path), name)
+                self._add(os.path.realpath(path), name)
 
     def add(self, directory: str) -> None:
-        """Watch one directory of the tree, given by its real path."""
-        self._current.add(directory, None)
+        """Watch one directory of the tree, given by its real path.
+
+        Raises:
+            OSError: the kernel's limits are reached, the directory is gone, or the watches have been closed.
+        """
+        self._add(directory, None)
 
     def drain(self) -> None:
-        """Note the events that are there."""
-        if self._retired is not None:
-            self._note_all(self._retired)
-            self._retired.close()
-            self._retired = None
-        self._note_all(self._current)
+        """Note the events that are there.
+
+        Raises:
+            OSError: the watches have been closed.
+        """
+        with self._lock:
+            self._check_open()
+            if self._retired is not None:
+                self._note_all(self._retired)
+                self._retired.close()
+                self._retired = None
+            self._note_all(self._current)
 
     def forget(self) -> None:
         """Begin to note events for the next reading."""
         self.touched.clear()
         self.changed = False
 
-    async def wait(self) -> None:
-        """Wait for something to read again, and then until the burst of events is over."""
-        while not (self.changed or self.restructured):
-            await self._readable()
-            self.drain()
+    async def wait(self, seconds: float) -> bool:
+        """Wait, at most so long, for something to read again; whether there is something."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + LONGEST_BURST
-        while (left := end - loop.time()) > 0:
-            try:
-                async with asyncio.timeout(min(QUIET, left)):
-                    await self._readable()
-            except TimeoutError:
-                return
-            self.drain()
+        end = loop.time() + seconds
+        while not (self.changed or self.restructured):
+            if not await self._readable(end - loop.time()):
+                return False
+            await asyncio.to_thread(self.drain)
+        return True
+
+    async def stirs(self, seconds: float) -> bool:
+        """Wait, at most so long, for any event; whether it was one of the tree."""
+        if not await self._readable(seconds):
+            return False
+        await asyncio.sleep(COALESCE)
+        self._stirred = False
+        await asyncio.to_thread(self.drain)
+        return self._stirred
 
     def close(self) -> None:
         """Remove all watches."""
-        for generation in (self._current, self._retired):
-            if generation is not None:
-                generation.close()
+        with self._lock:
+            self._closed = True
+            for generation in (self._current, self._retired):
+                if generation is not None:
+                    generation.close()
 
     def __enter__(self) -> Self:
         return self
@@ -107,14 +131,27 @@ class Watches:
     ) -> None:
         self.close()
 
-    async def _readable(self) -> None:
+    def _check_open(self) -> None:
+        if self._closed:
+            raise OSError(errno.EBADF, "the watches have been closed")
+
+    def _add(self, directory: str, name: str | None) -> None:
+        with self._lock:
+            self._check_open()
+            self._current.add(directory, name)
+
+    async def _readable(self, seconds: float) -> bool:
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
         loop.add_reader(self._current.inotify.fd, readable.set)
         try:
-            await readable.wait()
+            async with asyncio.timeout(seconds):
+                await readable.wait()
+        except TimeoutError:
+            return False
         finally:
             loop.remove_reader(self._current.inotify.fd)
+        return True
 
     def _note_all(self, generation: _Generation) -> None:
         for event in generation.inotify:
@@ -138,11 +175,13 @@ class Watches:
 
     def _note_restructured(self, directory: str) -> None:
         """Set up anew; whether files below ``directory`` were closed meanwhile is not known any more."""
-        self.restructured = True
+        self._stirred = self.restructured = True
         self.writing = {file for file in self.writing if not file.startswith(f"{directory}/")}
 
     def _note_file(self, path: str, mask: Mask) -> None:
-        self.touched.add(path)
+        self._stirred = True
+        if mask & _CONTENT:
+            self.touched.add(path)
         if mask & _FINISHED:
             self.writing.discard(path)
             self.changed = True

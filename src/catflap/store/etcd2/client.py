@@ -7,79 +7,124 @@ from __future__ import annotations
 
 import ssl
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
 from yarl import URL
 
-from catflap.store.api import StoreDeniedError, StoreError, StoreUnavailableError
+from catflap.store.api import StoreError, StoreUnavailableError
+from catflap.store.etcd2.faults import denied, reason_of
 from catflap.store.etcd2.nesting import without_deep_parts
 from catflap.store.etcd2.tree import Answer, Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from catflap.store.api import StoreOptions
 
-CONNECT_TIMEOUT = 3.0  # seconds
-CALL_TIMEOUT = 5.0
-LOAD_TIMEOUT = 60.0
-KEY_NOT_FOUND = 100  # error codes of the v2 API
+# Error codes of the v2 API.
+KEY_NOT_FOUND = 100
+COMPARE_FAILED = 101
+NOT_A_DIRECTORY = 104  # a value stands where the path wants a directory
+KEY_EXISTS = 105
+UNAUTHORIZED = 110
 HISTORY_CLEARED = frozenset({400, 401})
+
+_MISSING = frozenset({KEY_NOT_FOUND, NOT_A_DIRECTORY})
+_REFUSING = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_NO_QUERY: Final[Mapping[str, str]] = {}
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a member may take, in seconds. etcd itself gives up a request that finds no quorum after 7 s."""
+
+    connect: float = 3.0  # with the TLS handshake
+    answer: float = 4.0  # to a read of a single key, connecting included
+    write: float = 8.0
+    load: float = 120.0  # of a whole tree
+    load_silence: float = 8.0  # between two parts of it
+
+
+DEFAULT_LIMITS = Limits()
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a member answered: its index and cluster from the headers, and one of the two bodies."""
+    """What a member answered: index, cluster and term (0: not told) from the headers, and one of the two bodies."""
 
     index: int
     cluster_id: str
+    raft_term: int
     body: Answer | Failure
 
     @property
     def missing(self) -> bool:
         """Whether the answer is that there is no such key."""
-        return isinstance(self.body, Failure) and self.body.error_code == KEY_NOT_FOUND
+        return isinstance(self.body, Failure) and self.body.error_code in _MISSING
 
 
 class Etcd2Client:
     """Connections to one member; as an async context manager they are closed at the end.
 
+    Paths of directories end with ``/``: etcd wants permission for what is below a directory exactly then.
+
     Args:
         endpoint: host and port.
         options: TLS files (read now) and credentials.
         tls: whether to use https.
+        limits: when to give a request up.
     """
 
-    def __init__(self, endpoint: str, options: StoreOptions, *, tls: bool) -> None:
+    def __init__(
+        self, endpoint: str, options: StoreOptions, *, tls: bool, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.endpoint = endpoint
+        self._options = options
+        self._tls = tls
+        self.limits = limits
         self._base = f"{'https' if tls else 'http'}://{endpoint}/v2/keys"
         self._session = aiohttp.ClientSession(
             headers=_authorization(options),
             connector=aiohttp.TCPConnector(ssl=tls_context(options) if tls else True),
             trust_env=False,
+            middlewares=(self._send_once,),
         )
 
-    async def read(self, path: str, *, recursive: bool = False, seconds: float = CALL_TIMEOUT) -> Reply:
+    async def read(self, path: str) -> Reply:
         """Read a key or directory with a quorum, so that the answer is the newest state, or that there is none.
 
         Raises:
             StoreUnavailableError: the member does not serve; such an answer says nothing about the state.
+            StoreDeniedError: it refuses.
         """
-        query = {"quorum": "true", "recursive": "true"} if recursive else {"quorum": "true"}
-        reply = await self._call("GET", path, query, seconds=seconds)
-        if isinstance(reply.body, Failure) and not reply.missing:
-            raise StoreUnavailableError(f"etcd {self.endpoint}: {reply.body.message} {reply.body.cause}")
-        return reply
+        timeout = self._timeout(self.limits.answer)
+        return self._state(await self._call("GET", path, {"quorum": "true"}, timeout))
 
-    async def write(self, path: str, value: str) -> Reply:
-        """Set a key."""
-        return await self._call("PUT", path, {}, form={"value": value})
+    async def load(self, path: str) -> Reply:
+        """Read all that is below a directory; otherwise as `read`."""
+        timeout = self._timeout(self.limits.load, self.limits.load_silence)
+        return self._state(await self._call("GET", path, {"quorum": "true", "recursive": "true"}, timeout))
 
-    async def delete(self, path: str) -> Reply:
-        """Delete a key."""
-        return await self._call("DELETE", path, {})
+    async def put(
+        self, path: str, value: str | None, conditions: Mapping[str, str] = _NO_QUERY, ttl: int | None = None
+    ) -> Reply:
+        """Set a key, for ``ttl`` seconds; without value prolong its life, of which etcd tells no follower.
+
+        Raises:
+            StoreUnavailableError: there was no answer; it may be done or not.
+            StoreDeniedError: the member refuses.
+        """
+        form = {} if value is None else {"value": value}
+        query = {**conditions, **({} if ttl is None else {"ttl": str(ttl)})}
+        if value is None:
+            query |= {"refresh": "true", "prevExist": "true"}
+        return await self._call("PUT", path, query, self._timeout(self.limits.write), form)
+
+    async def delete(self, path: str, conditions: Mapping[str, str] = _NO_QUERY) -> Reply:
+        """Delete a key; errors as for `put`."""
+        return await self._call("DELETE", path, conditions, self._timeout(self.limits.write))
 
     async def poll(self, path: str, index: int, patience: float) -> Poll:
         """Ask for the first event below ``path`` from ``index`` on; the answer's headers come at once.
@@ -88,13 +133,13 @@ class Etcd2Client:
             StoreUnavailableError: the member does not answer, or its answer's headers make no sense.
         """
         query = {"wait": "true", "recursive": "true", "waitIndex": str(index)}
-        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_read=patience)
+        timeout = self._timeout(None, patience)
         try:
-            response = await self._session.get(self._url(path, query), timeout=timeout)
+            response = await self._session.get(self._url(path, query), timeout=timeout, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
         try:
-            return Poll(self, response, self._index_of(response))
+            return Poll(self, path, response)
         except StoreUnavailableError:
             response.close()
             raise
@@ -111,8 +156,8 @@ class Etcd2Client:
     ) -> None:
         await self.close()
 
-    async def receive(self, response: aiohttp.ClientResponse) -> Reply | None:
-        """Read the body of a poll and understand it; None if there is none, or not within the poll's patience.
+    async def receive(self, path: str, response: aiohttp.ClientResponse) -> Reply | None:
+        """Read the body of a poll of ``path`` and understand it; None if it does not come in the poll's patience.
 
         Raises:
             StoreError: the answer is none that a working member with the v2 API gives.
@@ -123,37 +168,59 @@ class Etcd2Client:
             return None
         except (aiohttp.ClientError, OSError) as error:
             raise self._unavailable(error) from error
-        return self._understand(response, body) if body else None  # a member that shuts down may send nothing
+        if not body:
+            raise StoreUnavailableError(
+                f"etcd {self.endpoint}: ended a poll without an answer, as if shut down"
+            )
+        return self._understand("read", path, response, body)
 
     async def _call(
         self,
         method: str,
         path: str,
-        query: dict[str, str],
-        *,
+        query: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own, which knows more than one time
         form: dict[str, str] | None = None,
-        seconds: float = CALL_TIMEOUT,
     ) -> Reply:
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT)
-        url = self._url(path, query)
+        permission = "read" if method == "GET" else "write"
+        request = self._session.request(
+            method, self._url(path, query), data=form, timeout=timeout, allow_redirects=False
+        )
         try:
-            async with self._session.request(method, url, data=form, timeout=timeout) as response:
-                return self._understand(response, await response.read())
+            async with request as response:
+                return self._understand(permission, path, response, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
 
-    def _url(self, path: str, query: dict[str, str]) -> URL:
+    async def _send_once(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Keep aiohttp from sending a request again when the connection breaks: it may have been done."""
+        try:
+            return await send(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise self._unavailable(error) from error
+
+    def _timeout(self, total: float | None, silence: float | None = None) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=total, connect=self.limits.connect, sock_read=silence, ceil_threshold=float("inf")
+        )
+
+    def _url(self, path: str, query: Mapping[str, str]) -> URL:
         return URL(f"{self._base}{quote(path)}", encoded=True).with_query(query)
 
     def _unavailable(self, error: Exception) -> StoreUnavailableError:
-        reason = str(error) or "no answer in time"
-        return StoreUnavailableError(f"etcd {self.endpoint}: {reason}")
+        return StoreUnavailableError(
+            f"etcd {self.endpoint}: {reason_of(error, self._options, tls=self._tls)}"
+        )
 
-    def _understand(self, response: aiohttp.ClientResponse, body: bytes) -> Reply:
-        if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise StoreDeniedError(
-                f"etcd {self.endpoint}: {body[:200].decode(errors='replace').strip()} (check user name and password)"
-            )
+    def _state(self, reply: Reply) -> Reply:
+        """A reply to a read, if it tells the state."""
+        if isinstance(reply.body, Failure) and not reply.missing:
+            raise StoreUnavailableError(f"etcd {self.endpoint}: {reply.body.text}")
+        return reply
+
+    def _understand(self, permission: str, path: str, response: aiohttp.ClientResponse, body: bytes) -> Reply:
         kind: type[Answer | Failure] = (
             Answer if response.status in (HTTPStatus.OK, HTTPStatus.CREATED) else Failure
         )
@@ -161,15 +228,30 @@ class Etcd2Client:
             content = _decode(body, kind)
         except (ValueError, RecursionError) as error:
             raise self._strange(response.status, body) from error
-        return Reply(self._index_of(response), response.headers.get("X-Etcd-Cluster-Id", ""), content)
+        if isinstance(content, Failure):
+            if response.status in _REFUSING and content.error_code in (0, UNAUTHORIZED):
+                raise denied(self.endpoint, path, permission, self._options, content.cause or content.message)
+            if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise StoreUnavailableError(f"etcd {self.endpoint}: {content.text}")
+        return Reply(
+            self.number(response, "X-Etcd-Index"),
+            response.headers.get("X-Etcd-Cluster-Id", ""),
+            self.number(response, "X-Raft-Term", "0"),
+            content,
+        )
 
-    def _index_of(self, response: aiohttp.ClientResponse) -> int:
-        text = response.headers.get("X-Etcd-Index", "0")
+    def number(self, response: aiohttp.ClientResponse, header: str, default: str = "") -> int:
+        """The number in an answer's header.
+
+        Raises:
+            StoreUnavailableError: there is none; no working member answers so.
+        """
+        text = response.headers.get(header, default)
         try:
             return int(text)
         except ValueError as error:
             raise StoreUnavailableError(
-                f"etcd {self.endpoint}: strange answer with X-Etcd-Index {text[:200]!r}"
+                f"etcd {self.endpoint}: strange answer with status {response.status} and {header} {text[:200]!r}"
             ) from error
 
     def _strange(self, status: int, body: bytes) -> StoreError:
@@ -188,18 +270,23 @@ class Poll:
     ``index`` is the member's when the poll began: up to it there is no event to come but the one answered.
     """
 
-    def __init__(self, client: Etcd2Client, response: aiohttp.ClientResponse, index: int) -> None:
+    def __init__(self, client: Etcd2Client, path: str, response: aiohttp.ClientResponse) -> None:
         self._client = client
+        self._path = path
         self._response = response
-        self.index = index
         self.accepted = response.status == HTTPStatus.OK
+        self.index = client.number(response, "X-Etcd-Index") if self.accepted else 0
         self.cluster_id = response.headers.get("X-Etcd-Cluster-Id", "")
         # Of the answer's connection, which goes back to the others with the end of the answer.
         self._transport = None if response.connection is None else response.connection.transport
 
     async def answer(self) -> Reply | None:
-        """The event or error, None after the poll's patience."""
-        reply = await self._client.receive(self._response)
+        """The event or error, None after the poll's patience.
+
+        Raises:
+            StoreError: the member does not serve any more, or makes no sense.
+        """
+        reply = await self._client.receive(self._path, self._response)
         if reply is not None:
             self._transport = None
         return reply

@@ -1,12 +1,16 @@
 """Follows the tree through one member of etcd's v2 API: read it all, then poll for one event after the other.
 
 The v2 API keeps 1,000 events over all keys. When the next one is gone, everything is read anew; polls in quiet times
-bring the index forward, so that other people's traffic does not make that happen.
+bring the index forward, so that other people's traffic does not make that happen. A silent member is never believed:
+it has to prove by a quorum read that it serves, so that one that is frozen, cut off or without quorum is left in less
+than ten seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -14,36 +18,45 @@ import msgspec
 from msgspec import structs
 
 from catflap.model import V1_ROOT
-from catflap.store.api import Delta, Snapshot, StoreUnavailableError
-from catflap.store.etcd2.client import HISTORY_CLEARED, LOAD_TIMEOUT, Etcd2Client, Reply
+from catflap.store.api import Snapshot
+from catflap.store.etcd2.client import Limits
+from catflap.store.etcd2.history import Position, event_of, proved, resumed
 from catflap.store.etcd2.mailbox import Mailbox
-from catflap.store.etcd2.tree import Answer, Content, Tree, content_of
-from catflap.store.supervisor import ResyncNeededError
+from catflap.store.etcd2.tree import Answer, Node, Tree, content_of, newest_of
+from catflap.store.supervisor import ResyncNeededError, spread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from catflap.store.api import StoreEvent
-
-ROOT = V1_ROOT.rstrip("/")
-IDLE = 10.0  # seconds of silence after which a member has to prove that it serves
+    from catflap.store.etcd2.client import Etcd2Client, Poll
 
 
-class Position(msgspec.Struct, frozen=True):
-    """The index up to which everything was seen, and the cluster that counts it."""
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """Times of a follower, in seconds."""
 
-    index: int
-    cluster_id: str
+    shortest_silence: float = 3.0  # after which a member has to prove that it serves
+    longest_silence: float = 5.0
+    limits: Limits = Limits()
+    reload_after: float = 3600.0  # a full read now and then heals what no check can see
+
+    def silence(self) -> float:
+        """How long to be patient with one poll: a fleet must not ask for proofs at the same instant."""
+        return random.uniform(self.shortest_silence, self.longest_silence)  # noqa: S311 - protects nothing
+
+
+DEFAULT_TUNING = Tuning()
 
 
 class Etcd2Session:
     """The session of `catflap.store.supervisor` for the v2 API. ``connect`` makes a client for an endpoint."""
 
-    def __init__(self, connect: Callable[[str], Etcd2Client], idle: float = IDLE) -> None:
+    def __init__(self, connect: Callable[[str], Etcd2Client], tuning: Tuning = DEFAULT_TUNING) -> None:
         self._connect = connect
-        self._idle = idle
+        self._tuning = tuning
         self._tree = Tree()
         self._position: Position | None = None
+        self._reload_at = 0.0
 
     async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
         """Follow through ``endpoint``; see `catflap.store.supervisor.Session`."""
@@ -51,7 +64,10 @@ class Etcd2Session:
             position = self._position
             if position is None:
                 snapshot, position = await self._load(client)
+                self._position = position
                 yield snapshot
+            else:
+                self._position = position = await resumed(client, position)
             async with aclosing(self._watch(client, position)) as events:
                 async for event in events:
                     yield event
@@ -61,21 +77,20 @@ class Etcd2Session:
         self._position = None
 
     async def _load(self, client: Etcd2Client) -> tuple[Snapshot, Position]:
-        reply = await client.read(ROOT, recursive=True, seconds=LOAD_TIMEOUT)
-        content = content_of(reply.body.node) if isinstance(reply.body, Answer) else Content()
+        reply = await client.load(V1_ROOT)
+        tree = reply.body.node if isinstance(reply.body, Answer) else Node(dir=True)
+        content = content_of(tree)
         self._tree.reset(content)
-        self._position = Position(reply.index, reply.cluster_id)
-        return Snapshot(reply.index, content.entries, content.problems), self._position
+        self._reload_at = time.monotonic() + spread(self._tuning.reload_after)
+        position = Position(reply.index, reply.cluster_id, reply.raft_term, newest_of(tree))
+        return Snapshot(reply.index, content.entries, content.problems), position
 
     async def _watch(self, client: Etcd2Client, position: Position) -> AsyncGenerator[StoreEvent, None]:
-        mailbox = Mailbox()
+        mailbox = Mailbox(self._tree.problems)
         reader = asyncio.create_task(self._read_into(mailbox, client, position))
         try:
             while True:
-                event = await mailbox.take()
-                if isinstance(event, Delta):
-                    event = structs.replace(event, problems=self._tree.problems)
-                yield event
+                yield await mailbox.take()
         finally:
             reader.cancel()
             await asyncio.wait({reader})
@@ -83,51 +98,32 @@ class Etcd2Session:
     async def _read_into(self, mailbox: Mailbox, client: Etcd2Client, position: Position) -> None:
         """Poll until the member fails; the error is the mailbox's last content."""
         try:
-            while True:
-                async with aclosing(await client.poll(ROOT, position.index + 1, self._idle)) as poll:
-                    if poll.accepted:
-                        if poll.index < position.index or poll.cluster_id != position.cluster_id:
-                            await check_same_history(client, position)
-                        mailbox.connected(client.endpoint)
-                    reply = await poll.answer()
-                if reply is None:
-                    await check_same_history(client, position)
-                    position = structs.replace(position, index=max(position.index, poll.index))
-                else:
-                    event = event_of(reply, client.endpoint)
-                    position = structs.replace(position, index=event.node.modified_index)
-                    mailbox.add(position.index, self._tree.apply(event))
-                self._position = position
+            while time.monotonic() < self._reload_at:
+                self._position = position = await self._poll_once(mailbox, client, position)
+            raise ResyncNeededError("time for the regular full read")  # noqa: TRY301 - to the consumer, too
         except Exception as error:  # noqa: BLE001 - raised to the consumer, who would otherwise wait for ever
             mailbox.fail(error)
 
+    async def _poll_once(self, mailbox: Mailbox, client: Etcd2Client, position: Position) -> Position:
+        """Put the first event after ``position``, or a sign of life, into the mailbox; the position after it."""
+        wanted = position.index + 1
+        async with aclosing(await client.poll(V1_ROOT, wanted, self._tuning.silence())) as poll:
+            if poll.accepted:
+                if _doubtful(poll, position):
+                    position = await proved(client, position)
+                mailbox.connected(client.endpoint)
+            reply = await poll.answer()
+        if reply is None:
+            position = await proved(client, position)
+            position = structs.replace(position, index=max(position.index, poll.index))
+            mailbox.alive(position.index)
+        else:
+            event = event_of(reply, client.endpoint, wanted)
+            position = structs.replace(position, index=event.node.modified_index, newest=event.node)
+            mailbox.add(position.index, self._tree.apply(event), self._tree.problems)
+        return position
 
-async def check_same_history(client: Etcd2Client, position: Position) -> None:
-    """Prove by a quorum read that the member serves, and that the history is the one that ``position`` is in.
 
-    The index in a poll's headers may lag behind; that of a quorum read may not.
-
-    Raises:
-        ResyncNeededError: it is another history.
-        StoreError: the member does not serve.
-    """
-    reply = await client.read(ROOT)
-    if reply.cluster_id != position.cluster_id:
-        raise ResyncNeededError(f"another cluster answers ({reply.cluster_id}, was {position.cluster_id})")
-    if reply.index < position.index:
-        raise ResyncNeededError(f"the store went back to index {reply.index} from {position.index}")
-
-
-def event_of(reply: Reply, endpoint: str) -> Answer:
-    """The event that a poll brought.
-
-    Raises:
-        ResyncNeededError: the events wanted are no longer remembered.
-        StoreUnavailableError: the poll failed for another reason.
-    """
-    if isinstance(reply.body, Answer):
-        return reply.body
-    text = f"etcd {endpoint}: {reply.body.message} {reply.body.cause}"
-    if reply.body.error_code in HISTORY_CLEARED:
-        raise ResyncNeededError(text)
-    raise StoreUnavailableError(text)
+def _doubtful(poll: Poll, position: Position) -> bool:
+    """Whether the member that accepted a poll lags behind, or tells another history."""
+    return poll.index < position.index or poll.cluster_id != position.cluster_id

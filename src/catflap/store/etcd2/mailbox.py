@@ -7,22 +7,28 @@ waits here is bounded by the number of paths, not by the number of events.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from catflap.store.api import Connected, Delta
+from catflap.store.api import Alive, Connected, Delta
 
 if TYPE_CHECKING:
+    from catflap.model.decoded import Problem
     from catflap.store.etcd2.tree import Changes
+
+Item: TypeAlias = Connected | Delta | Alive
 
 
 class Mailbox:
-    """One reader puts, one consumer takes."""
+    """One reader puts, one consumer takes. ``problems`` are those that the consumer knows of already."""
 
-    def __init__(self) -> None:
+    def __init__(self, problems: tuple[Problem, ...] = ()) -> None:
         self._filled = asyncio.Event()
         self._connected: Connected | None = None
         self._changes: Changes = {}
+        self._problems = problems
+        self._news = False  # there are changes or other problems
         self._revision = 0
+        self._alive: Alive | None = None
         self._error: Exception | None = None
         self._greeted = False
 
@@ -33,37 +39,52 @@ class Mailbox:
             self._connected = Connected(endpoint)
             self._filled.set()
 
-    def add(self, revision: int, changes: Changes) -> None:
-        """More changes, the newest value of a path counts."""
+    def add(self, revision: int, changes: Changes, problems: tuple[Problem, ...] = ()) -> None:
+        """More changes, the newest value of a path counts; an event without any is a sign of life."""
         for path, value in changes.items():
             self._changes.pop(path, None)  # the order is that of the last change
             self._changes[path] = value
         self._revision = revision
-        if changes:
+        if changes or problems != self._problems:
+            self._problems = problems
+            self._news = True
+            self._alive = None  # the changes are a newer one
             self._filled.set()
+        else:
+            self.alive(revision)
 
-    def fail(self, error: Exception) -> None:
-        """The reader has ended; what it had put is still handed out first."""
-        self._error = error
+    def alive(self, revision: int) -> None:
+        """The store has proved that it serves, and everything up to ``revision`` has been put here."""
+        self._alive = Alive(revision)
         self._filled.set()
 
-    async def take(self) -> Connected | Delta:
+    def fail(self, error: Exception) -> None:
+        """The reader has ended; the changes that it had put are still handed out first."""
+        self._error = error
+        self._alive = None
+        self._filled.set()
+
+    async def take(self) -> Item:
         """Wait for something and take it.
 
         Raises:
             Exception: the reader's error, when nothing else is left.
         """
         await self._filled.wait()
-        if self._connected is not None:
-            connected, self._connected = self._connected, None
-            self._settle()
-            return connected
-        if self._error is not None and not self._changes:
-            raise self._error
-        changes, self._changes = self._changes, {}
-        self._settle()
-        return Delta(self._revision, tuple(changes.items()))
-
-    def _settle(self) -> None:
-        if not self._changes and self._error is None:
+        item = self._next()
+        if item is None:
+            raise self._error or AssertionError("a mailbox was filled with nothing")
+        if not (self._connected or self._news or self._alive or self._error):
             self._filled.clear()
+        return item
+
+    def _next(self) -> Item | None:
+        item: Item | None
+        if self._connected is not None:
+            item, self._connected = self._connected, None
+        elif self._news:
+            item = Delta(self._revision, tuple(self._changes.items()), self._problems)
+            self._changes, self._news = {}, False
+        else:
+            item, self._alive = self._alive, None
+        return item

@@ -1,30 +1,31 @@
-"""The store for etcd's v2 API: puts client and follower behind the store's port."""
+"""The store for etcd's v2 API: puts follower, writer and leases behind the store's port."""
 
 from __future__ import annotations
 
-import random
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from catflap.model import V1_ROOT
-from catflap.store.api import StoreError, StoreUnavailableError
-from catflap.store.etcd2.client import Etcd2Client, Reply
-from catflap.store.etcd2.follower import IDLE, Etcd2Session
-from catflap.store.etcd2.tree import Answer
+from catflap.store.api import Entry, Listing
+from catflap.store.etcd2.changes import changes_of, node_of
+from catflap.store.etcd2.follower import DEFAULT_TUNING, Etcd2Session, Tuning
+from catflap.store.etcd2.lease import TtlKeys
+from catflap.store.etcd2.members import Members
+from catflap.store.etcd2.tree import Answer, leaves
+from catflap.store.etcd2.writer import Writer
+from catflap.store.lease import KeptKeys
 from catflap.store.lifetime import Lifetime
 from catflap.store.supervisor import DEFAULT_PACE, Pace, supervise
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from catflap.store.api import StoreEvent, StoreOptions
+    from catflap.store.api import Lease, StoreEvent, StoreOptions
 
 
 class Etcd2Store:
     """Implements `catflap.store.api.Store` for the v2 API of the members at ``endpoints`` (host and port each).
 
-    Only the tree below ``/calico/v1`` is followed and written. The API has no transactions: `write` makes one
-    change after the other.
+    Only the tree below ``/calico/v1`` is followed. The API has no transactions: `write` makes one change after the
+    other.
     """
 
     def __init__(
@@ -33,20 +34,18 @@ class Etcd2Store:
         options: StoreOptions,
         *,
         tls: bool = False,
-        idle: float = IDLE,
+        tuning: Tuning = DEFAULT_TUNING,
         pace: Pace = DEFAULT_PACE,
     ) -> None:
-        self._endpoints = tuple(endpoints)
-        self._options = options
-        self._tls = tls
-        self._idle = idle
+        self._members = Members(tuple(endpoints), options, tls, tuning.limits)
+        self._tuning = tuning
         self._pace = pace
         self._lifetime = Lifetime()
 
     @property
     def url(self) -> str:
         """The store's address."""
-        return f"{'etcd2s' if self._tls else 'etcd2'}://{','.join(self._endpoints)}"
+        return f"{'etcd2s' if self._members.tls else 'etcd2'}://{','.join(self._members.endpoints)}"
 
     @property
     def driver(self) -> str:
@@ -55,81 +54,59 @@ class Etcd2Store:
 
     def follow(self) -> AsyncIterator[StoreEvent]:
         """See `catflap.store.api.Store.follow`."""
-        session = Etcd2Session(self._connect, self._idle)
-        return self._lifetime.bound(supervise(self._endpoints, session, self._pace))
+        session = Etcd2Session(self._members.connect, self._tuning)
+        return self._lifetime.bound(supervise(self._members.endpoints, session, self._pace))
 
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
-        async with self._reach() as client:
-            reply = await client.read(path)
-        if reply.missing or (isinstance(reply.body, Answer) and reply.body.node.dir):
-            return None
-        return _answer(reply, path).node.value.encode()
+        async with self._members.reach(path) as (_, reply):
+            node = node_of(reply)
+        return None if node is None else node.value.encode()
 
-    async def write(self, changes: Sequence[tuple[str, bytes | None]]) -> int:
-        """One change after the other, not all or nothing: after an error, those before it stay.
+    async def read(self, prefix: str) -> Listing:
+        """See `catflap.store.api.Store.read`; the whole directory that ``prefix`` is in is read for it.
+
+        Keys that no follower sees are left out: hidden ones (their names begin with ``_``) and those nested too
+        deeply.
+        """
+        directory = prefix[: prefix.rindex("/") + 1]
+        async with self._members.reach(directory, recursive=True) as (_, reply):
+            found = leaves(reply.body.node) if isinstance(reply.body, Answer) else ()
+            entries = {
+                node.key: Entry(node.value.encode(), node.modified_index)
+                for node in found
+                if node.key.startswith(prefix) and not node.dir
+            }
+        return Listing(reply.index, dict(sorted(entries.items())))
+
+    @property
+    def transaction_limit(self) -> int:
+        """More than one change is not all or nothing."""
+        return 1
+
+    async def write(
+        self, changes: Sequence[tuple[str, bytes | None]], expected: Mapping[str, int] | None = None
+    ) -> int:
+        """One change after the other, each only if its path has the expected version.
+
+        All expected versions are checked before the first change; the paths that do not change are not looked at
+        again. After an error the changes before it stay. `transaction_limit` is what one write can make without
+        that.
 
         Raises:
-            StoreError: one change failed; the text says which, and how many before it were made.
+            StoreConflictError: a path has another version; the text says which changes were made before, if any.
+            StoreError: one change failed; the text says which, and which were made before it.
         """
-        texts = [(path, _text(path, value)) for path, value in changes]
-        revision = 0
-        async with self._reach() as client:
-            for done, (path, text) in enumerate(texts):
-                try:
-                    revision = await _change(client, path, text)
-                except StoreError as error:
-                    raise type(error)(
-                        f"{error} ({done} of {len(texts)} changes were made before {path})"
-                    ) from error
-        return revision
+        expected = expected or {}
+        wanted = changes_of(changes, expected)
+        changing = {change.path for change in wanted}
+        others = {path: version for path, version in expected.items() if path not in changing}
+        return await Writer(self._members).write(wanted, others)
+
+    def lease(self, seconds: float) -> Lease:
+        """See `catflap.store.api.Store.lease`; each key has a time to live of its own."""
+        return KeptKeys(TtlKeys(self._members, seconds), seconds, self._pace)
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
         await self._lifetime.end()
-
-    def _connect(self, endpoint: str) -> Etcd2Client:
-        return Etcd2Client(endpoint, self._options, tls=self._tls)
-
-    @asynccontextmanager
-    async def _reach(self) -> AsyncGenerator[Etcd2Client]:
-        """A client of a member that has just proved to serve."""
-        reasons = []
-        for endpoint in random.sample(self._endpoints, len(self._endpoints)):
-            async with self._connect(endpoint) as client:
-                try:
-                    await client.read(V1_ROOT.rstrip("/"))
-                except StoreUnavailableError as error:
-                    reasons.append(str(error))
-                else:
-                    yield client
-                    return
-        raise StoreUnavailableError("; ".join(reasons))
-
-
-async def _change(client: Etcd2Client, path: str, text: str | None) -> int:
-    """Make one change, return its index. What is deleted may be missing already."""
-    reply = await (client.delete(path) if text is None else client.write(path, text))
-    if text is None and reply.missing:
-        return reply.index
-    return _answer(reply, path).node.modified_index
-
-
-def _answer(reply: Reply, path: str) -> Answer:
-    if isinstance(reply.body, Answer):
-        return reply.body
-    raise StoreError(f"etcd refuses {path}: {reply.body.message} {reply.body.cause}")
-
-
-def _text(path: str, value: bytes | None) -> str | None:
-    """The value as the API takes it: text."""
-    if not path.startswith(V1_ROOT):
-        raise StoreError(
-            f"cannot write {path}: with etcd's v2 API Catflap uses {V1_ROOT} only; use etcd:// instead"
-        )
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError as error:
-        raise StoreError(
-            f"cannot write {path}: values in etcd's v2 API must be UTF-8 text ({error})"
-        ) from error

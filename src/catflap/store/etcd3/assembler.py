@@ -8,7 +8,7 @@ from catflap.store.api import Delta
 from catflap.store.etcd3 import etcd_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class Assembler:
@@ -26,8 +26,8 @@ class Assembler:
         """Whether the beginning of a revision waits for its end."""
         return bool(self._rest)
 
-    def add(self, events: Iterable[pb.Event], *, fragment: bool) -> Delta | None:
-        """Take one answer (``fragment``: more of it follows), return the changes of all revisions now complete."""
+    def add(self, events: Iterable[pb.Event], *, fragment: bool) -> list[pb.Event]:
+        """Take one answer (``fragment``: more of it follows), return the events of all revisions now complete."""
         pending = [*self._rest, *events]
         complete = len(pending)
         if fragment and pending:
@@ -35,13 +35,11 @@ class Assembler:
             while complete and pending[complete - 1].kv.mod_revision == last:
                 complete -= 1
         self._rest = pending[complete:]
-        return merge(pending[:complete])
+        return pending[:complete]
 
 
-def merge(events: list[pb.Event]) -> Delta | None:
-    """One delta of all events, each path once with its last value; None without events."""
-    if not events:
-        return None
+def merge(events: Sequence[pb.Event]) -> Delta:
+    """One delta of all events (of one at least), each path once with its last value."""
     changes: dict[str, bytes | None] = {}
     for event in events:
         path = decode_path(event.kv.key)

@@ -1,4 +1,4 @@
-"""One channel to one etcd member, with the four methods that Catflap uses.
+"""One channel to one etcd member, with the few methods that Catflap uses.
 
 Method paths are written by hand, since generated stubs tie the program to one release of gRPC. A connection does
 not heal itself: after an error its owner opens another one, to this or another member, so that no fault is hidden.
@@ -7,39 +7,55 @@ not heal itself: after an error its owner opens another one, to this or another 
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
 
 import grpc
+from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from catflap.store.api import StoreError, StoreUnavailableError
+from catflap.store.api import StoreDeniedError, StoreError, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.errors import TokenInvalidError, translate
+from catflap.store.etcd3.errors import (
+    LoginNotNeededError,
+    PermissionMissingError,
+    TokenInvalidError,
+    translate,
+)
+from catflap.store.etcd3.handshake import explain
+from catflap.store.etcd3.permissions import Permission, needed, refusal
+from catflap.store.etcd3.stream import WatchStream
+from catflap.store.lease import LeaseLostError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from google.protobuf.message import Message
-    from grpc.aio import StreamStreamCall, StreamStreamMultiCallable, UnaryUnaryMultiCallable
+    from grpc.aio import StreamStreamMultiCallable, UnaryUnaryMultiCallable
 
     from catflap.store.api import StoreOptions
 
+log = logging.getLogger(__name__)
+
+Metadata: TypeAlias = tuple[tuple[str, str], ...]
 Request = TypeVar("Request", bound="Message")
 Response = TypeVar("Response", bound="Message")
 
 CONNECT_TIMEOUT = 3.0  # seconds
 CALL_TIMEOUT = 5.0
+LOGIN_TIMEOUT = 15.0  # a login costs etcd 0.1 s, and after a restart a whole fleet logs in
 LOAD_TIMEOUT = 60.0  # a page can wait behind many others when a whole fleet loads at once
 MAX_MESSAGE = 64 << 20  # bytes; etcd's grpc-proxy does not cut watch answers into fragments
+CONNECT_FAILURE = "failed to connect"  # in gRPC's words
 HAS_LEADER = ("hasleader", "true")  # lets a member without quorum refuse instead of staying silent
 
-# An unanswered ping is noticed after 14 s, dropped packets after 11 s. All five are needed: without the third and
-# the fifth a frozen server goes unnoticed for over a minute. etcd does not accept pings more often than every 5 s.
+# Frozen servers and dropped packets are noticed after 9 s. All five are needed: without the third and the fifth a
+# frozen server goes unnoticed for over a minute. etcd does not accept pings more often than every 5 s.
 _KEEPALIVE = (
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 4_000),
-    ("grpc.http2.ping_timeout_ms", 4_000),
+    ("grpc.keepalive_time_ms", 6_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
@@ -57,37 +73,71 @@ class Login:
     """A user's credentials and the latest token, shared by a store's connections: logging in costs etcd 0.1 s."""
 
     def __init__(self, options: StoreOptions) -> None:
-        self._username = options.username
+        self.user = options.username
         self._password = options.password or ""
         self.token: str | None = None
+        self._needed = True
 
     @property
-    def wanted(self) -> bool:
-        """Whether there is a user to log in as."""
-        return self._username is not None
+    def due(self) -> bool:
+        """Whether to log in before anything else."""
+        return self.user is not None and self.token is None and self._needed
 
     def request(self) -> pb.AuthenticateRequest:
         """The message that asks for a token."""
-        return pb.AuthenticateRequest(name=self._username, password=self._password)
+        return pb.AuthenticateRequest(name=self.user, password=self._password)
+
+    def succeeded(self, token: str) -> None:
+        """Use this token from now on."""
+        self.token = token
+        self._needed = True
+
+    def not_needed(self, endpoint: str) -> None:
+        """Go on without a token, until one is asked for: authentication is switched off."""
+        if self._needed:
+            log.warning("etcd %s does not ask who anybody is: its authentication is not enabled", endpoint)
+        self.token = None
+        self._needed = False
+
+
+class TlsCredentials:
+    """What gRPC needs for TLS, and the paths of the files that it is made of."""
+
+    def __init__(self, channel: grpc.ChannelCredentials, options: StoreOptions) -> None:
+        self.channel = channel
+        self.options = options
 
 
 class Connection:
     """A channel to one member; as a context manager it is closed at the end."""
 
-    def __init__(self, endpoint: str, login: Login, credentials: grpc.ChannelCredentials | None) -> None:
+    def __init__(self, endpoint: str, login: Login, credentials: TlsCredentials | None) -> None:
         self.endpoint = endpoint
         self._login = login
+        self._tls = credentials
         self._channel = (
             grpc.aio.insecure_channel(endpoint, options=_CHANNEL)
             if credentials is None
-            else grpc.aio.secure_channel(endpoint, credentials, options=_CHANNEL)
+            else grpc.aio.secure_channel(endpoint, credentials.channel, options=_CHANNEL)
         )
         self._range = self._method("/etcdserverpb.KV/Range", pb.RangeRequest, pb.RangeResponse)
         self._txn = self._method("/etcdserverpb.KV/Txn", pb.TxnRequest, pb.TxnResponse)
         self._login_method = self._method(
             "/etcdserverpb.Auth/Authenticate", pb.AuthenticateRequest, pb.AuthenticateResponse
         )
-
+        self._grant = self._method(
+            "/etcdserverpb.Lease/LeaseGrant", pb.LeaseGrantRequest, pb.LeaseGrantResponse
+        )
+        self._revoke = self._method(
+            "/etcdserverpb.Lease/LeaseRevoke", pb.LeaseRevokeRequest, pb.LeaseRevokeResponse
+        )
+        self._keep_alive: StreamStreamMultiCallable[pb.LeaseKeepAliveRequest, pb.LeaseKeepAliveResponse] = (
+            self._channel.stream_stream(
+                "/etcdserverpb.Lease/LeaseKeepAlive",
+                request_serializer=pb.LeaseKeepAliveRequest.SerializeToString,
+                response_deserializer=pb.LeaseKeepAliveResponse.FromString,
+            )
+        )
         self._watch: StreamStreamMultiCallable[pb.WatchRequest, pb.WatchResponse] = (
             self._channel.stream_stream(
                 "/etcdserverpb.Watch/Watch",
@@ -108,9 +158,15 @@ class Connection:
         request = pb.RangeRequest(key=key, count_only=True)
         return (await self._call(self._range, request, CONNECT_TIMEOUT)).header
 
-    async def range(self, request: pb.RangeRequest, seconds: float = CALL_TIMEOUT) -> pb.RangeResponse:
-        """Read keys, for at most so many seconds."""
-        return await self._call(self._range, request, seconds)
+    async def range(
+        self, request: pb.RangeRequest, seconds: float = CALL_TIMEOUT, permission: Permission | None = None
+    ) -> pb.RangeResponse:
+        """Read keys, for at most so many seconds. If that is refused, the error asks for ``permission``."""
+        return await self._call(self._range, request, seconds, permission)
+
+    def refusal(self, permission: Permission) -> StoreDeniedError:
+        """The error for what this member refuses for want of ``permission``."""
+        return refusal(self.endpoint, self._login.user, [permission])
 
     async def transact(self, request: pb.TxnRequest) -> pb.TxnResponse:
         """Run a transaction.
@@ -120,9 +176,43 @@ class Connection:
         """
         return await self._call(self._txn, request, CALL_TIMEOUT)
 
-    async def watch(self, request: pb.WatchCreateRequest) -> Watch:
+    async def grant_lease(self, seconds: int) -> int:
+        """A new lease's id; etcd lets it live for so many seconds, or for its own minimum."""
+        return (await self._call(self._grant, pb.LeaseGrantRequest(TTL=seconds), CALL_TIMEOUT)).ID
+
+    async def keep_lease(self, lease: int) -> None:
+        """Let a lease begin its time anew.
+
+        A stream of its own for one answer: it cannot stall unseen, as one that stays open can. Half-closing it
+        early, as a plain call would, makes etcd's grpc-proxy cancel the request.
+
+        Raises:
+            LeaseLostError: there is no such lease any more.
+        """
+        call = self._keep_alive(metadata=self._metadata(), timeout=CALL_TIMEOUT)
+        try:
+            await call.write(pb.LeaseKeepAliveRequest(ID=lease))
+            answer = await call.read()
+        except AioRpcError as error:
+            raise translate(error, self.endpoint) from error
+        finally:
+            call.cancel()
+        if answer is grpc.aio.EOF:
+            raise StoreUnavailableError(f"etcd {self.endpoint}: the server did not answer for a lease")
+        if cast("pb.LeaseKeepAliveResponse", answer).TTL <= 0:  # that is how etcd says it
+            raise LeaseLostError(f"etcd {self.endpoint}: the lease has expired")
+
+    async def revoke_lease(self, lease: int) -> None:
+        """End a lease, and with it its keys.
+
+        Raises:
+            LeaseLostError: there is no such lease any more.
+        """
+        await self._call(self._revoke, pb.LeaseRevokeRequest(ID=lease), CALL_TIMEOUT)
+
+    async def watch(self, request: pb.WatchCreateRequest) -> WatchStream:
         """Begin one watch. Call `aclose` of what is returned."""
-        watch = Watch(self._watch(metadata=self._metadata()), self.endpoint)
+        watch = WatchStream(self._watch(metadata=self._metadata()), self.endpoint)
         await watch.send(pb.WatchRequest(create_request=request))
         return watch
 
@@ -145,97 +235,105 @@ class Connection:
             path, request_serializer=request.SerializeToString, response_deserializer=response.FromString
         )
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
+    def _metadata(self) -> Metadata:
         token = self._login.token
         return (HAS_LEADER,) if token is None else (HAS_LEADER, ("token", token))
 
     async def _call(
+        self,
+        method: UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        seconds: float,
+        permission: Permission | None = None,
+    ) -> Response:
+        """Call, and say which permission is missing if one is: ``permission``, or else what the request needs."""
+        try:
+            return await self._call_with_token(method, request, seconds)
+        except PermissionMissingError as error:
+            permissions = needed(request) if permission is None else [permission]
+            raise refusal(self.endpoint, self._login.user, permissions) from error
+
+    async def _call_with_token(
         self, method: UnaryUnaryMultiCallable[Request, Response], request: Request, seconds: float
     ) -> Response:
         """Call, and once more with a new token if the old one is refused: etcd checks that before it acts."""
-        if self._login.wanted and self._login.token is None:
+        if self._login.due:
             await self._log_in()
+        token = self._login.token
         try:
-            return await self._call_once(method, request, seconds)
+            return await self._call_once(method, request, seconds, self._metadata())
         except TokenInvalidError:
-            if not self._login.wanted:
+            if self._login.user is None:
                 raise
-        await self._log_in()
-        return await self._call_once(method, request, seconds)
-
-    async def _call_once(
-        self, method: UnaryUnaryMultiCallable[Request, Response], request: Request, seconds: float
-    ) -> Response:
-        try:
-            return await method(request, timeout=seconds, metadata=self._metadata())
-        except AioRpcError as error:
-            raise translate(error, self.endpoint) from error
+        if self._login.token == token:  # else another connection has logged in meanwhile
+            await self._log_in()
+        return await self._call_once(method, request, seconds, self._metadata())
 
     async def _log_in(self) -> None:
-        self._login.token = None  # with the old token etcd would refuse even this call
-        answer = await self._call_once(self._login_method, self._login.request(), CALL_TIMEOUT)
-        self._login.token = answer.token
-
-
-class Watch:
-    """The answers to one watch request."""
-
-    def __init__(self, call: StreamStreamCall[pb.WatchRequest, pb.WatchResponse], endpoint: str) -> None:
-        self._call = call
-        self._endpoint = endpoint
-        self._reading: asyncio.Task[pb.WatchResponse] | None = None
-
-    async def send(self, request: pb.WatchRequest) -> None:
-        """Send the request that begins the watch."""
+        """Get a new token. With an old one in its metadata even this call would be refused."""
         try:
-            await self._call.write(request)
-        except AioRpcError as error:
-            raise translate(error, self._endpoint) from error
+            answer = await self._call_once(
+                self._login_method, self._login.request(), LOGIN_TIMEOUT, (HAS_LEADER,)
+            )
+        except LoginNotNeededError:
+            self._login.not_needed(self.endpoint)
+        else:
+            self._login.succeeded(answer.token)
 
-    async def read(self, patience: float) -> pb.WatchResponse | None:
-        """The next answer, or None after ``patience`` seconds of silence.
-
-        Raises:
-            StoreError: the stream has ended.
-        """
-        if self._reading is None:  # cancelling a read would end the call, so it stays across silences
-            self._reading = asyncio.ensure_future(self._receive())
-        done, _ = await asyncio.wait({self._reading}, timeout=patience)
-        if not done:
-            return None
-        reading, self._reading = self._reading, None
-        return reading.result()
-
-    async def aclose(self) -> None:
-        """Drop the stream."""
-        self._call.cancel()
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait({self._reading})
-            if not self._reading.cancelled():
-                self._reading.exception()  # seen: nobody waits for this answer any more
-
-    async def _receive(self) -> pb.WatchResponse:
+    async def _call_once(
+        self,
+        method: UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        seconds: float,
+        metadata: Metadata,
+    ) -> Response:
         try:
-            answer = await self._call.read()
+            return await method(request, timeout=seconds, metadata=metadata)
         except AioRpcError as error:
-            raise translate(error, self._endpoint) from error
-        if answer is grpc.aio.EOF:
-            raise StoreUnavailableError(f"etcd {self._endpoint}: the server ended the watch")
-        return cast("pb.WatchResponse", answer)
+            raise await self._explained(error, seconds) from error
+        except asyncio.CancelledError as error:
+            if _being_cancelled():
+                raise
+            reason = f"etcd {self.endpoint}: the connection was given up during a call"
+            raise StoreUnavailableError(reason) from error
+
+    async def _explained(self, error: AioRpcError, seconds: float) -> StoreError:
+        """The store's error for a failed call, with a reason where gRPC tells none that helps."""
+        if error.code() is StatusCode.DEADLINE_EXCEEDED:
+            return StoreUnavailableError(f"etcd {self.endpoint}: no answer within {seconds:g} s")
+        if error.code() is StatusCode.UNAVAILABLE and CONNECT_FAILURE in (error.details() or ""):
+            reason = await self._reason_of_no_connection(error.details() or "")
+            if reason is not None:
+                return StoreUnavailableError(f"etcd {self.endpoint}: {reason}")
+        return translate(error, self.endpoint)
+
+    async def _reason_of_no_connection(self, details: str) -> str | None:
+        if self._tls is not None:
+            reason = await explain(self.endpoint, self._tls.options)
+            return None if reason is None else f"TLS: {reason}"
+        if "Socket closed" in details:
+            return "the server closed the connection at once (if it serves TLS, use a URL with etcds://)"
+        return None
 
 
-def channel_credentials(options: StoreOptions) -> grpc.ChannelCredentials:
+def _being_cancelled() -> bool:
+    """Whether somebody cancels this task; closing a channel cancels its calls, and that looks the same."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def channel_credentials(options: StoreOptions) -> TlsCredentials:
     """TLS credentials from the files as they are now; without a CA file the system's authorities count.
 
     Raises:
         StoreError: a file cannot be read.
     """
-    return grpc.ssl_channel_credentials(
+    channel = grpc.ssl_channel_credentials(
         root_certificates=_read_pem(options.ca_file, "ca_file"),
         private_key=_read_pem(options.key_file, "key_file"),
         certificate_chain=_read_pem(options.cert_file, "cert_file"),
     )
+    return TlsCredentials(channel, options)
 
 
 def _read_pem(path: str | None, option: str) -> bytes | None:

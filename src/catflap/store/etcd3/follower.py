@@ -1,7 +1,8 @@
 """Follows one key range through one member: load, then watch from the next revision.
 
-It must hand over every change exactly once and whole revisions only, and ask for a new snapshot whenever that is in
-doubt: history compacted, the store's revision or term fell, another cluster, an answer too large to receive.
+It must hand over every change exactly once and whole revisions only, never trust a silent watch, and ask for a new
+snapshot whenever something may have been missed: history compacted or another one (see `catflap.store.etcd3.history`),
+an answer too large to receive.
 """
 
 from __future__ import annotations
@@ -11,43 +12,43 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import structs
 
 from catflap.model import V1_ROOT
-from catflap.store.api import Connected, Snapshot, StoreDeniedError
+from catflap.store.api import Alive, Connected, Snapshot, StoreDeniedError, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.assembler import Assembler, decode_path
-from catflap.store.etcd3.connection import LOAD_TIMEOUT, Connection, Watch
+from catflap.store.etcd3.assembler import Assembler, decode_path, merge
+from catflap.store.etcd3.connection import LOAD_TIMEOUT, Connection
 from catflap.store.etcd3.errors import MessageTooLargeError
+from catflap.store.etcd3.history import NOTHING, Cursor, Witness
+from catflap.store.etcd3.permissions import Permission
 from catflap.store.supervisor import ResyncNeededError, spread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from catflap.store.api import Delta, StoreError, StoreEvent
+    from catflap.store.etcd3.stream import WatchStream
 
 # One contiguous range, so one watch. Per-host status and address management have their trees outside of it.
 RANGE_START = b"/calico/resources/v3/"
 RANGE_END = V1_ROOT.encode()[:-1] + b"0"  # '0' follows '/': the end of everything below /calico/v1/
+READ_ALL = Permission("read", RANGE_START, RANGE_END)
+CHECK_TIMEOUT = 3.5  # seconds; with the longest silence before it, a black hole is noticed within 9 s
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes and times (seconds) of a follower."""
 
     page: int = 5000  # keys; each page makes the server walk the index, so small pages cost it dearly
-    idle: float = 10.0  # a silent watch is checked by a read: pings do not pass proxies
+    idle: float = 4.0  # (3 to 5) a silent watch is checked by a read: pings do not pass proxies
+    grace: float = 1.0  # for a change that a read saw before the watch delivered it
+    # A watch that nothing at all was heard of is opened anew. etcd tells of its progress every 10 to 11 minutes, and
+    # every new watch begins that time anew: to ask sooner would keep the position from ever going on in silence.
+    reopen_after: float = 750.0
     reload_after: float = 3600.0  # a full read now and then heals what no check can see
 
 
 DEFAULT_TUNING = Tuning()
-
-
-class Position(msgspec.Struct, frozen=True):
-    """How far the follower has come, and in which history."""
-
-    revision: int
-    cluster_id: int
-    raft_term: int
 
 
 class Etcd3Session:
@@ -57,114 +58,165 @@ class Etcd3Session:
         self._connect = connect
         self._tuning = tuning
         self._page = tuning.page
-        self._position: Position | None = None
+        self._cursor: Cursor | None = None
         self._reload_at = 0.0
 
     async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
         """Follow through ``endpoint``; see `catflap.store.supervisor.Session`."""
         async with self._connect(endpoint) as connection:
-            position = self._position
-            if position is None:
-                snapshot, position = await self._load(connection)
-                self._position = position
-                yield snapshot
-            else:
-                self._position = position = await _check_history(connection, position)
-            async with aclosing(self._watch(connection, position)) as events:
-                async for event in events:
-                    yield event
+            doubt: StoreError | None = None
+            while True:
+                cursor = self._cursor
+                if cursor is None or time.monotonic() >= self._reload_at:
+                    snapshot, cursor = await self._load(connection)
+                    self._cursor = cursor
+                    yield snapshot
+                else:
+                    request = cursor.request(then=True)
+                    cursor.check_past(await connection.range(request, CHECK_TIMEOUT, READ_ALL))
+                watch = RangeWatch(connection, cursor, self._tuning, doubt)
+                async with aclosing(watch.events(until=self._reload_at)) as events:
+                    async for event in events:
+                        yield event
+                doubt = watch.doubt
 
     def forget(self) -> None:
         """See `catflap.store.supervisor.Session`."""
-        self._position = None
+        self._cursor = None
 
-    async def _load(self, connection: Connection) -> tuple[Snapshot, Position]:
+    async def _load(self, connection: Connection) -> tuple[Snapshot, Cursor]:
         """Everything at one revision, in pages."""
         entries: dict[str, bytes] = {}
-        header = await connection.ready(RANGE_START)
+        witness = Witness(RANGE_START, NOTHING, RANGE_END)
+        request = pb.RangeRequest(key=RANGE_START, range_end=RANGE_END, limit=1, keys_only=True)
+        header = (await connection.range(request, CHECK_TIMEOUT)).header
         key, more = RANGE_START, True
         while more:
             page = await self._load_page(connection, key, header.revision)
-            entries.update((decode_path(kv.key), kv.value) for kv in page.kvs)
+            for kv in page.kvs:
+                entries[decode_path(kv.key)] = kv.value
+                if kv.mod_revision > witness.revision:
+                    witness = Witness(kv.key, kv.mod_revision)
             more = page.more
             if more:
                 key = page.kvs[-1].key + b"\0"
         self._reload_at = time.monotonic() + spread(self._tuning.reload_after)
-        position = Position(header.revision, header.cluster_id, header.raft_term)
-        return Snapshot(header.revision, entries), position
+        return Snapshot(header.revision, entries), Cursor(header, witness)
 
     async def _load_page(self, connection: Connection, key: bytes, revision: int) -> pb.RangeResponse:
         while True:
             request = pb.RangeRequest(key=key, range_end=RANGE_END, limit=self._page, revision=revision)
             try:
-                return await connection.range(request, LOAD_TIMEOUT)
+                return await connection.range(request, LOAD_TIMEOUT, READ_ALL)
             except MessageTooLargeError:
                 if self._page == 1:
                     raise
                 self._page //= 2
 
-    async def _watch(
-        self, connection: Connection, position: Position
-    ) -> AsyncGenerator[Connected | Delta, None]:
-        """Every change after ``position``. In silence the member has to prove that it serves the same history."""
-        assembler = Assembler()
-        async with aclosing(await connection.watch(watch_request(position.revision + 1))) as watch:
-            while True:
-                answer = await self._read(watch)
-                if answer is None:
-                    header = await connection.ready(RANGE_START)
-                    self._position = position = in_same_history(position, header)
-                    continue
-                if answer.canceled:
-                    raise refusal(answer, connection.endpoint)
-                if answer.created:
-                    yield Connected(connection.endpoint)
-                delta = assembler.add(answer.events, fragment=answer.fragment)
-                if delta is not None:
-                    self._position = position = structs.replace(position, revision=delta.revision)
-                    yield delta
-                elif is_progress(answer) and not assembler.waiting:
-                    self._position = position = structs.replace(position, revision=answer.header.revision)
 
-    async def _read(self, watch: Watch) -> pb.WatchResponse | None:
+class RangeWatch:
+    """One watch of the whole range, on a connection that has proved to be in the history of ``cursor``.
+
+    Args:
+        connection: to the member that is watched.
+        cursor: moved on by what is delivered.
+        tuning: sizes and times.
+        previous: the `doubt` at the end of the watch before this one on the same connection.
+    """
+
+    def __init__(
+        self, connection: Connection, cursor: Cursor, tuning: Tuning, previous: StoreError | None = None
+    ) -> None:
+        self._connection = connection
+        self._cursor = cursor
+        self._tuning = tuning
+        self._previous = previous
+        self._assembler = Assembler()
+        self._created = False
+        self._stalled = False
+        self._ended = False
+        self._reopen_at = 0.0
+        self.doubt: StoreError | None = (
+            None  # why to open another one; when that ends in the same way, it is true
+        )
+
+    async def events(self, until: float) -> AsyncGenerator[Connected | Delta | Alive, None]:
+        """Every change after the cursor, until a monotonic time or until the watch should be opened anew.
+
+        Raises:
+            ResyncNeededError: changes may have been missed.
+            StoreError: the member does not serve, or refuses.
+        """
+        self._heard()
+        async with aclosing(await self._connection.watch(watch_request(self._cursor.revision + 1))) as stream:
+            while not self._ended and time.monotonic() < until:
+                answer = await self._read(stream)
+                event = await self._on_silence() if answer is None else self._on_answer(answer)
+                if event is not None:
+                    yield event
+
+    async def _read(self, stream: WatchStream) -> pb.WatchResponse | None:
         """The next answer, None after a silence."""
-        if time.monotonic() >= self._reload_at:
-            raise ResyncNeededError("time for the regular full read")
+        patience = self._tuning.grace if self._stalled else spread(self._tuning.idle, 0.25)
         try:
-            return await watch.read(self._tuning.idle)
+            return await stream.read(patience)
         except MessageTooLargeError as error:  # the same watch would fail in the same way for ever
             raise ResyncNeededError(str(error)) from error
 
+    def _on_answer(self, answer: pb.WatchResponse) -> Connected | Delta | None:
+        if answer.canceled:
+            self._on_refusal(answer)
+            return None
+        self._heard()
+        if answer.created:
+            self._created = True
+            return Connected(self._connection.endpoint)
+        events = self._assembler.add(answer.events, fragment=answer.fragment)
+        if events:
+            self._cursor.advance(events)
+            self._previous = None
+            return merge(events)
+        if is_progress(answer) and not self._assembler.waiting:
+            self._cursor.progress(answer.header.revision)
+        return None
 
-async def _check_history(connection: Connection, position: Position) -> Position:
-    """Check that the history after ``position`` can still be had from this member; as `in_same_history`."""
-    header = await connection.ready(RANGE_START)
-    checked = in_same_history(position, header)
-    if header.revision > position.revision:
-        # A read at the first missing revision fails exactly if a watch from there would.
-        request = pb.RangeRequest(key=RANGE_START, count_only=True, revision=position.revision + 1)
-        await connection.range(request)
-    return checked
+    def _on_refusal(self, answer: pb.WatchResponse) -> None:
+        """The server ended the watch. Such an answer is all it sends: the stream stays open.
 
+        etcd 3.5 says of an expired token that permission is denied; the read before the next watch renews it.
+        """
+        if answer.compact_revision:
+            raise ResyncNeededError(f"changes before revision {answer.compact_revision} have been compacted")
+        reason = answer.cancel_reason or "no reason given"
+        if answer.cancel_reason and "permission denied" not in reason:
+            self._suspect(StoreDeniedError(f"etcd {self._connection.endpoint} refuses the watch: {reason}"))
+        else:
+            self._suspect(self._connection.refusal(READ_ALL))
 
-def in_same_history(position: Position, header: pb.ResponseHeader) -> Position:
-    """Check that an answer comes from the history that ``position`` is in; the position with the answer's term.
+    async def _on_silence(self) -> Alive | None:
+        """Let the member prove that it serves the same history, and that the watch has not missed its newest."""
+        if self._stalled:
+            lost = f"has missed a change of {self._cursor.witness}" if self._created else "does not begin"
+            self._suspect(StoreUnavailableError(f"etcd {self._connection.endpoint}: the watch {lost}"))
+            return None
+        now = await self._connection.range(self._cursor.request(then=False), CHECK_TIMEOUT, READ_ALL)
+        self._stalled = self._cursor.is_behind(now) or not self._created
+        if self._stalled:
+            return None
+        self._ended = time.monotonic() >= self._reopen_at and now.header.revision > self._cursor.revision
+        return Alive(now.header.revision)
 
-    A watch from a revision that is yet to come is accepted and stays silent, and a wiped member keeps its cluster
-    id: so all three numbers are compared.
+    def _heard(self) -> None:
+        """The watch itself has shown that it lives."""
+        self._stalled = False
+        self._reopen_at = time.monotonic() + spread(self._tuning.reopen_after, 0.1)
 
-    Raises:
-        ResyncNeededError: it does not.
-    """
-    if header.cluster_id != position.cluster_id:
-        raise ResyncNeededError(
-            f"another cluster answers ({header.cluster_id:x}, was {position.cluster_id:x})"
-        )
-    if header.revision < position.revision:
-        raise ResyncNeededError(f"the store went back to revision {header.revision} from {position.revision}")
-    if header.raft_term < position.raft_term:
-        raise ResyncNeededError(f"the store went back to term {header.raft_term} from {position.raft_term}")
-    return structs.replace(position, raft_term=header.raft_term)
+    def _suspect(self, error: StoreError) -> None:
+        """Let the watch be opened anew, unless that was tried already."""
+        if type(error) is type(self._previous):
+            raise error
+        self.doubt = error
+        self._ended = True
 
 
 def watch_request(start: int) -> pb.WatchCreateRequest:
@@ -172,14 +224,6 @@ def watch_request(start: int) -> pb.WatchCreateRequest:
     return pb.WatchCreateRequest(
         key=RANGE_START, range_end=RANGE_END, start_revision=start, fragment=True, progress_notify=True
     )
-
-
-def refusal(answer: pb.WatchResponse, endpoint: str) -> StoreError:
-    """Why the server ended a watch: such an answer is all it sends, the stream stays open."""
-    if answer.compact_revision:
-        return ResyncNeededError(f"changes before revision {answer.compact_revision} have been compacted")
-    wanted = f"the user needs read permission for the range {RANGE_START.decode()} to {RANGE_END.decode()}"
-    return StoreDeniedError(f"etcd {endpoint} refuses the watch: {answer.cancel_reason} ({wanted})")
 
 
 def is_progress(answer: pb.WatchResponse) -> bool:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from functools import partial
 from typing import TYPE_CHECKING
 
-from catflap.store.api import StoreError, StoreUnavailableError
+from catflap.store.api import Entry, Listing, StoreError, StoreUnavailableError
+from catflap.store.etcd3 import assembler, transactions
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.connection import Connection, Login, channel_credentials
+from catflap.store.etcd3.errors import MessageTooLargeError
 from catflap.store.etcd3.follower import DEFAULT_TUNING, RANGE_START, Etcd3Session, Tuning
+from catflap.store.etcd3.lease import Etcd3Keys
+from catflap.store.etcd3.paths import after_prefix, encode_path
+from catflap.store.etcd3.ranges import read_range
+from catflap.store.lease import KeptKeys
 from catflap.store.lifetime import Lifetime
 from catflap.store.supervisor import DEFAULT_PACE, Pace, supervise
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from catflap.store.api import StoreEvent, StoreOptions
-
-MAX_OPERATIONS = 128  # etcd's default limit for one transaction
+    from catflap.store.api import Lease, StoreEvent, StoreOptions
 
 
 class Etcd3Store:
@@ -62,28 +65,50 @@ class Etcd3Store:
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
         connection, _ = await self._reach()
-        answer = await connection.range(pb.RangeRequest(key=path.encode()))
+        answer = await connection.range(pb.RangeRequest(key=encode_path(path)))
         return answer.kvs[0].value if answer.kvs else None
 
-    async def write(self, changes: Sequence[tuple[str, bytes | None]]) -> int:
-        """One transaction: all of it is done or nothing. At most 128 changes, each path once.
+    async def read(self, prefix: str) -> Listing:
+        """See `catflap.store.api.Store.read`. A version is the revision of the key's last change."""
+        connection, _ = await self._reach()
+        start = encode_path(prefix)
+        revision, found = await read_range(connection, start or b"\0", after_prefix(start))
+        entries = {assembler.decode_path(kv.key): Entry(kv.value, kv.mod_revision) for kv in found}
+        return Listing(revision, entries)
+
+    @property
+    def transaction_limit(self) -> int | None:
+        """What etcd takes unless it is told otherwise, of changes and of expected versions alike."""
+        return transactions.MAX_OPERATIONS
+
+    async def write(
+        self, changes: Sequence[tuple[str, bytes | None]], expected: Mapping[str, int] | None = None
+    ) -> int:
+        """One transaction: all of it is done or nothing.
 
         Raises:
+            StoreConflictError: see `catflap.store.api.Store.write`; it tells what is there now.
             StoreUnavailableError: no member can be reached; or the answer was lost, and what stands in the store
-                now is not what was to be written. It may have been done and overwritten, so it is not repeated.
+                now is not what was to be written. It may have been done and overwritten, or be done in a moment,
+                so it is not repeated.
         """
-        check_changes(changes)
+        expected = expected or {}
+        transactions.check(changes, expected)
+        request = transactions.transaction(changes, expected)
         connection, before = await self._reach()
         try:
-            return (await connection.transact(transaction(changes))).header.revision
+            answer = await connection.transact(request)
         except StoreUnavailableError as error:
-            revision = await self._read_back(changes, before)
-            if revision is None:
-                raise StoreUnavailableError(
-                    f"{error}: the answer to a write was lost and the store does not hold what was written; "
-                    "read the objects before trying again"
-                ) from error
-            return revision
+            return await self._read_back(changes, before, error)
+        except MessageTooLargeError as error:
+            raise StoreError(f"{error} (write fewer or smaller objects at once)") from error
+        if not answer.succeeded:
+            raise transactions.conflict(answer, expected)
+        return answer.header.revision
+
+    def lease(self, seconds: float) -> Lease:
+        """See `catflap.store.api.Store.lease`. No time is shorter than etcd's minimum, by default 2 s."""
+        return KeptKeys(Etcd3Keys(self._reach_connection, seconds), seconds, self._pace)
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
@@ -126,49 +151,25 @@ class Etcd3Store:
         if connection is not None:
             await connection.close()
 
-    async def _read_back(self, changes: Sequence[tuple[str, bytes | None]], before: int) -> int | None:
-        """The revision of a write whose answer was lost, None if the store does not hold what it wrote."""
+    async def _reach_connection(self) -> Connection:
         connection, _ = await self._reach()
-        reads = [pb.RequestOp(request_range=pb.RangeRequest(key=path.encode())) for path, _ in changes]
-        answer = await connection.transact(pb.TxnRequest(success=reads))
-        found = [part.response_range.kvs[0] if part.response_range.kvs else None for part in answer.responses]
-        if not all(map(partial(_holds, before=before), changes, found)):
-            return None
-        return max((kv.mod_revision for kv in found if kv is not None), default=answer.header.revision)
+        return connection
+
+    async def _read_back(
+        self, changes: Sequence[tuple[str, bytes | None]], before: int, lost: StoreUnavailableError
+    ) -> int:
+        """The revision of a write whose answer was lost."""
+        try:
+            connection, _ = await self._reach()
+            answer = await connection.transact(transactions.reading(path for path, _ in changes))
+        except StoreError as error:
+            raise _unknown_outcome(lost, f"and the store cannot be read now: {error}") from error
+        revision = transactions.written_at(changes, transactions.found(answer), before)
+        if revision is None:
+            raise _unknown_outcome(lost, "and the store does not hold what was written") from lost
+        return revision or answer.header.revision
 
 
-def check_changes(changes: Sequence[tuple[str, bytes | None]]) -> None:
-    """Check that the changes fit into one transaction.
-
-    Raises:
-        StoreError: they do not.
-    """
-    if len(changes) > MAX_OPERATIONS:
-        raise StoreError(
-            f"{len(changes)} changes are too many for one transaction: etcd takes {MAX_OPERATIONS} at once; "
-            "write them in several steps"
-        )
-    paths: set[str] = set()
-    for path, _ in changes:
-        if path in paths:
-            raise StoreError(f"{path} is changed twice in one transaction: give its last value only")
-        paths.add(path)
-
-
-def transaction(changes: Sequence[tuple[str, bytes | None]]) -> pb.TxnRequest:
-    """The transaction that makes all changes."""
-    return pb.TxnRequest(success=[_operation(path.encode(), value) for path, value in changes])
-
-
-def _operation(key: bytes, value: bytes | None) -> pb.RequestOp:
-    if value is None:
-        return pb.RequestOp(request_delete_range=pb.DeleteRangeRequest(key=key))
-    return pb.RequestOp(request_put=pb.PutRequest(key=key, value=value))
-
-
-def _holds(change: tuple[str, bytes | None], found: pb.KeyValue | None, *, before: int) -> bool:
-    """Whether the store holds what a change wrote after revision ``before``."""
-    _, value = change
-    if found is None or value is None:
-        return found is None and value is None
-    return found.value == value and found.mod_revision > before
+def _unknown_outcome(lost: StoreUnavailableError, what: str) -> StoreUnavailableError:
+    advice = "it may still have been done, so read the objects before trying again"
+    return StoreUnavailableError(f"{lost}: the answer to a write was lost {what}; {advice}")

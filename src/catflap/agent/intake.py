@@ -1,0 +1,129 @@
+"""Takes over what the store says: from raw entries to resources in the engine, a few at a time.
+
+No content may end the agent or affect anything else than the object that it is of, and however much there is, the event
+loop is never held up. Only the task that follows the store may use it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from typing import Final
+
+from catflap.agent.garbage import collector_paused
+from catflap.agent.mirror import Change, Mirror
+from catflap.agent.shared_engine import SharedEngine
+from catflap.agent.slices import in_slices
+from catflap.agent.store_configuration import StoreConfiguration
+from catflap.model import ConfigurationValues, Problem, ResourceChange, decode
+from catflap.policy import PolicyEngine
+from catflap.store.api import Delta, Snapshot
+
+log = logging.getLogger(__name__)
+
+MANY: Final = 10_000  # entries at once, for which the garbage collector is kept away
+
+
+class Intake:
+    """Between the events of a store and the engine.
+
+    Args:
+        engine: gets the resources.
+        configuration: gets the configuration.
+    """
+
+    def __init__(self, engine: SharedEngine, configuration: StoreConfiguration) -> None:
+        self._engine = engine
+        self._configuration = configuration
+        self._mirror = Mirror()
+        self._revision = 0
+        self._unreadable: tuple[Problem, ...] = ()  # of the store, which may name them with every event
+        self._invalid: set[str] = set()  # paths of what was read and is invalid
+
+    @property
+    def invalid_objects(self) -> int:
+        """How many stored objects are invalid or cannot be read."""
+        return len(self._invalid) + len(self._unreadable)
+
+    @property
+    def pending(self) -> int:
+        """How many entries have changed since they were applied."""
+        return self._mirror.pending
+
+    @property
+    def empty(self) -> bool:
+        """Whether the store holds nothing at all."""
+        return self._mirror.empty
+
+    @property
+    def change_header(self) -> bytes | None:
+        """See `Mirror.change_header`."""
+        return self._mirror.change_header
+
+    def not_ready_reason(self) -> str | None:
+        """See `Mirror.not_ready_reason`."""
+        return self._mirror.not_ready_reason()
+
+    async def note(self, event: Snapshot | Delta) -> None:
+        """Remember what the store holds; nothing of it counts before `apply`."""
+        log.debug("Store revision %s: %s", event.revision, type(event).__name__)
+        _report([problem for problem in event.problems if problem not in self._unreadable])
+        self._unreadable = event.problems
+        changes = event.changes if isinstance(event, Delta) else self._mirror.changes_to(event)
+        async for part in in_slices(changes):
+            self._mirror.note(part)
+        self._revision = event.revision
+
+    async def apply(self, configure: Callable[[PolicyEngine, bool], None]) -> None:
+        """Let everything count that was noted, all at once for whoever asks the engine.
+
+        Args:
+            configure: called at the end with whether configuration of this host has changed.
+        """
+        with collector_paused() if self.pending >= MANY else nullcontext():
+            async with self._engine.changing() as engine:
+                configure(engine, await self._apply_all(engine))
+                self._engine.revision = self._revision
+
+    async def _apply_all(self, engine: PolicyEngine) -> bool:
+        ignored: dict[str, list[str]] = {}
+        configuration_changed = False
+        async for part in in_slices(self._mirror.drain()):
+            for change in self._decode(part, ignored):
+                configuration_changed |= self._take_configuration(change)
+                _apply_one(engine, change)
+        for reason, paths in ignored.items():
+            log.info("Ignoring %d entries such as %r: %s", len(paths), paths[0], reason)
+        return configuration_changed
+
+    def _decode(self, entries: Iterable[Change], ignored: dict[str, list[str]]) -> list[ResourceChange]:
+        changes: list[ResourceChange] = []
+        for path, value in entries:
+            decoded = decode(path, value)
+            if decoded.ignored is not None and value is not None:
+                ignored.setdefault(decoded.ignored, []).append(path)
+            if decoded.problems:
+                _report(decoded.problems)
+                self._invalid.add(path)
+            else:
+                self._invalid.discard(path)
+            changes.extend(decoded.changes)
+        return changes
+
+    def _take_configuration(self, change: ResourceChange) -> bool:
+        if change.resource is None or isinstance(change.resource, ConfigurationValues):
+            return self._configuration.take(change.key, change.resource)
+        return False
+
+
+def _apply_one(engine: PolicyEngine, change: ResourceChange) -> None:
+    try:
+        engine.apply((change,))
+    except Exception:  # a fault of ours with one object must not stop enforcing all others
+        log.exception("Internal error while taking over %s; it is left as it was", change.key)
+
+
+def _report(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        log.warning("%s", problem.message)

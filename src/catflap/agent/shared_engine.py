@@ -1,0 +1,45 @@
+"""The policy engine as several tasks share it: changed in slices, asked in a thread, whole revisions only.
+
+Whoever changes it holds it for as long as it is between two revisions, and `decide` waits for that. Nothing else may
+touch the engine, and no change may keep the event loop waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from catflap.policy import HostPolicy, PolicyEngine, Settings
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What the engine says at one moment, and the revision of the store that it knows then."""
+
+    policy: HostPolicy
+    notices: tuple[str, ...]
+    revision: int
+
+
+class SharedEngine:
+    """A `PolicyEngine` and the revision of the store that it stands at."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = PolicyEngine(settings)
+        self._lock = asyncio.Lock()
+        self.revision = 0
+
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[PolicyEngine]:
+        """The engine, for changes that belong together, however many awaits are between them."""
+        async with self._lock:
+            yield self._engine
+
+    async def decide(self, thread: Executor) -> Decision:
+        """The newest policy of this host, computed in ``thread``: after large changes that takes seconds."""
+        async with self._lock:
+            policy = await asyncio.get_running_loop().run_in_executor(thread, self._engine.host_policy)
+            return Decision(policy, self._engine.notices, self.revision)

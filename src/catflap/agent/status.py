@@ -1,0 +1,50 @@
+"""How an agent stands, as a value: what the log, the report in the store and the metrics have in common."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class State(enum.StrEnum):
+    """Where the agent stands with its store."""
+
+    WAIT_FOR_READY = "wait-for-ready"  # the store cannot be read, or says that its data may not be acted upon
+    RESYNC = "resync"  # a snapshot is being taken over
+    IN_SYNC = "in-sync"  # changes are taken over as they come
+    STALE = "stale"  # nobody knows whether the store says something else by now; what is enforced stays
+
+
+class StoreStatus(msgspec.Struct, frozen=True):
+    """What is known of the store.
+
+    Attributes:
+        state: see `State`.
+        seconds_since_alive: since it last proved that it serves.
+        revision_seen: the newest of its revisions that was heard of, which may concern nothing that agents follow.
+        seconds_in_state: since ``state`` was entered.
+        reason: why the state is not in-sync, or why changes are held back.
+    """
+
+    state: State
+    seconds_since_alive: float
+    revision_seen: int | None
+    seconds_in_state: float
+    reason: str | None
+
+
+class AgentStatus(msgspec.Struct, frozen=True):
+    """How the agent stands.
+
+    Attributes:
+        store: what is known of the store.
+        revision_enforced: the revision of the store that is in force; None until there is one.
+        invalid_objects: how many stored objects are invalid, and count as missing or stay as they were.
+        resyncs: how many snapshots were taken over, or begun to be.
+    """
+
+    store: StoreStatus
+    revision_enforced: int | None
+    invalid_objects: int
+    resyncs: int

@@ -1,0 +1,157 @@
+"""``catflap get``: the objects in the store, as a table, as documents that can be applied again, or as names."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from catflap.cli.common import (
+    FOR_PEOPLE,
+    CommandError,
+    Exit,
+    add_config_option,
+    add_output_option,
+    add_store_option,
+    print_data,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from catflap.cli.kind_names import Selection
+    from catflap.model import Selector
+    from catflap.objects.stored import StoredObject
+    from catflap.store import Store
+
+_EPILOG = """\
+examples:
+  catflap get hostendpoints
+  catflap get hep,gnp -l 'role == "webserver"'
+  catflap get gnp ssh -o yaml                    edit it, and 'catflap apply' it
+  catflap get all -A
+
+Kinds are written as HostEndpoint, hostendpoint, hostendpoints or hep; also gnp, np, wep, gns, netset, tier, profile,
+node, felixconfig, clusterinfo. Objects that older tools have written below /calico/v1 are shown in the same form, and
+marked v1. Invalid objects, which agents treat as missing, are marked, and stderr says what is wrong with them.
+
+exit codes: 0 success (also where there is nothing), 1 a named object does not exist or cannot be shown, 2 usage, 3 the
+store cannot be reached
+"""
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "get",
+        help="show objects in the store",
+        description="Show objects in the store.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "words", metavar="KIND [NAME]", nargs="+", help="kinds and names, KIND/NAME, or 'all'"
+    )
+    parser.add_argument("-l", "--selector", metavar="SELECTOR", help="only objects whose labels match")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("-n", "--namespace", metavar="NAME", default="default", help="default: %(default)s")
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="objects of every namespace")
+    add_config_option(parser)
+    add_store_option(parser)
+    add_output_option(parser, "name")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the store, and print what was asked for."""
+    from catflap.cli.kind_names import selection
+    from catflap.cli.store_access import in_store
+
+    chosen = selection(options.words, options.namespace)
+    labels = _selector(options.selector)
+
+    async def work(store: Store) -> list[StoredObject]:
+        return await _read(store, chosen)
+
+    found = in_store(options, work)
+    namespaces = None if options.all_namespaces else ("", options.namespace)
+    missing = _missing(chosen, found)
+    wanted = [
+        each
+        for each in found
+        if _is_wanted(each, chosen, namespaces) and (labels is None or labels.matches(each.labels))
+    ]
+    shown = _print(wanted, chosen, options)
+    for each in missing:
+        print(f"Error: {each} not found", file=sys.stderr)
+    return Exit.SUCCESS if shown and not missing else Exit.NO
+
+
+async def _read(store: Store, chosen: Selection) -> list[StoredObject]:
+    from catflap.cli.store_access import in_progress
+    from catflap.objects.claim import read_header
+    from catflap.objects.errors import ChangeInProgressError
+    from catflap.objects.trees import read_objects
+
+    try:
+        header, _ = await read_header(store)
+    except ChangeInProgressError:
+        print(f"Warning: {in_progress(None)}", file=sys.stderr)
+    else:
+        if header is not None:
+            print(f"Warning: {in_progress(header)}", file=sys.stderr)
+    return await read_objects(store, chosen.kinds)
+
+
+def _selector(text: str | None) -> Selector | None:
+    from catflap.model import SelectorError, parse_selector
+
+    if text is None:
+        return None
+    try:
+        return parse_selector(text)
+    except SelectorError as error:
+        raise CommandError(f"--selector {text!r} is not a selector: {error}", Exit.USAGE) from None
+
+
+def _missing(chosen: Selection, found: Iterable[StoredObject]) -> list[object]:
+    names = {each.subject for each in found}
+    return [each for each in chosen.subjects if each not in names]
+
+
+def _is_wanted(item: StoredObject, chosen: Selection, namespaces: Sequence[str] | None) -> bool:
+    if chosen.subjects:
+        return item.subject in chosen.subjects
+    return namespaces is None or item.subject.namespace in namespaces
+
+
+def _print(objects: Sequence[StoredObject], chosen: Selection, options: argparse.Namespace) -> bool:
+    """Print objects and what is wrong with them; whether all of them could be shown."""
+    from catflap.cli.object_table import printable, tables
+
+    for each in objects:
+        _warn(each)
+    if options.output == FOR_PEOPLE:
+        if not objects and not chosen.subjects:
+            print("No resources found.", file=sys.stderr)
+        for line in tables(objects, with_namespace=options.all_namespaces):
+            print(line)
+        return True
+    if options.output == "name":
+        for each in objects:
+            print(printable(each.subject.title))
+        return True
+    documents = [shown for each in objects if (shown := each.shown()) is not None]
+    if chosen.subjects and len(chosen.subjects) == len(documents) == 1:
+        print_data(options.output, documents[0])
+    else:
+        print_data(options.output, {"apiVersion": "v1", "kind": "List", "items": documents})
+    return len(documents) == len(objects)
+
+
+def _warn(item: StoredObject) -> None:
+    from catflap.cli.object_table import printable
+
+    if item.reasons:
+        what = "cannot be shown as a document" if item.valid else "is invalid, and treated as missing"
+        where = f"{item.subject} ({', '.join(item.entries)})"
+        print(printable(f"Warning: {where} {what}: {' '.join(item.reasons)}"), file=sys.stderr)

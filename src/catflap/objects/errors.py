@@ -1,0 +1,62 @@
+"""Why a change was not made, or not wholly. The texts say what is so now; the commands add the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from catflap.model.changes import ChangeHeader
+from catflap.objects.stored import Subject
+
+
+class ChangeInProgressError(Exception):
+    """Somebody is in the middle of another change, or was interrupted in it. Nothing was written.
+
+    ``header`` is None where the header cannot be read.
+    """
+
+    def __init__(self, header: ChangeHeader | None) -> None:
+        super().__init__(described(header))
+        self.header = header
+
+
+class ChangedMeanwhileError(Exception):
+    """Somebody else changed objects after they were read. Nothing was written.
+
+    ``versions`` are those that the objects have now, None for one that is gone.
+    """
+
+    def __init__(self, versions: Mapping[Subject, str | None]) -> None:
+        super().__init__("; ".join(f"{subject}: {_now(version)}" for subject, version in versions.items()))
+        self.versions = versions
+
+
+class InterruptedChangeError(Exception):
+    """The store was lost in the middle, or refused to go either on or back: header and journal are still there."""
+
+    def __init__(self, header: ChangeHeader, reason: str) -> None:
+        super().__init__(f"{reason}; {described(header)}")
+        self.header = header
+
+
+class TakenOverError(Exception):
+    """Somebody else has begun to finish or undo this change, and goes on with it."""
+
+    def __init__(self, header: ChangeHeader) -> None:
+        super().__init__(f"somebody else has taken over: {described(header)}")
+        self.header = header
+
+
+def described(header: ChangeHeader | None) -> str:
+    """A change in progress in words: who, when, and how far."""
+    if header is None:
+        return "a change is in progress, but what tells whose cannot be read"
+    return (
+        f"a change of {header.objects} objects by {header.author}, begun at {header.started},"
+        f" is written to {header.done} of {header.steps} steps"
+    )
+
+
+def _now(version: str | None) -> str:
+    return (
+        "it was deleted meanwhile" if version is None else f"it was changed meanwhile, to version {version}"
+    )

@@ -1,0 +1,74 @@
+"""Members of a real cluster that may not or cannot serve yet: learners, and members that lag behind."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.store.following import Following
+
+from catflap.lab.etcd import EtcdServer, add_learner, cluster
+from catflap.store import Connected, Delta, Disconnected, Snapshot, StoreOptions
+from catflap.store.etcd3 import Etcd3Store
+from catflap.store.etcd3.connection import Connection, Login
+from catflap.store.etcd3.follower import Etcd3Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def members() -> Iterator[list[EtcdServer]]:
+    """Three members, and a learner as the fourth."""
+    members = cluster(3)
+    try:
+        members.append(add_learner(members))
+        yield members
+    finally:
+        for member in members:
+            member.close()
+
+
+async def test_learners_are_left_and_members_that_lag_tell_nothing_old(members: list[EtcdServer]) -> None:
+    *voters, learner = members
+    await check_learner(voters, learner)
+    await check_lagging(voters)
+
+
+async def check_learner(voters: list[EtcdServer], learner: EtcdServer) -> None:
+    alone = Etcd3Store([learner.endpoint], StoreOptions())
+    assert "not supported for learner" in (await Following(alone.follow()).next(Disconnected)).reason
+    await alone.close()
+    for _ in range(4):  # the order of the members is random
+        store = Etcd3Store([learner.endpoint, voters[0].endpoint], StoreOptions())
+        follower = Following(store.follow())
+        await follower.next(Snapshot)
+        await store.write([("/calico/v1/a", b"1")])
+        await follower.next(Delta)
+        await store.close()
+
+
+async def check_lagging(voters: list[EtcdServer]) -> None:
+    """Go on from a member that is up to date to one that wakes up a hundred changes behind."""
+    lagging = next(voter for voter in voters if not voter.leads())
+    others = [voter for voter in voters if voter is not lagging]
+    store = Etcd3Store([voter.endpoint for voter in others], StoreOptions())
+    session = Etcd3Session(lambda endpoint: Connection(endpoint, Login(StoreOptions()), None))
+    lagging.freeze()
+    async with aclosing(session.run(others[0].endpoint)) as events:
+        follower = Following(events)
+        await follower.next(Snapshot)
+        for number in range(100):
+            last = await store.write([("/calico/v1/b", str(number).encode())])
+        await follower.until(lambda seen: seen.entries.get("/calico/v1/b") == b"99")
+    asyncio.get_running_loop().call_later(0.1, lagging.thaw)
+    async with aclosing(session.run(lagging.endpoint)) as events:
+        follower = Following(events)
+        await follower.next(Connected)
+        await store.write([("/calico/v1/b", b"new")])
+        delta = await follower.next(Delta)
+    assert delta.changes == (("/calico/v1/b", b"new"),)
+    assert delta.revision > last
+    await store.close()
