@@ -35,10 +35,10 @@ e2e:  ## tests with a real kernel, a real etcd and real packets, in network name
 	@$(BIN)/pytest -q -n 3 tests/e2e
 
 faults: setup  ## all faults of the stores, with a real etcd; the table goes into docs/stores.md
-	@$(BIN)/pytest -q -n 3 tests/faults --write-table
+	@$(BIN)/pytest -q -n 3 --dist worksteal tests/faults --write-table
 
 faults-short:
-	@$(BIN)/pytest -q -n 3 tests/faults -m 'not long'
+	@$(BIN)/pytest -q -n 3 --dist worksteal tests/faults -m 'not long'
 
 soak: setup  ## an agent under a random fault every 30 s (TIME=3600 SEED=1)
 	@$(BIN)/python -m tests.faults.soak --time $(or $(TIME),3600) --seed $(or $(SEED),1)

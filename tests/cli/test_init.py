@@ -23,7 +23,7 @@ class Reopened(MemoryStore):
     async def close(self) -> None:
         pass
 
-    def read(self, path: str) -> bytes | None:
+    def value(self, path: str) -> bytes | None:
         return asyncio.run(self.get(path))
 
 
@@ -44,7 +44,7 @@ def test_the_flag_is_set_whatever_it_was(
     store = given(monkeypatch) if was is None else given(monkeypatch, ready=was)
     before = "not set" if was is None else was.decode(errors="replace")
     assert run("init") == (0, f"memory:: {READY} set to true (it was {before})\n", "")
-    assert store.read(READY) == b"true"
+    assert store.value(READY) == b"true"
 
 
 def test_a_store_that_is_ready_is_not_written(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -62,7 +62,7 @@ def test_another_flag_that_holds_agents_back_is_named(
     assert (status, stdout) == (1, "")
     assert stderr.startswith(f"catflap: memory:: {CLUSTER} says datastoreReady is not true")
     assert "calicoctl datastore migrate unlock" in stderr
-    assert store.read(READY) is None
+    assert store.value(READY) is None
 
 
 def test_the_result_as_json(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:

@@ -8,6 +8,7 @@ from catflap.cli.common import CommandError, Exit
 from catflap.cli.store_access import author, in_progress, in_store
 from catflap.model.changes import ChangeHeader
 from catflap.objects.errors import (
+    AmbiguousNameError,
     ChangedMeanwhileError,
     ChangeInProgressError,
     InterruptedChangeError,
@@ -37,6 +38,7 @@ OPTIONS = argparse.Namespace(store=None, config_file=None)
             Exit.NO,
             "nothing was changed: tier/a: it was changed meanwhile, to version 7. Read the objects again",
         ),
+        (AmbiguousNameError(Subject("Tier", "", "a"), []), Exit.USAGE, "name it in full"),
         (ChangeInProgressError(HEADER), Exit.NO, "nothing was changed: a change of 3 objects by ada@a"),
         (ChangeInProgressError(None), Exit.NO, "look at it with etcdctl"),
         (InterruptedChangeError(HEADER, "etcd is away"), Exit.UNREACHABLE, "--recover finish"),

@@ -14,6 +14,7 @@ DOCUMENTS = (
     "README.md",
     "docs/guide.md",
     "docs/architecture.md",
+    "docs/etcd-security.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
     "docs/reference/checks.md",

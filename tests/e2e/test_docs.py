@@ -260,6 +260,7 @@ async def test_how_to_test_policy(host: TypedHost) -> None:
 
 async def test_the_reference_of_commands(host: TypedHost) -> None:
     walk = Walk("docs/reference/commands.md")
+    await write_objects(host, walk)
     assert "ALLOW" in await host.type(walk.next("catflap explain examples/02-webserver 'tcp 203"))
     assert "DENY" in await host.type(walk.next("catflap explain examples/02-webserver --interface eth0"))
     assert "ALLOW" in await host.type(walk.next("catflap explain examples/02-webserver 'icmp"))
@@ -268,6 +269,21 @@ async def test_the_reference_of_commands(host: TypedHost) -> None:
     assert "default/webserver" in await host.type(walk.next("catflap render examples/02-webserver"))
     assert (await host.type(walk.next("diff <(catflap render"))).endswith("different\n")
     walk.finish()
+
+
+async def write_objects(host: TypedHost, walk: Walk) -> None:
+    """Apply, get and delete, with the tables as the document shows them."""
+    await host.type(walk.next("export CATFLAP_STORE=dir:/etc/catflap/policy"))
+    await host.type(walk.next("catflap init"))
+    assert "4 objects in dir:/etc/catflap/policy: 4 created" in await host.type(walk.next("catflap apply -f"))
+    assert "nothing to recover" in await host.type(walk.next("catflap apply --recover finish"))
+    assert "nothing to recover" in await host.type(walk.next("catflap apply --recover undo"))
+    table = await host.type(walk.next("catflap get hep,gnp"))
+    assert table in (ROOT / "docs/reference/commands.md").read_text()
+    assert await host.type(walk.next("catflap get hep -l")) == "hostendpoint/web1-public\n"
+    assert "webserver configured" in await host.type(walk.next("catflap get gnp webserver -o yaml |"))
+    assert "webserver deleted" in await host.type(walk.next("catflap delete gnp webserver"))
+    assert "3 deleted" in await host.type(walk.next("catflap delete -f examples/02-webserver"))
 
 
 async def test_the_reference_of_checks(host: TypedHost) -> None:

@@ -21,6 +21,8 @@ from catflap.lab.topology import STORE, GuideNetwork
 
 PORTS: Final = (2379, 4001, 7001)  # those that failsafe rules keep open
 START_WITHIN: Final = 30.0  # seconds
+SETTLE_WITHIN: Final = 5.0
+REPORTS: Final = tuple(f"/calico/felix/v1/host/{fleet.HOST}/{name}" for name in ("status", "catflap"))
 TABLE: Final = ("table", "inet", "catflap")
 
 
@@ -51,6 +53,10 @@ class Host:
     def rule_set(self) -> str:
         """Our table in the kernel."""
         return self.network.host.run("nft", "list", *TABLE)
+
+    def missing_reports(self) -> list[str]:
+        """The keys that the agent keeps in the store as long as it lives, and that are not there."""
+        return [key for key in REPORTS if not self.members[0].etcdctl("get", key, "--keys-only").strip()]
 
     def _call(self, call: Callable[[EtcdHttp], object]) -> bool:
         http = EtcdHttp(self.access, timeout=3.0)
@@ -92,7 +98,11 @@ class Host:
             host, self._directory / "fresh.log", environment(self._directory / "fresh")
         ) as fresh:
             fresh.wait_for("Enforcing on", START_WITHIN)
-            wanted = normalised(host.run("nft", "-j", "list", *TABLE))
+            deadline = time.monotonic() + SETTLE_WITHIN
+            while (wanted := normalised(host.run("nft", "-j", "list", *TABLE))) != left:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.2)
         return left - wanted, wanted - left
 
 

@@ -36,6 +36,7 @@ class Judge:
         self.problems: tuple[Problem, ...] = ()
         self.history_may_change = False  # the test replaces the store's content by another one
         self.broken: list[str] = []
+        self._older: list[tuple[int, str]] = []  # where an older write came after a newer one
         self.shown: list[Shown] = []
         self.events: list[tuple[float, StoreEvent]] = []  # all but deltas
         self.deltas: list[tuple[float, int]] = []  # when, and how many changes
@@ -83,6 +84,14 @@ class Judge:
             longest = max(longest, self.shown[position].at - write.at)
         return longest
 
+    def verdict(self, acknowledged: list[Acknowledged]) -> list[str]:
+        """All broken promises.
+
+        A write whose answer was lost may have been done at any later time: a frozen member does it when it is thawed.
+        """
+        numbers = {write.number for write in acknowledged}
+        return [*self.broken, *(text for number, text in self._older if number in numbers)][:LONGEST]
+
     def _take_snapshot(self, event: Snapshot) -> None:
         if not self.history_may_change:
             if event.revision < self.revision:
@@ -117,7 +126,7 @@ class Judge:
             return
         number, seen = number_of(value), self._numbers[path]
         if number < seen or (strictly and number == seen):
-            self._fail(f"{path} is at write {number} after {seen}")
+            self._older.append((number, f"{path} is at write {number} after {seen}"))
 
     def _remember(self, path: str, value: bytes) -> None:
         if path.startswith(ROOT):

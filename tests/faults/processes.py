@@ -62,7 +62,10 @@ class Child:
 
     def state(self) -> str:
         """What to tell when it does not do what it should."""
-        return f"process {self.pid} {'lives' if self._process.returncode is None else 'has ended'}"
+        status = self._process.returncode
+        errors = self._readers[1]
+        said = errors.result().decode(errors="replace")[-2000:] if errors.done() else ""
+        return f"process {self.pid} {'lives' if status is None else f'ended with status {status}'}: {said}"
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

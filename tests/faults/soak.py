@@ -22,8 +22,12 @@ from tests.faults.soak_faults import Fault, faults
 from tests.faults.usage import Usage, growth, usage_of
 from tests.faults.writer import Work
 
+from catflap.lab.namespaces import LabError
+from catflap.lab.server_process import ServerError
+
 BACK_WITHIN: Final = 60.0  # seconds from the end of a fault to a new policy in the kernel
-WARNINGS: Final = 8  # lines for each fault: a log that says everything many times is not read
+WARNINGS: Final = 3  # lines for each fault: a log that says everything many times is not read
+LOG: Final = Path("build", "soak.log")
 HEADING: Final = (
     f"{'time':>6}  {'fault':<44} {'for':>6} {'back':>6}  {'memory':>7} {'files':>5} {'threads':>7}"
 )
@@ -57,7 +61,10 @@ class Soak:
 
     async def _suffer(self, fault: Fault) -> None:
         began = time.monotonic()
-        await fault.happen(self._host, self._random)
+        try:
+            await fault.happen(self._host, self._random)
+        except (LabError, ServerError) as error:  # an hour's run goes on
+            self.complaints.append(f"'{fault.name}' itself failed: {error}")
         ended = time.monotonic()
         back = await self._host.catches_up(BACK_WITHIN)
         usage = usage_of(self._host.agent.pid)
@@ -79,6 +86,7 @@ class Soak:
         complaints += [f"the log has '{shape.words}'" for shape in summary if shape.alarming]
         if (warnings := soak_log.count_of(summary, "WARNING", "ERROR")) > len(self._usage) * WARNINGS:
             complaints.append(f"{warnings} warnings in the log are too many for {len(self._usage)} faults")
+        complaints += [f"{key} is missing in the store" for key in self._host.missing_reports()]
         too_much, missing = self._host.difference()
         complaints += [f"too much in the kernel: {item}" for item in sorted(too_much)[:5]]
         complaints += [f"missing in the kernel: {item}" for item in sorted(missing)[:5]]
@@ -107,10 +115,9 @@ def main() -> int:
     parser.add_argument("--time", type=float, default=3600, help="seconds (default: 3600)")
     parser.add_argument("--every", type=float, default=30, help="seconds from fault to fault (default: 30)")
     parser.add_argument("--seed", type=int, default=1, help="decides the order of the faults (default: 1)")
-    parser.add_argument(
-        "--log", type=Path, default=Path("soak.log"), help="the agent's log (default: soak.log)"
-    )
+    parser.add_argument("--log", type=Path, default=LOG, help=f"the agent's log (default: {LOG})")
     options = parser.parse_args()
+    options.log.parent.mkdir(exist_ok=True)
     options.log.unlink(missing_ok=True)
     complaints = asyncio.run(soak(options.time, options.every, options.seed, options.log.absolute()))
     for complaint in complaints:

@@ -68,8 +68,15 @@ def as_markdown(lines: Sequence[Line]) -> str:
 
 
 def write(document: Path, lines: Sequence[Line]) -> None:
-    """Replace the table in a document."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
+    """Replace the table in a document.
+
+    Raises:
+        ValueError: it has no place for one.
+    """
+    text = document.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"{document} has no line {BEGIN!r}, or none {END!r}")
+    before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     document.write_text(f"{before}{BEGIN}\n{as_markdown(lines)}\n{END}{after}", encoding="utf-8")
 

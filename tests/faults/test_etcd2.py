@@ -84,6 +84,20 @@ async def test_wiped(begin: Begin, etcd: EtcdServer) -> None:
         assert scene.snapshots >= 1
 
 
+@pytest.mark.fault("a new etcd, grown past us before we are back", "one snapshot of the new content")
+async def test_wiped_and_grown(begin: Begin, etcd: EtcdServer, proxy: TcpProxy) -> None:
+    async with begin([etcd], url_of(proxy)) as scene:
+        scene.judge.history_may_change = True
+        scene.strike(proxy.freeze, proxy.cut, etcd.kill, etcd.wipe)
+        await asyncio.to_thread(etcd.start)
+        wanted = len(scene.writer.acknowledged) * 2 + 50  # more events than the old history had
+        await scene.writer.until(lambda: len(scene.writer.acknowledged) > wanted, 30, "as many events")
+        proxy.cut()
+        proxy.thaw()
+        await scene.flowing()
+        assert scene.snapshots >= 1
+
+
 @pytest.mark.fault("more than 1,000 changes while disconnected: history cleared", "one snapshot")
 async def test_cleared_history(begin: Begin, etcd: EtcdServer, proxy: TcpProxy) -> None:
     async with begin([etcd], url_of(proxy)) as scene:

@@ -46,7 +46,15 @@ def test_broken_promises_are_found(event: StoreEvent, reason: str) -> None:
     judge = Judge()
     judge.take(0.0, FIRST)
     judge.take(1.0, event)
-    assert reason in str(judge.broken)
+    assert reason in str(judge.verdict([Acknowledged(0, 0.0), Acknowledged(1, 0.0)]))
+
+
+def test_a_write_whose_answer_was_lost_may_come_late() -> None:
+    judge = Judge()
+    for event in (FIRST, delta(6, {A: 3, B: 3}), delta(7, {A: 2, B: 2})):
+        judge.take(0.0, event)
+    assert judge.verdict([Acknowledged(1, 0.0), Acknowledged(3, 0.0)]) == []
+    assert "is at write 2 after 3" in str(judge.verdict([Acknowledged(2, 0.0)]))
 
 
 def test_what_is_right_is_not_complained_of() -> None:
@@ -59,7 +67,7 @@ def test_what_is_right_is_not_complained_of() -> None:
     )
     for event in events:
         judge.take(0.0, event)
-    assert judge.broken == []
+    assert judge.verdict([Acknowledged(number, 0.0) for number in range(5)]) == []
     assert judge.model == {A: value(3), B: value(3)}
 
 
@@ -68,7 +76,7 @@ def test_another_history_may_be_older_when_the_test_says_so() -> None:
     judge.history_may_change = True
     for event in (FIRST, snapshot(2, {A: 0, B: 0}), delta(3, {A: 1, B: 1})):
         judge.take(0.0, event)
-    assert judge.broken == []
+    assert judge.verdict([Acknowledged(number, 0.0) for number in range(5)]) == []
 
 
 def test_the_lag_is_that_of_the_write_that_waited_longest() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.faults.conftest import Begin
@@ -67,25 +67,38 @@ async def test_reset(begin: Begin, etcd: EtcdServer, proxy: TcpProxy) -> None:
         assert scene.snapshots == 0
 
 
-@pytest.mark.fault(
-    "connection cut 10 times while 20 MB are caught up, each time after some bytes",
-    "goes on where it was cut",
-)
-async def test_cut_while_catching_up(begin: Begin, etcd: EtcdServer, proxy: TcpProxy) -> None:
-    """Revisions of 1 MB, so that most of them are split across messages."""
-    work = Work(access=Access(endpoints=(etcd.endpoint,)), batch=16, size=60_000, loose=0)
-    source = random.Random(1)  # noqa: S311 - test data
+async def _cut(begin: Begin, etcd: EtcdServer, proxy: TcpProxy, cuts: int) -> None:
+    """Revisions of 1 MB, so that most of them are split across messages; each cut comes after some bytes."""
+    work = Work(access=Access(endpoints=()), batch=16, size=60_000, loose=0, pause=0.15)
+    source = random.Random(cuts)  # noqa: S311 - test data
     async with begin([etcd], f"etcd://{proxy.endpoint}", work=work) as scene:
         scene.strike(proxy.freeze, proxy.cut)
-        await scene.writer.until(lambda: len(scene.writer.acknowledged) >= 50, 30, "50 writes")
+        wanted = len(scene.writer.acknowledged) + 20
+        await scene.writer.until(lambda: len(scene.writer.acknowledged) >= wanted, 30, "20 writes")
         proxy.thaw()
-        for _ in range(10):
-            before = proxy.passed
-            count = source.randrange(1, 3_000_000)
+        for _ in range(cuts):
+            before, count = proxy.passed, source.randrange(1, 3_000_000)
             proxy.cut_after(count)
-            await scene.follower.until(lambda: proxy.passed - before >= count, 30, "the cut")  # noqa: B023
+            await until(lambda: proxy.passed - before >= count)  # noqa: B023 - awaited here
         await scene.flowing()
         assert scene.snapshots == 0
+
+
+@pytest.mark.fault("connection cut 4 times while 20 MB are caught up", "goes on where it was cut")
+async def test_cut_while_catching_up(begin: Begin, etcd: EtcdServer, proxy: TcpProxy) -> None:
+    await _cut(begin, etcd, proxy, 4)
+
+
+@pytest.mark.long
+@pytest.mark.fault("connection cut 12 times while 20 MB are caught up", "goes on where it was cut")
+async def test_cut_often_while_catching_up(begin: Begin, etcd: EtcdServer, proxy: TcpProxy) -> None:
+    await _cut(begin, etcd, proxy, 12)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not reached():
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.fault("black hole in front of a single etcd, idle", "noticed, told, goes on")

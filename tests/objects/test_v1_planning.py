@@ -35,6 +35,10 @@ async def test_a_document_becomes_the_keys_that_say_the_same() -> None:
     assert changed(plan) == {ENDPOINT: {"name": "eth0", "expected_ipv4_addrs": ["192.0.2.1"]}}
 
 
+async def test_a_name_that_is_unique_on_its_host_only_is_completed() -> None:
+    assert (await plan_one(endpoint("eth0"))).subject.name == "web1.eth0"
+
+
 async def test_however_it_is_written_the_same_is_not_written_again() -> None:
     value = b'{ "expected_ipv4_addrs" : ["192.0.2.1"],\\n"profile_ids":[], "name":"eth0"}'.replace(
         b"\\n", b"\n"

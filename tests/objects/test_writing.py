@@ -123,6 +123,46 @@ async def test_a_loss_of_the_store_in_the_middle_leaves_header_and_journal(limit
     assert any(path.startswith(JOURNAL_ROOT) for path in store.values)
 
 
+class Deaf(LimitedStore):
+    """The operator presses Ctrl-C when the header was written for the n-th time, before the answer is heard."""
+
+    def __init__(self, limit: int, times: int) -> None:
+        super().__init__(BEFORE, limit)
+        self.times = times
+
+    async def write(
+        self, changes: Sequence[tuple[str, bytes | None]], expected: Mapping[str, int] | None = None
+    ) -> int:
+        revision = await super().write(changes, expected)
+        if CHANGE_PATH in dict(changes):
+            self.times -= 1
+            if self.times == 0:
+                raise asyncio.CancelledError
+        return revision
+
+
+@pytest.mark.parametrize(("times", "left"), [(2, BEFORE), (4, BEFORE), (5, AFTER)])
+async def test_ctrl_c_before_the_answer_is_heard(times: int, left: dict[str, bytes]) -> None:
+    store = Deaf(3, times)
+    with pytest.raises(asyncio.CancelledError):
+        await write_all(store, await change_of(store), "ada@admin1")
+    assert {path: value for path, value in store.values.items() if path in KEYS} == left
+    assert CHANGE_PATH not in store.values
+
+
+async def test_a_journal_that_cannot_be_removed_does_not_make_the_change_fail() -> None:
+    store = LimitedStore(BEFORE, 3)
+    changes = await change_of(store)
+    await write_all(store, changes, "ada@admin1")
+    operations = store.operations
+    store = LimitedStore(BEFORE, 3)
+    await change_of(store)
+    store.die_at(operations - len(KEYS))  # in the last operation: planning has read every key
+    await write_all(store, changes, "ada@admin1")
+    assert {path: value for path, value in store.values.items() if path in KEYS} == AFTER
+    assert any(path.startswith(JOURNAL_ROOT) for path in store.values)
+
+
 async def test_what_a_dead_author_left_after_the_end_is_removed() -> None:
     store = LimitedStore({**BEFORE, f"{JOURNAL_ROOT}old/000001": b"x"}, 3)
     await write_all(store, await change_of(store), "ada@admin1")

@@ -10,8 +10,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Protocol
 
+from catflap.agent.garbage import collector_paused
 from catflap.agent.shared_engine import Decision, SharedEngine
 from catflap.nft import Enforced, EnforceError, UnsupportedInterface
 from catflap.policy import HostPolicy
@@ -66,11 +68,13 @@ class Enforcement:
                 await self._pass(engine, thread)
 
     async def _pass(self, engine: SharedEngine, thread: ThreadPoolExecutor) -> None:
+        grown, engine.grown = engine.grown, False
         try:
-            decision = await engine.decide(thread)
-            enforced = await asyncio.get_running_loop().run_in_executor(
-                thread, self._enforcer.enforce, decision.policy
-            )
+            with collector_paused() if grown else nullcontext():
+                decision = await engine.decide(thread)
+                enforced = await asyncio.get_running_loop().run_in_executor(
+                    thread, self._enforcer.enforce, decision.policy
+                )
         except EnforceError as error:
             self._failed(str(error))
         except Exception as error:  # a fault of ours must not end enforcement for good

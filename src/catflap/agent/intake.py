@@ -81,10 +81,12 @@ class Intake:
         Args:
             configure: called at the end with whether configuration of this host has changed.
         """
-        with collector_paused() if self.pending >= MANY else nullcontext():
+        many = self.pending >= MANY
+        with collector_paused() if many else nullcontext():
             async with self._engine.changing() as engine:
                 configure(engine, await self._apply_all(engine))
                 self._engine.revision = self._revision
+                self._engine.grown |= many
 
     async def _apply_all(self, engine: PolicyEngine) -> bool:
         ignored: dict[str, list[str]] = {}

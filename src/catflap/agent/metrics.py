@@ -1,6 +1,6 @@
 """How the agent stands, for Prometheus to fetch.
 
-The library is loaded only where metrics are wanted: it costs 6 MB. Values are read when they are fetched; a port that
+The library is loaded only where metrics are wanted: it costs 4 MB. Values are read when they are fetched; a port that
 cannot be had is said loudly and changes nothing else.
 """
 

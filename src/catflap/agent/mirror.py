@@ -63,10 +63,13 @@ class Mirror:
         else:
             self._steering[path] = value
 
-    def drain(self) -> Iterable[Change]:
-        """Every changed path with its value now (None: deleted), in the order of change; nothing is changed after."""
+    def drain(self) -> Iterator[Change]:
+        """Every changed path with its value now (None: deleted), in the order of change; nothing is changed after.
+
+        Each value is let go of as it is given out.
+        """
         changes, self._undecoded = self._undecoded, {}
-        return changes.items()
+        return ((path, changes.pop(path)) for path in list(changes))
 
     @property
     def pending(self) -> int:

@@ -13,6 +13,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 ROOT: Final = "/calico/felix/v1/host"
 COALESCE: Final = 1.0  # seconds, about: changes that come together are written together
 WRITE_TIMEOUT: Final = 10.0  # seconds
+CLOSE_TIMEOUT: Final = 1.0  # seconds: an agent that is stopped does not wait for a store that hangs
 JITTER: Final = 0.1  # part of an interval, so that a fleet does not write at one instant
 
 
@@ -98,7 +100,9 @@ class Reporter:
                 tasks.create_task(self._beat(lease, timing.interval))
                 tasks.create_task(self._follow_changes(lease))
         finally:
-            await lease.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await lease.close()
 
     async def _beat(self, lease: Lease, interval: int) -> None:
         while True:

@@ -31,6 +31,7 @@ class SharedEngine:
         self._engine = PolicyEngine(settings)
         self._lock = asyncio.Lock()
         self.revision = 0
+        self.grown = False  # so much that the next decision makes many objects that will stay
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[PolicyEngine]:

@@ -17,11 +17,11 @@ from catflap.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from catflap.cli.kind_names import Selection
     from catflap.model import Selector
-    from catflap.objects.stored import StoredObject
+    from catflap.objects.stored import StoredObject, Subject
     from catflap.store import Store
 
 _EPILOG = """\
@@ -69,28 +69,43 @@ def run(options: argparse.Namespace) -> int:
     chosen = selection(options.words, options.namespace)
     labels = _selector(options.selector)
 
-    async def work(store: Store) -> list[StoredObject]:
-        return await _read(store, chosen)
+    async def work(store: Store) -> tuple[list[StoredObject], list[Subject]]:
+        await _warn_of_change(store)
+        return await (_named if chosen.subjects else _all)(store, chosen)
 
-    found = in_store(options, work)
-    namespaces = None if options.all_namespaces else ("", options.namespace)
-    missing = _missing(chosen, found)
-    wanted = [
-        each
-        for each in found
-        if _is_wanted(each, chosen, namespaces) and (labels is None or labels.matches(each.labels))
-    ]
-    shown = _print(wanted, chosen, options)
-    for each in missing:
-        print(f"Error: {each} not found", file=sys.stderr)
+    found, missing = in_store(options, work)
+    if not chosen.subjects and not options.all_namespaces:
+        found = [each for each in found if each.subject.namespace in ("", options.namespace)]
+    if labels is not None:
+        found = [each for each in found if labels.matches(each.labels)]
+    shown = _print(found, chosen, options)
+    for name in missing:
+        print(f"Error: {name} not found", file=sys.stderr)
     return Exit.SUCCESS if shown and not missing else Exit.NO
 
 
-async def _read(store: Store, chosen: Selection) -> list[StoredObject]:
+async def _named(store: Store, chosen: Selection) -> tuple[list[StoredObject], list[Subject]]:
+    """The objects that are named, and the names that nothing has."""
+    from catflap.objects.applying import find_named, unique
+
+    groups = await find_named(store, chosen.subjects)
+    missing = [name for name, group in zip(chosen.subjects, groups, strict=True) if not group]
+    objects = unique(each for group in groups for each in group)
+    return sorted(objects, key=lambda each: each.subject.kind), missing
+
+
+async def _all(store: Store, chosen: Selection) -> tuple[list[StoredObject], list[Subject]]:
+    """All objects of the kinds."""
+    from catflap.objects.trees import read_objects
+
+    return await read_objects(store, chosen.kinds), []
+
+
+async def _warn_of_change(store: Store) -> None:
+    """Tell if somebody is in the middle of writing."""
     from catflap.cli.store_access import in_progress
     from catflap.objects.claim import read_header
     from catflap.objects.errors import ChangeInProgressError
-    from catflap.objects.trees import read_objects
 
     try:
         header, _ = await read_header(store)
@@ -99,7 +114,6 @@ async def _read(store: Store, chosen: Selection) -> list[StoredObject]:
     else:
         if header is not None:
             print(f"Warning: {in_progress(header)}", file=sys.stderr)
-    return await read_objects(store, chosen.kinds)
 
 
 def _selector(text: str | None) -> Selector | None:
@@ -111,17 +125,6 @@ def _selector(text: str | None) -> Selector | None:
         return parse_selector(text)
     except SelectorError as error:
         raise CommandError(f"--selector {text!r} is not a selector: {error}", Exit.USAGE) from None
-
-
-def _missing(chosen: Selection, found: Iterable[StoredObject]) -> list[object]:
-    names = {each.subject for each in found}
-    return [each for each in chosen.subjects if each not in names]
-
-
-def _is_wanted(item: StoredObject, chosen: Selection, namespaces: Sequence[str] | None) -> bool:
-    if chosen.subjects:
-        return item.subject in chosen.subjects
-    return namespaces is None or item.subject.namespace in namespaces
 
 
 def _print(objects: Sequence[StoredObject], chosen: Selection, options: argparse.Namespace) -> bool:

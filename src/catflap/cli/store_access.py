@@ -13,6 +13,7 @@ from catflap.cli.common import CommandError, Exit
 from catflap.cli.stores import open_configured_store
 from catflap.model.changes import ChangeHeader
 from catflap.objects.errors import (
+    AmbiguousNameError,
     ChangedMeanwhileError,
     ChangeInProgressError,
     InterruptedChangeError,
@@ -63,6 +64,8 @@ def in_store(options: argparse.Namespace, work: Callable[[Store], Awaitable[T]])
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     except StoreError as error:
         raise CommandError(str(error)) from None
+    except AmbiguousNameError as error:
+        raise CommandError(str(error), Exit.USAGE) from None
     except ChangedMeanwhileError as error:
         raise CommandError(f"nothing was changed: {error}. Read the objects again, and repeat it") from None
     except ChangeInProgressError as error:

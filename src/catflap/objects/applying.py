@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
-from catflap.objects.errors import ChangedMeanwhileError
+from catflap.objects.errors import AmbiguousNameError, ChangedMeanwhileError
 from catflap.objects.planning import Planned, Stamp, Wanted
 from catflap.objects.reading import read_paths
 from catflap.objects.settling import Progress, no_progress
@@ -35,14 +35,26 @@ def _stamp() -> Stamp:
     return Stamp(dt.datetime.now(dt.UTC), lambda: str(uuid.uuid4()))
 
 
-async def find_named(store: Store, subjects: Sequence[Subject]) -> list[list[StoredObject]]:
+async def find_named(store: Store, names: Sequence[Subject]) -> list[list[StoredObject]]:
     """For each name the objects that bear it: none, one, or one in each tree.
 
     Raises:
+        AmbiguousNameError: a short name means several objects.
         StoreError: the store is unavailable or refuses.
     """
-    found = await read_objects(store, {each.kind for each in subjects})
-    return [[each for each in found if each.subject == subject] for subject in subjects]
+    found = await read_objects(store, {each.kind for each in names})
+    return [_bearing(found, name) for name in names]
+
+
+def _bearing(objects: Sequence[StoredObject], name: Subject) -> list[StoredObject]:
+    """Whoever bears the whole name, or else the only one with that short name."""
+    whole = [each for each in objects if each.subject == name]
+    if whole:
+        return whole
+    short = [each for each in objects if each.subject.kind == name.kind and each.short_name == name.name]
+    if len(short) > 1:
+        raise AmbiguousNameError(name, [each.subject for each in short])
+    return short
 
 
 async def find_documented(store: Store, items: Sequence[Wanted]) -> list[list[StoredObject]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from catflap.model.changes import ChangeHeader
 from catflap.objects.stored import Subject
@@ -17,6 +17,13 @@ class ChangeInProgressError(Exception):
     def __init__(self, header: ChangeHeader | None) -> None:
         super().__init__(described(header))
         self.header = header
+
+
+class AmbiguousNameError(Exception):
+    """A short name means several objects."""
+
+    def __init__(self, name: Subject, meant: Iterable[Subject]) -> None:
+        super().__init__(f"{name} may be {', '.join(map(str, meant))}: name it in full")
 
 
 class ChangedMeanwhileError(Exception):

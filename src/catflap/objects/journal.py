@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import zlib
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ import msgspec
 
 from catflap.model.changes import JOURNAL_ROOT
 from catflap.objects.changes import Step
-from catflap.store import Store
+from catflap.store import Store, StoreError
 
 PIECE = 256 << 10  # characters in one key, far below what any etcd takes
 
@@ -56,12 +57,9 @@ async def read_journal(store: Store, change_id: str) -> tuple[Step, ...] | None:
 
 
 async def remove_journal(store: Store, change_id: str) -> None:
-    """Remove the journal of a change that has ended.
-
-    Raises:
-        StoreError: the store is unavailable or refuses.
-    """
-    await _remove(store, f"{JOURNAL_ROOT}{change_id}/")
+    """Remove the journal of a change that has ended. What cannot be removed now is left to the next author."""
+    with contextlib.suppress(StoreError):
+        await _remove(store, f"{JOURNAL_ROOT}{change_id}/")
 
 
 async def remove_all_journals(store: Store) -> None:

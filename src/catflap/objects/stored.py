@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -52,7 +52,8 @@ class StoredObject(msgspec.Struct, frozen=True):
     """One object and all keys that it is stored in: one, but for profiles and configurations of the v1 tree.
 
     ``document`` is None if there is none that says the same, and ``reasons`` tell why; an invalid object has reasons,
-    and a document if the stored value is one.
+    and a document if the stored value is one. ``short_name`` is the one that an object of the v1 tree has on its host
+    or in its tier (``eth0`` of ``web1.eth0``).
     """
 
     subject: Subject
@@ -61,6 +62,7 @@ class StoredObject(msgspec.Struct, frozen=True):
     document: Mapping[str, Any] | None
     reasons: tuple[str, ...] = ()
     valid: bool = True
+    short_name: str = ""
 
     @property
     def resource_version(self) -> str:
@@ -90,7 +92,7 @@ class StoredObject(msgspec.Struct, frozen=True):
 
 def stored_objects(entries: Mapping[str, Entry]) -> list[StoredObject]:
     """The objects that entries of a store are; what is no object is left out."""
-    groups: dict[Hashable, dict[str, Entry]] = defaultdict(dict)
+    groups: dict[tuple[str, str, str], dict[str, Entry]] = defaultdict(dict)
     found = []
     for path, entry in entries.items():
         if path.startswith(V3_ROOT):
@@ -110,13 +112,13 @@ def v3_subject(path: str) -> Subject | None:
     return Subject(kind, names[0] if len(names) > 1 else "", names[-1])
 
 
-def v1_group(path: str) -> Hashable | None:
-    """The same for all keys below `V1_ROOT` that make up one object; None for what is no object."""
+def v1_group(path: str) -> tuple[str, str, str] | None:
+    """Kind, scope and name: the same for all keys below `V1_ROOT` that make up one object; None for what is none."""
     changes = decode(path, None).changes
     return _group(changes[0].key) if changes else None
 
 
-def _group(key: ResourceKey) -> Hashable:
+def _group(key: ResourceKey) -> tuple[str, str, str]:
     kind = document_kind(key)
     return kind, key.scope, "" if kind == "FelixConfiguration" else key.name
 
@@ -146,6 +148,7 @@ def _v1_object(entries: Mapping[str, Entry]) -> StoredObject:
         valid = valid and not decoded.problems
         for change in decoded.changes:
             subject = Subject(document_kind(change.key), "", v3_name(change.key))
+            _, _, short_name = _group(change.key)
             if change.resource is not None:
                 try:
                     documents.append(encode_v3(change.key, change.resource))
@@ -154,7 +157,7 @@ def _v1_object(entries: Mapping[str, Entry]) -> StoredObject:
     merged = _merged(documents) if not reasons else None
     if merged is not None:
         subject = Subject(subject.kind, merged["metadata"].get("namespace", ""), subject.name)
-    return StoredObject(subject, Tree.V1, entries, merged, tuple(reasons), valid=valid)
+    return StoredObject(subject, Tree.V1, entries, merged, tuple(reasons), valid, short_name)
 
 
 def _merged(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,9 +21,10 @@ from catflap.model import (
 from catflap.model.encoded_values import NotRepresentableError
 from catflap.model.v1_encode import encode_v1
 from catflap.model.v3_defaults import filled
+from catflap.model.v3_encode_names import v3_name
 from catflap.objects.changes import KeyChange
 from catflap.objects.planning import Outcome, Planned, Refusal, RefusedError, Wanted, outdated, set_key
-from catflap.objects.stored import StoredObject, v1_group
+from catflap.objects.stored import StoredObject, Subject, v1_group
 from catflap.objects.trees import read_objects
 from catflap.store import Store
 
@@ -115,10 +116,16 @@ def _planned(item: Wanted, entries: Mapping[str, bytes], stored: StoredObject | 
         changes = [
             set_key(path, value, None) for path, value in entries.items() if not _empty_labels(path, value)
         ]
-        return Planned(item.subject, Outcome.CREATED, tuple(changes), item.document)
+        return Planned(_shown_as(item, entries), Outcome.CREATED, tuple(changes), item.document)
     changes = [*_set(entries, stored), *_removed(entries, stored)]
     outcome = Outcome.CONFIGURED if changes else Outcome.UNCHANGED
     return Planned(stored.subject, outcome, tuple(changes), item.document)
+
+
+def _shown_as(item: Wanted, entries: Mapping[str, bytes]) -> Subject:
+    """The name under which the object will be shown: its own may be unique on its host only."""
+    [change, *_] = decode(next(iter(entries)), None).changes
+    return Subject(item.subject.kind, item.subject.namespace, v3_name(change.key))
 
 
 def _set(entries: Mapping[str, bytes], stored: StoredObject) -> Iterator[KeyChange]:

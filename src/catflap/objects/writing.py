@@ -78,6 +78,7 @@ async def write_all(
     except (StoreError, asyncio.CancelledError):  # cancelled: somebody pressed Ctrl-C
         await _undo(claim, steps)
         raise
+    await remove_journal(store, claim.header.id)
     return Written(claim.revision, len(steps))
 
 
@@ -114,7 +115,6 @@ async def _write_steps(claim: Claim, steps: Sequence[Step], progress: Progress) 
     for done, step in enumerate(steps, start=1):
         await claim.advance([(change.path, change.new, change.version) for change in step], done)
         progress(done, len(steps))
-    await remove_journal(claim.store, claim.header.id)
 
 
 async def _check_versions(store: Store, steps: Sequence[Step]) -> None:
@@ -128,7 +128,10 @@ async def _check_versions(store: Store, steps: Sequence[Step]) -> None:
 
 
 async def _undo(claim: Claim, steps: Sequence[Step]) -> None:
+    """Take back what was made; but nothing if all of it was, and only the last answer was not heard."""
     try:
-        await settle(claim, steps, End.UNDO)
+        header, version = await read_header(claim.store)
+        if header is not None and header.id == claim.header.id:
+            await settle(await Claim.take(claim.store, header, version), steps, End.UNDO)
     except StoreError as error:
         raise InterruptedChangeError(claim.header, str(error)) from error

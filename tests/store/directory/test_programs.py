@@ -33,7 +33,7 @@ async def follower(root: Path) -> AsyncIterator[Following]:
     """Has had the snapshot; the directory is ready by a file of its own."""
     ready = "apiVersion: projectcalico.org/v3\nkind: ClusterInformation\nmetadata: {name: default}\n"
     (root / "ready.yaml").write_text(f"{ready}spec: {{datastoreReady: true}}\n")
-    store = DirectoryStore(str(root), tuning=Tuning(silence=0.5))
+    store = DirectoryStore(str(root), tuning=Tuning(silence=0.3))
     follower = Following(store.follow())
     await follower.next(Snapshot)
     yield follower

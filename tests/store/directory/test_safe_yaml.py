@@ -3,12 +3,21 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from unittest.mock import patch
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catflap.store.directory.safe_yaml import YamlError, load_documents
+from catflap.store.directory.safe_yaml import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    YamlError,
+    _Extent,
+    _is_small,
+    load_documents,
+)
 
 
 def test_documents_are_the_same_values_as_in_json() -> None:
@@ -104,3 +113,34 @@ def test_json_is_yaml(value: object) -> None:
 def test_nothing_else_is_ever_raised(data: bytes) -> None:
     with contextlib.suppress(YamlError):
         load_documents(data)
+
+
+@given(st.text(alphabet="-?:[]{},\"'|>#&*!ab \t\n", max_size=60))
+def test_what_counts_as_small_reaches_no_limit(text: str) -> None:
+    with patch.multiple("catflap.store.directory.safe_yaml", MAX_DEPTH=9, MAX_VALUES=60):
+        if _is_small(text.encode()):
+            try:
+                extent = _Extent()
+                for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                    extent.add(event)
+            except yaml.YAMLError as error:
+                assert "more than" not in str(error)  # noqa: PT017 - most texts are no YAML
+
+
+@pytest.mark.parametrize(
+    ("text", "small"),
+    [
+        ("a: [1, {b: 2}]\n- - - c\n", True),
+        ("a: &b 1", True),
+        ("a: &b 1\nc: *b", False),
+        ("[" * MAX_DEPTH, False),
+        ("- " * MAX_DEPTH, False),
+        ("a:\r b: 1", False),
+        ("a: \u2028 b: 1", False),
+        (f"{' ' * MAX_DEPTH}a", False),
+        ("x" * MAX_VALUES, False),
+        ("", True),
+    ],
+)
+def test_what_is_small_needs_no_counting(text: str, small: bool) -> None:
+    assert _is_small(text.encode()) == small

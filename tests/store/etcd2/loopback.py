@@ -69,12 +69,12 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        try:
+        try:  # a cut is an end like any other
             host, port = self.target.split(":")
             target_reader, target_writer = await asyncio.open_connection(host, int(port))
             with suppress(OSError):
                 await self._join(reader, writer, target_reader, target_writer)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)

@@ -79,8 +79,8 @@ async def test_a_refresh_is_no_event(client: Etcd2Client) -> None:
     refreshed = await client.put("/calico/v1/a", None, ttl=100)
     assert refreshed.index > index
     await client.put("/calico/v1/b", "1")
-    async with aclosing(await client.poll("/calico/v1/", index + 1, 5)) as poll:
-        event = await poll.answer()
+    async with aclosing(await client.poll("/calico/v1/", index + 1)) as poll:
+        event = await poll.answer(5)
     assert event is not None
     assert isinstance(event.body, Answer)
     assert event.body.node.key == "/calico/v1/b"
@@ -92,17 +92,17 @@ async def test_what_is_gone_cannot_be_refreshed(client: Etcd2Client) -> None:
 
 async def test_an_accepted_poll_tells_the_index_at_once(client: Etcd2Client) -> None:
     index = (await client.put("/calico/v1/a", "1")).index
-    async with aclosing(await client.poll("/calico/v1/", index + 1, 0.05)) as poll:
+    async with aclosing(await client.poll("/calico/v1/", index + 1)) as poll:
         assert poll.accepted
         assert poll.index >= index
-        assert await poll.answer() is None
+        assert await poll.answer(0.05) is None
 
 
 async def test_a_poll_brings_the_next_event(client: Etcd2Client) -> None:
     reply = await client.put("/calico/v1/a", "1")
     assert isinstance(reply.body, Answer)
-    async with aclosing(await client.poll("/calico/v1/", reply.body.node.modified_index, 5)) as poll:
-        event = await poll.answer()
+    async with aclosing(await client.poll("/calico/v1/", reply.body.node.modified_index)) as poll:
+        event = await poll.answer(5)
     assert event is not None
     assert event.body == reply.body
 
@@ -119,7 +119,7 @@ async def test_a_closed_port_is_unavailable() -> None:
         with pytest.raises(StoreUnavailableError, match="Connect"):
             await client.read("/calico/v1/")
         with pytest.raises(StoreUnavailableError, match="Connect"):
-            await client.poll("/calico/v1/", 1, 1)
+            await client.poll("/calico/v1/", 1)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -165,7 +165,7 @@ async def test_a_poll_with_an_index_that_makes_no_sense_is_unavailability() -> N
         with pytest.raises(
             StoreUnavailableError, match="strange answer with status 200 and X-Etcd-Index 'many'"
         ):
-            await client.poll("/calico/v1/", 1, 1)
+            await client.poll("/calico/v1/", 1)
 
 
 FAILURE = (
@@ -189,16 +189,16 @@ async def test_a_request_that_fails_says_nothing_about_the_state() -> None:
 async def test_a_poll_that_ends_without_an_answer_is_the_end_of_the_member() -> None:
     async with (
         answering() as client,
-        aclosing(await client.poll("/calico/v1/", 1, 1)) as poll,
+        aclosing(await client.poll("/calico/v1/", 1)) as poll,
     ):
         with pytest.raises(StoreUnavailableError, match="as if shut down"):
-            await poll.answer()
+            await poll.answer(1)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 async def test_a_member_that_says_nothing_is_given_up(tls: bool) -> None:
     async with mute() as endpoint, Etcd2Client(endpoint, StoreOptions(), tls=tls, limits=HASTY) as client:
-        for request in (client.read("/calico/v1/"), client.load("/calico/v1/"), client.poll("/x/", 1, 0.1)):
+        for request in (client.read("/calico/v1/"), client.load("/calico/v1/"), client.poll("/x/", 1)):
             started = time.monotonic()
             with pytest.raises(StoreUnavailableError, match=endpoint):
                 await request
@@ -254,7 +254,7 @@ async def test_a_user_is_named_in_every_request() -> None:
 
     async with serving(handle) as endpoint, Etcd2Client(endpoint, options, tls=False) as client:
         await client.read("/calico/v1/")
-        await (await client.poll("/calico/v1/", 1, 1)).aclose()
+        await (await client.poll("/calico/v1/", 1)).aclose()
     assert seen == ["Basic cm9vdDpzZWNyZXQ="] * 2
 
 

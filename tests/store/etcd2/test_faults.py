@@ -71,6 +71,11 @@ def test_without_a_file_the_text_says_so() -> None:
     assert "none is configured" in reason_of(caused(ALERT), StoreOptions(), tls=True)
 
 
+def test_an_answer_that_is_cut_off_is_named() -> None:
+    error = aiohttp.ClientPayloadError("400, message='Not enough data'")
+    assert reason_of(error, MUTUAL, tls=True) == "the connection ended in the middle of an answer"
+
+
 def test_silence_is_named() -> None:
     assert reason_of(TimeoutError(), StoreOptions(), tls=False) == "no answer in time"
 

@@ -47,6 +47,22 @@ def test_what_is_no_event_after_the_last_one_is_not_believed(answer: Answer) -> 
         event_of(reply(answer), "h:1", 8)
 
 
+def test_two_silent_polls_bring_the_position_to_where_both_began() -> None:
+    indices = []
+    position = HERE
+    for began in (9, 12, 11, 15, 15):  # the third one on a member that lags behind
+        position = position.after_silence(began)
+        indices.append(position.index)
+    assert indices == [7, 9, 11, 11, 15]
+
+
+def test_after_an_event_silence_begins_anew() -> None:
+    node = Node(key="/calico/v1/a", modified_index=8)
+    position = HERE.after_silence(13).after_event(node)
+    assert (position.index, position.newest) == (8, node)
+    assert position.after_silence(13).index == 8
+
+
 @pytest.mark.parametrize("code", [400, 401])
 def test_cleared_history_asks_for_a_resync(code: int) -> None:
     with pytest.raises(ResyncNeededError, match="cleared"):
@@ -117,7 +133,7 @@ async def test_another_change_at_the_same_index_is_another_history(client: Etcd2
     assert theirs.newest is not None
     ours = structs.replace(theirs.newest, value="ours", modified_index=theirs.index + (not later))
     await client.put("/elsewhere", "1")
-    with pytest.raises(ResyncNeededError, match="/calico/v1/a at index .* is not in the store's history"):
+    with pytest.raises(ResyncNeededError, match=r"/calico/v1/a at index .* is not in the store's history"):
         await resumed(client, structs.replace(theirs, newest=ours))
 
 

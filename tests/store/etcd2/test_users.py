@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.store.etcd2.traffic import BRISK
 from tests.store.following import Following
 
 from catflap.lab.etcd import EtcdServer
@@ -16,13 +17,11 @@ from catflap.store import (
     Snapshot,
     StoreDeniedError,
     StoreOptions,
-    open_store,
 )
+from catflap.store.etcd2 import Etcd2Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from catflap.store import Store
 
 PASSWORD = "correct-horse"  # noqa: S105 - of this test
 AS_ROOT = ("--username", f"root:{PASSWORD}")
@@ -49,9 +48,9 @@ def secured() -> Iterator[EtcdServer]:
         yield server
 
 
-def opened(server: EtcdServer, user: str | None, password: str = PASSWORD) -> Store:
+def opened(server: EtcdServer, user: str | None, password: str = PASSWORD) -> Etcd2Store:
     options = StoreOptions() if user is None else StoreOptions(username=user, password=password)
-    return open_store(f"etcd2://{server.endpoint}", options)
+    return Etcd2Store([server.endpoint], options, tuning=BRISK)
 
 
 async def test_an_agent_follows_with_permission_for_what_is_below_the_tree(secured: EtcdServer) -> None:

@@ -17,8 +17,12 @@ from catflap.store.etcd2.tree import Answer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-HASTY = Limits(connect=1.0, answer=1.0, write=2.0, load=10.0, load_silence=1.0)
-BRISK = Tuning(shortest_silence=0.05, longest_silence=0.1, limits=HASTY)
+BRISK = Tuning(shortest_silence=0.05, longest_silence=0.1)  # frequent signs of life
+HASTY = Tuning(  # and soon out of patience, for tests in which members do not serve
+    shortest_silence=0.05,
+    longest_silence=0.1,
+    limits=Limits(connect=1.0, answer=1.0, write=2.0, load=10.0, load_silence=1.0),
+)
 WRITERS = 16
 
 
@@ -34,13 +38,17 @@ async def following(
         await store.close()
 
 
-async def put_many(endpoint: str, keys: Iterable[str], value: str = "x" * 100) -> None:
-    """Set keys as fast as it goes, several writers side by side."""
+async def put_many(endpoint: str, keys: Iterable[str], value: str = "x" * 100) -> int:
+    """Set keys as fast as it goes, several writers side by side; the index of the last one."""
     waiting = iter(keys)
     async with Etcd2Client(endpoint, StoreOptions(), tls=False) as client:
 
-        async def write() -> None:
+        async def write() -> int:
+            index = 0
             for key in waiting:
-                assert isinstance((await client.put(key, value)).body, Answer)
+                reply = await client.put(key, value)
+                assert isinstance(reply.body, Answer)
+                index = reply.body.node.modified_index
+            return index
 
-        await asyncio.gather(*(write() for _ in range(WRITERS)))
+        return max(await asyncio.gather(*(write() for _ in range(WRITERS))))

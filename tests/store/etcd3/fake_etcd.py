@@ -71,6 +71,11 @@ class FakeEtcd:
             request_deserializer=pb.RangeRequest.FromString,
             response_serializer=pb.RangeResponse.SerializeToString,
         )
+        transactions = grpc.unary_unary_rpc_method_handler(
+            self._transact,
+            request_deserializer=pb.TxnRequest.FromString,
+            response_serializer=pb.TxnResponse.SerializeToString,
+        )
         watches = grpc.stream_stream_rpc_method_handler(
             self._watch,
             request_deserializer=pb.WatchRequest.FromString,
@@ -78,7 +83,9 @@ class FakeEtcd:
         )
         self._server.add_generic_rpc_handlers(
             (
-                grpc.method_handlers_generic_handler("etcdserverpb.KV", {"Range": reads}),
+                grpc.method_handlers_generic_handler(
+                    "etcdserverpb.KV", {"Range": reads, "Txn": transactions}
+                ),
                 grpc.method_handlers_generic_handler("etcdserverpb.Watch", {"Watch": watches}),
             )
         )
@@ -100,6 +107,12 @@ class FakeEtcd:
         found = [kv for key, kv in sorted(state.items()) if request.key <= key < end]
         page = found[: request.limit or None]
         return pb.RangeResponse(header=self.header, kvs=page, more=len(page) < len(found), count=len(found))
+
+    async def _transact(self, request: pb.TxnRequest, context: Context) -> pb.TxnResponse:
+        """A transaction of reads only."""
+        found = [await self._range(operation.request_range, context) for operation in request.success]
+        answers = [pb.ResponseOp(response_range=answer) for answer in found]
+        return pb.TxnResponse(header=self.header, succeeded=True, responses=answers)
 
     def _state(self, revision: int) -> dict[bytes, pb.KeyValue]:
         """Every key as it was at a revision."""

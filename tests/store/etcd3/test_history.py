@@ -1,40 +1,67 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.store.etcd3.fake_etcd import deletion, put
 
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.history import NOTHING, Cursor, Witness
+from catflap.store.etcd3.history import KEPT, NOTHING, Cursor, Witness, newest
 from catflap.store.supervisor import ResyncNeededError
 
-KEY = b"/calico/v1/a"
+EMPTY = Witness(b"/a", range_end=b"/b")
+OTHER_HISTORY = "the store's history is another one: /calico/v1/a was "
 
 
 def header(revision: int = 20, cluster_id: int = 1, raft_term: int = 2) -> pb.ResponseHeader:
     return pb.ResponseHeader(cluster_id=cluster_id, revision=revision, raft_term=raft_term)
 
 
-def found(mod_revision: int, answered: pb.ResponseHeader | None = None) -> pb.RangeResponse:
-    """The answer to a read of the witness."""
-    kvs = [] if mod_revision == NOTHING else [pb.KeyValue(key=KEY, mod_revision=mod_revision)]
-    return pb.RangeResponse(header=answered or header(30), kvs=kvs)
+def answer(*found: pb.Event | None, header: pb.ResponseHeader = header(30)) -> pb.TxnResponse:  # noqa: B008 - never changed
+    """What the reads of the witnesses find."""
+    reads = [pb.RangeResponse(kvs=[] if event is None else [event.kv]) for event in found]
+    return pb.TxnResponse(header=header, responses=[pb.ResponseOp(response_range=read) for read in reads])
 
 
-def cursor(witnessed: int = 15) -> Cursor:
-    """At revision 20, with a witness that was set in ``witnessed`` or is deleted."""
-    return Cursor(header(), Witness(KEY, witnessed))
+def cursor(*entries: pb.Event) -> Cursor:
+    """At revision 20."""
+    return Cursor(header(), newest([EMPTY], [event.kv for event in entries]))
 
 
-def test_the_witness_is_the_newest_event() -> None:
-    position = cursor()
+def looked_up(position: Cursor) -> list[tuple[bytes, int]]:
+    return [(witness.key.removeprefix(b"/calico/v1/"), witness.revision) for witness in position.witnesses]
+
+
+def test_the_newest_entry_is_the_witness() -> None:
+    assert looked_up(cursor(put(12, "c"), put(14, "a"), put(13, "b"))) == [(b"a", 14)]
+
+
+def test_a_store_without_entries_is_known_by_that() -> None:
+    assert cursor().witnesses == [EMPTY]
+
+
+def test_the_newest_change_is_the_witness_from_then_on() -> None:
+    position = cursor(put(14, "a"))
     position.advance([put(21, "b"), put(22, "c")])
-    assert (position.revision, position.witness) == (22, Witness(b"/calico/v1/c", 22))
+    assert position.revision == 22
+    assert looked_up(position) == [(b"c", 22)]
 
 
-def test_a_deleted_key_is_a_witness_by_its_absence() -> None:
-    position = cursor()
-    position.advance([put(21, "b"), deletion(22, "b")])
-    assert (position.revision, position.witness) == (22, Witness(b"/calico/v1/b", NOTHING))
+def test_after_a_deletion_the_newest_entry_that_is_left_is_looked_up_too() -> None:
+    position = cursor(put(13, "x"), put(14, "a"))
+    position.advance([put(21, "b")])
+    position.advance([deletion(22, "b")])
+    assert looked_up(position) == [(b"a", 14), (b"b", NOTHING)]
+    position.advance([deletion(23, "a")])
+    assert looked_up(position) == [(b"x", 13), (b"a", NOTHING)]
+
+
+def test_what_was_deleted_entirely_proves_nothing_but_is_watched_for() -> None:
+    position = cursor(put(14, "a"))
+    position.advance([deletion(21, "a")])
+    with pytest.raises(ResyncNeededError, match="nothing that was delivered is left"):
+        position.request(then=True)
+    assert len(position.request(then=False).success) == 1
 
 
 @pytest.mark.parametrize("revision", [19, 20])
@@ -44,41 +71,91 @@ def test_what_was_delivered_is_not_taken_again(revision: int) -> None:
 
 
 def test_progress_never_goes_back() -> None:
-    position = cursor()
+    position = cursor(put(14, "a"))
     position.progress(25)
     position.progress(24)
     assert position.revision == 25
-    assert position.witness == Witness(KEY, 15)
+    assert looked_up(position) == [(b"a", 14)]
 
 
-def test_the_witness_is_read_as_it_was_or_as_it_is() -> None:
-    position = Cursor(header(), Witness(b"/a", NOTHING, b"/b"))
-    assert position.request(then=True).revision == 20
-    request = position.request(then=False)
-    assert (request.key, request.range_end, request.revision, request.keys_only) == (b"/a", b"/b", 0, True)
+def test_the_witnesses_are_read_as_they_were_or_as_they_are() -> None:
+    position = cursor()
+    (then,) = [operation.request_range for operation in position.request(then=True).success]
+    assert (then.key, then.range_end, then.revision, then.keys_only) == (b"/a", b"/b", 20, False)
+    (now,) = [operation.request_range for operation in position.request(then=False).success]
+    assert (now.key, now.range_end, now.revision, now.keys_only) == (b"/a", b"/b", 0, True)
 
 
-@pytest.mark.parametrize("witnessed", [15, NOTHING])
-def test_the_same_history_is_recognized(witnessed: int) -> None:
-    cursor(witnessed).check_past(found(witnessed))
-    assert not cursor(witnessed).is_behind(found(witnessed))
+def deleted(standing: pb.Event, gone: str) -> Cursor:
+    """At revision 20, where something was deleted."""
+    position = Cursor(header(18), newest([EMPTY], [standing.kv]))
+    position.advance([deletion(20, gone)])
+    return position
 
 
-@pytest.mark.parametrize(("witnessed", "now"), [(15, NOTHING), (15, 14), (15, 16), (NOTHING, 14)])
-def test_another_past_is_another_history(witnessed: int, now: int) -> None:
-    with pytest.raises(ResyncNeededError, match=r"history is another one: /calico/v1/a was .* backup"):
-        cursor(witnessed).check_past(found(now))
+A_STANDS = put(14, "a", "v")
 
 
-@pytest.mark.parametrize(("witnessed", "now"), [(15, 21), (15, NOTHING), (NOTHING, 21)])
-def test_a_change_after_what_was_delivered_shows_that_the_watch_is_behind(witnessed: int, now: int) -> None:
-    assert cursor(witnessed).is_behind(found(now))
+@pytest.mark.parametrize(
+    ("position", "found"),
+    [(cursor(), [None]), (cursor(A_STANDS), [A_STANDS]), (deleted(A_STANDS, "b"), [A_STANDS, None])],
+)
+def test_the_same_history_is_recognized(position: Cursor, found: list[pb.Event | None]) -> None:
+    position.check_past(answer(*found))
+    assert not position.is_behind(answer(*found))
 
 
-@pytest.mark.parametrize(("witnessed", "now"), [(15, 14), (15, 20), (NOTHING, 14)])
-def test_a_present_that_contradicts_what_was_delivered_is_another_history(witnessed: int, now: int) -> None:
+@pytest.mark.parametrize(
+    ("found", "now"),
+    [
+        (None, "absent"),
+        (put(13, "a"), "set in revision 13"),
+        (put(15, "a"), "set in revision 15"),
+        (put(14, "a", "w"), "has another value"),
+    ],
+)
+def test_another_past_is_another_history(found: pb.Event | None, now: str) -> None:
+    with pytest.raises(ResyncNeededError, match=f"{OTHER_HISTORY}set in revision 14 .* {now} .*backup"):
+        cursor(A_STANDS).check_past(answer(found))
+
+
+def test_what_was_deleted_is_not_there_in_the_same_history() -> None:
+    with pytest.raises(
+        ResyncNeededError, match="/calico/v1/b was absent as delivered, and is set in revision 9"
+    ):
+        deleted(A_STANDS, "b").check_past(answer(A_STANDS, put(9, "b")))
+
+
+@pytest.mark.parametrize(
+    ("position", "found"),
+    [
+        (cursor(), [put(21, "a")]),
+        (cursor(A_STANDS), [put(21, "a")]),
+        (cursor(A_STANDS), [None]),
+        (deleted(A_STANDS, "b"), [A_STANDS, put(21, "b")]),
+    ],
+)
+def test_a_change_after_what_was_delivered_shows_that_the_watch_is_behind(
+    position: Cursor, found: list[pb.Event | None]
+) -> None:
+    assert position.is_behind(answer(*found))
+
+
+@pytest.mark.parametrize(
+    ("position", "found"),
+    [
+        (cursor(), [put(20, "a")]),
+        (cursor(A_STANDS), [put(13, "a")]),
+        (cursor(A_STANDS), [put(20, "a")]),
+        (deleted(A_STANDS, "b"), [A_STANDS, put(19, "b")]),
+        (deleted(A_STANDS, "b"), [None, put(19, "b")]),
+    ],
+)
+def test_a_present_that_contradicts_what_was_delivered_is_another_history(
+    position: Cursor, found: list[pb.Event | None]
+) -> None:
     with pytest.raises(ResyncNeededError, match="history is another one"):
-        cursor(witnessed).is_behind(found(now))
+        position.is_behind(answer(*found))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +168,33 @@ def test_a_present_that_contradicts_what_was_delivered_is_another_history(witnes
 )
 def test_a_header_of_another_history_is_refused(answered: pb.ResponseHeader, reason: str) -> None:
     with pytest.raises(ResyncNeededError, match=reason):
-        cursor().check_past(found(15, answered))
+        cursor().check_past(answer(None, header=answered))
     with pytest.raises(ResyncNeededError, match=reason):
-        cursor().is_behind(found(15, answered))
+        cursor().is_behind(answer(None, header=answered))
 
 
 def test_a_later_term_counts_from_then_on() -> None:
     position = cursor()
-    position.check_past(found(15, header(raft_term=5)))
+    position.check_past(answer(None, header=header(raft_term=5)))
     with pytest.raises(ResyncNeededError, match="went back to term 4 from 5"):
-        position.check_past(found(15, header(raft_term=4)))
+        position.check_past(answer(None, header=header(raft_term=4)))
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=40), max_size=8))
+def test_what_is_looked_up_is_in_the_store_just_so(batches: list[list[tuple[int, bool]]]) -> None:
+    position = cursor()
+    store: dict[bytes, int] = {}
+    revision = 20
+    for batch in batches:
+        events = []
+        for key, is_put in batch:
+            revision += 1
+            event = put(revision, str(key)) if is_put else deletion(revision, str(key))
+            events.append(event)
+            store.pop(event.kv.key, None)
+            if is_put:
+                store[event.kv.key] = revision
+        position.advance(events)
+        assert len(position._standing) <= KEPT
+        for witness in position.witnesses:
+            assert store.get(witness.key, NOTHING) == witness.revision

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catflap.lab.etcd import EtcdServer, cluster
+from catflap.lab.grpc_proxy import GrpcProxy
 from catflap.store import Lease, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import Etcd3Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 SECONDS = 2.0
 KEY = "/calico/felix/v1/host/h/status"
@@ -159,6 +161,51 @@ async def test_failover_keeps_the_keys(members: list[EtcdServer]) -> None:
             member.start()
             lease.put(KEY, b"1")
             await until(store, b"1")
+
+
+async def test_a_member_that_freezes_is_left(members: list[EtcdServer]) -> None:
+    async with keeping(*members) as (store, lease):
+        lease.put(KEY, b"1")
+        await until(store, b"1")
+        assert store._connection is not None
+        endpoint = store._connection.endpoint
+        (connected,) = [member for member in members if member.endpoint == endpoint]
+        connected.freeze()
+        lease.put(KEY, b"2")
+        await until(store, b"2")
+
+
+async def test_a_store_restored_from_a_backup_gets_the_newest_value(
+    own_etcd: EtcdServer, tmp_path: Path
+) -> None:
+    async with keeping(own_etcd) as (store, lease):
+        lease.put(KEY, b"old")
+        await until(store, b"old")
+        own_etcd.save_snapshot(tmp_path / "backup")
+        lease.put(KEY, b"new")
+        await until(store, b"new")
+        own_etcd.kill()
+        own_etcd.restore_snapshot(tmp_path / "backup")
+        own_etcd.start()
+        await until(store, b"new")
+
+
+async def test_keys_are_kept_through_a_grpc_proxy(etcd: EtcdServer) -> None:
+    with GrpcProxy([etcd.endpoint]) as proxy:
+        store = Etcd3Store([proxy.endpoint], NOBODY)
+        lease = store.lease(SECONDS)
+        running = asyncio.create_task(lease.run())
+        lease.put(KEY, b"1")
+        await until(store, b"1")
+        before = etcd.etcdctl("get", KEY, "-w", "fields")
+        await asyncio.sleep(2 * SECONDS)
+        assert etcd.etcdctl("get", KEY, "-w", "fields") == before
+        etcd.etcdctl("del", KEY)
+        await until(store, b"1")
+        running.cancel()
+        await lease.close()
+        assert etcd.etcdctl("get", KEY) == ""
+        await store.close()
 
 
 async def test_an_expired_token_is_renewed(own_etcd: EtcdServer) -> None:

@@ -19,25 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+@pytest.fixture(scope="module")
+def voters() -> Iterator[list[EtcdServer]]:
+    voters = cluster(3)
+    yield voters
+    for voter in voters:
+        voter.close()
+
+
 @pytest.fixture
-def members() -> Iterator[list[EtcdServer]]:
-    """Three members, and a learner as the fourth."""
-    members = cluster(3)
-    try:
-        members.append(add_learner(members))
-        yield members
-    finally:
-        for member in members:
-            member.close()
+def learner(voters: list[EtcdServer]) -> Iterator[EtcdServer]:
+    learner = add_learner(voters)
+    yield learner
+    learner.close()
 
 
-async def test_learners_are_left_and_members_that_lag_tell_nothing_old(members: list[EtcdServer]) -> None:
-    *voters, learner = members
-    await check_learner(voters, learner)
-    await check_lagging(voters)
-
-
-async def check_learner(voters: list[EtcdServer], learner: EtcdServer) -> None:
+async def test_a_learner_is_left(voters: list[EtcdServer], learner: EtcdServer) -> None:
     alone = Etcd3Store([learner.endpoint], StoreOptions())
     assert "not supported for learner" in (await Following(alone.follow()).next(Disconnected)).reason
     await alone.close()
@@ -50,8 +47,7 @@ async def check_learner(voters: list[EtcdServer], learner: EtcdServer) -> None:
         await store.close()
 
 
-async def check_lagging(voters: list[EtcdServer]) -> None:
-    """Go on from a member that is up to date to one that wakes up a hundred changes behind."""
+async def test_a_member_that_wakes_up_behind_tells_nothing_old(voters: list[EtcdServer]) -> None:
     lagging = next(voter for voter in voters if not voter.leads())
     others = [voter for voter in voters if voter is not lagging]
     store = Etcd3Store([voter.endpoint for voter in others], StoreOptions())

@@ -395,7 +395,7 @@ async def test_a_lost_answer_of_a_store_that_stays_away_is_an_unknown_outcome(ow
         own_etcd.kill()
         return await transact(request)
 
-    connection.transact = dying  # type: ignore[method-assign]  # the server dies at this moment
+    connection.transact = dying  # type: ignore[assignment, method-assign]  # the server dies at this moment
     with pytest.raises(StoreUnavailableError, match=r"cannot be read now: .*it may still have been done"):
         await store.write(CHANGES)
     await store.close()

@@ -87,16 +87,17 @@ class _Scan:
         self._visit(real)
         with os.scandir(directory) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
+        prefix = f"{real.rstrip('/')}/"
         for entry in found:
             if not entry.name.startswith("."):
-                self._take(entry, real, depth)
+                self._take(entry, prefix, depth)
 
-    def _take(self, entry: os.DirEntry[str], directory: str, depth: int) -> None:
+    def _take(self, entry: os.DirEntry[str], prefix: str, depth: int) -> None:
         try:
             if entry.is_dir():
-                self._take_directory(entry, _real_path(entry, directory), depth + 1)
+                self._take_directory(entry, _real_path(entry, prefix), depth + 1)
             elif is_policy_file(entry.name):
-                self._take_file(entry, _real_path(entry, directory))
+                self._take_file(entry, _real_path(entry, prefix))
         except FileNotFoundError:  # gone since it was listed
             return
         except OSError as error:
@@ -147,9 +148,9 @@ class _Scan:
         self._readings[path] = Reading(path, reason=reason)
 
 
-def _real_path(entry: os.DirEntry[str], directory: str) -> str:
-    """Where an entry of ``directory``, a real path, leads to; even if links above it have changed meanwhile."""
-    path = os.path.join(directory, entry.name)  # noqa: PTH118 - text only, for each of very many files
+def _real_path(entry: os.DirEntry[str], prefix: str) -> str:
+    """Where an entry below ``prefix``, a real path, leads to; even if links above it have changed meanwhile."""
+    path = prefix + entry.name
     return os.path.realpath(path) if entry.is_symlink() else path
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from asyncinotify import Event
 
-COALESCE = 0.005  # seconds in which the events of a burst gather, so that not each of them wakes this process
+COALESCE = 0.002  # seconds in which the events of a burst gather, so that not each of them wakes this process
 
 _GONE = Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.UNMOUNT | Mask.IGNORED
 _FINISHED = Mask.CLOSE_WRITE | Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO

@@ -5,7 +5,9 @@ It must never use ``stream=true``: etcd drops events from such a stream without 
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote
@@ -20,7 +22,7 @@ from catflap.store.etcd2.nesting import without_deep_parts
 from catflap.store.etcd2.tree import Answer, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
     from catflap.store.api import StoreOptions
@@ -81,9 +83,9 @@ class Etcd2Client:
         self, endpoint: str, options: StoreOptions, *, tls: bool, limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self.endpoint = endpoint
+        self.limits = limits
         self._options = options
         self._tls = tls
-        self.limits = limits
         self._base = f"{'https' if tls else 'http'}://{endpoint}/v2/keys"
         self._session = aiohttp.ClientSession(
             headers=_authorization(options),
@@ -126,23 +128,27 @@ class Etcd2Client:
         """Delete a key; errors as for `put`."""
         return await self._call("DELETE", path, conditions, self._timeout(self.limits.write))
 
-    async def poll(self, path: str, index: int, patience: float) -> Poll:
+    async def poll(self, path: str, index: int) -> Poll:
         """Ask for the first event below ``path`` from ``index`` on; the answer's headers come at once.
 
         Raises:
             StoreUnavailableError: the member does not answer, or its answer's headers make no sense.
         """
         query = {"wait": "true", "recursive": "true", "waitIndex": str(index)}
-        timeout = self._timeout(None, patience)
+        request = self._session.get(
+            self._url(path, query), timeout=self._timeout(None), allow_redirects=False
+        )
         try:
-            response = await self._session.get(self._url(path, query), timeout=timeout, allow_redirects=False)
+            async with asyncio.timeout(self.limits.answer):
+                response = await request
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
         try:
-            return Poll(self, path, response)
+            begun = self._number(response, "X-Etcd-Index") if response.status == HTTPStatus.OK else 0
         except StoreUnavailableError:
             response.close()
             raise
+        return Poll(response, begun, partial(self._receive, path, response))
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -155,24 +161,6 @@ class Etcd2Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    async def receive(self, path: str, response: aiohttp.ClientResponse) -> Reply | None:
-        """Read the body of a poll of ``path`` and understand it; None if it does not come in the poll's patience.
-
-        Raises:
-            StoreError: the answer is none that a working member with the v2 API gives.
-        """
-        try:
-            body = await response.read()
-        except TimeoutError:
-            return None
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._unavailable(error) from error
-        if not body:
-            raise StoreUnavailableError(
-                f"etcd {self.endpoint}: ended a poll without an answer, as if shut down"
-            )
-        return self._understand("read", path, response, body)
 
     async def _call(
         self,
@@ -191,6 +179,20 @@ class Etcd2Client:
                 return self._understand(permission, path, response, await response.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
+
+    async def _receive(self, path: str, response: aiohttp.ClientResponse, patience: float) -> Reply | None:
+        """Read the body of a poll and understand it; see `Poll.answer`."""
+        try:
+            body = await _read_all(response, patience)
+        except TimeoutError:
+            return None
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unavailable(error) from error
+        if not body:
+            raise StoreUnavailableError(
+                f"etcd {self.endpoint}: ended a poll without an answer, as if shut down"
+            )
+        return self._understand("read", path, response, body)
 
     async def _send_once(
         self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
@@ -234,13 +236,13 @@ class Etcd2Client:
             if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise StoreUnavailableError(f"etcd {self.endpoint}: {content.text}")
         return Reply(
-            self.number(response, "X-Etcd-Index"),
+            self._number(response, "X-Etcd-Index"),
             response.headers.get("X-Etcd-Cluster-Id", ""),
-            self.number(response, "X-Raft-Term", "0"),
+            self._number(response, "X-Raft-Term", "0"),
             content,
         )
 
-    def number(self, response: aiohttp.ClientResponse, header: str, default: str = "") -> int:
+    def _number(self, response: aiohttp.ClientResponse, header: str, default: str = "") -> int:
         """The number in an answer's header.
 
         Raises:
@@ -270,23 +272,27 @@ class Poll:
     ``index`` is the member's when the poll began: up to it there is no event to come but the one answered.
     """
 
-    def __init__(self, client: Etcd2Client, path: str, response: aiohttp.ClientResponse) -> None:
-        self._client = client
-        self._path = path
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        index: int,
+        receive: Callable[[float], Awaitable[Reply | None]],
+    ) -> None:
         self._response = response
+        self._receive = receive
+        self.index = index
         self.accepted = response.status == HTTPStatus.OK
-        self.index = client.number(response, "X-Etcd-Index") if self.accepted else 0
         self.cluster_id = response.headers.get("X-Etcd-Cluster-Id", "")
         # Of the answer's connection, which goes back to the others with the end of the answer.
         self._transport = None if response.connection is None else response.connection.transport
 
-    async def answer(self) -> Reply | None:
-        """The event or error, None after the poll's patience.
+    async def answer(self, patience: float) -> Reply | None:
+        """The event or error; None when for ``patience`` seconds nothing (more of it) has come.
 
         Raises:
             StoreError: the member does not serve any more, or makes no sense.
         """
-        reply = await self._client.receive(self._path, self._response)
+        reply = await self._receive(patience)
         if reply is not None:
             self._transport = None
         return reply
@@ -296,6 +302,16 @@ class Poll:
         if self._transport is not None:
             self._transport.abort()
         self._response.close()
+
+
+async def _read_all(response: aiohttp.ClientResponse, patience: float) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        async with asyncio.timeout(patience):
+            part = await response.content.readany()
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
 
 
 def _decode(body: bytes, kind: type[Answer | Failure]) -> Answer | Failure:

@@ -24,7 +24,9 @@ _OTHER_NAME = frozenset({62, 63, 64})
 
 
 def reason_of(error: Exception, options: StoreOptions, *, tls: bool) -> str:
-    """Why a request failed that got no answer."""
+    """Why a request failed that got no answer, or a part of one."""
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the connection ended in the middle of an answer"
     causes = tuple(_chain(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -15,7 +15,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import structs
 
 from catflap.model import V1_ROOT
 from catflap.store.api import Snapshot
@@ -61,14 +60,13 @@ class Etcd2Session:
     async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
         """Follow through ``endpoint``; see `catflap.store.supervisor.Session`."""
         async with self._connect(endpoint) as client:
-            position = self._position
-            if position is None:
+            snapshot = None
+            if self._position is None:
                 snapshot, position = await self._load(client)
-                self._position = position
-                yield snapshot
             else:
-                self._position = position = await resumed(client, position)
-            async with aclosing(self._watch(client, position)) as events:
+                position = await resumed(client, self._position)
+            self._position = position
+            async with aclosing(self._watch(client, position, snapshot)) as events:
                 async for event in events:
                     yield event
 
@@ -85,10 +83,15 @@ class Etcd2Session:
         position = Position(reply.index, reply.cluster_id, reply.raft_term, newest_of(tree))
         return Snapshot(reply.index, content.entries, content.problems), position
 
-    async def _watch(self, client: Etcd2Client, position: Position) -> AsyncGenerator[StoreEvent, None]:
+    async def _watch(
+        self, client: Etcd2Client, position: Position, snapshot: Snapshot | None
+    ) -> AsyncGenerator[StoreEvent, None]:
+        """The snapshot, if there is one, and what comes after ``position``; reading waits for no consumer."""
         mailbox = Mailbox(self._tree.problems)
         reader = asyncio.create_task(self._read_into(mailbox, client, position))
         try:
+            if snapshot is not None:
+                yield snapshot
             while True:
                 yield await mailbox.take()
         finally:
@@ -107,19 +110,18 @@ class Etcd2Session:
     async def _poll_once(self, mailbox: Mailbox, client: Etcd2Client, position: Position) -> Position:
         """Put the first event after ``position``, or a sign of life, into the mailbox; the position after it."""
         wanted = position.index + 1
-        async with aclosing(await client.poll(V1_ROOT, wanted, self._tuning.silence())) as poll:
+        async with aclosing(await client.poll(V1_ROOT, wanted)) as poll:
             if poll.accepted:
                 if _doubtful(poll, position):
                     position = await proved(client, position)
                 mailbox.connected(client.endpoint)
-            reply = await poll.answer()
+            reply = await poll.answer(self._tuning.silence())
         if reply is None:
-            position = await proved(client, position)
-            position = structs.replace(position, index=max(position.index, poll.index))
+            position = (await proved(client, position)).after_silence(poll.index)
             mailbox.alive(position.index)
         else:
             event = event_of(reply, client.endpoint, wanted)
-            position = structs.replace(position, index=event.node.modified_index, newest=event.node)
+            position = position.after_event(event.node)
             mailbox.add(position.index, self._tree.apply(event), self._tree.problems)
         return position
 

@@ -21,26 +21,45 @@ from catflap.store.supervisor import ResyncNeededError
 class Position(msgspec.Struct, frozen=True):
     """The index up to which everything was seen, and in which history.
 
-    That is told by the cluster, its term (0: not told), and the newest change of the tree that is known.
+    That is told by the cluster, its term (0: not told), and the newest change of the tree that is known. ``silent``
+    is the index at which the last poll began, if that brought nothing.
     """
 
     index: int
     cluster_id: str
     raft_term: int = 0
     newest: Node | None = None
+    silent: int = 0
+
+    def after_silence(self, began: int) -> Position:
+        """The position after a poll that began at index ``began`` and brought nothing.
+
+        The answer to one poll may have been held up between its headers and its event. So what is believed is that
+        there was no event up to where two polls in a row began.
+        """
+        return structs.replace(self, index=max(self.index, min(self.silent, began)), silent=began)
+
+    def after_event(self, event: Node) -> Position:
+        """The position after a change of the tree."""
+        return structs.replace(self, index=event.modified_index, newest=event, silent=0)
 
 
 async def resumed(client: Etcd2Client, position: Position) -> Position:
     """As `proved`, for a member to go on with after a disconnection, in which the store may have been replaced.
 
     The newest change that is known has to be in the member's memory of events, unless that does not reach back so far.
-    So a store that was wiped and has already grown beyond ``position`` is recognized.
+    So a store that was wiped and has already grown beyond ``position`` is recognized. (A key whose time to live was
+    refreshed since looks the same, and everything is read once more than necessary.)
+
+    Raises:
+        ResyncNeededError: it is another history.
+        StoreError: the member does not serve.
     """
     position = await proved(client, position)
     newest = position.newest
     if newest is not None:
-        async with aclosing(await client.poll(V1_ROOT, newest.modified_index, client.limits.answer)) as poll:
-            reply = await poll.answer()
+        async with aclosing(await client.poll(V1_ROOT, newest.modified_index)) as poll:
+            reply = await poll.answer(client.limits.answer)
         if reply is None or (isinstance(reply.body, Answer) and reply.body.node != newest):
             raise ResyncNeededError(
                 f"the change of {newest.key} at index {newest.modified_index} is not in the store's history"

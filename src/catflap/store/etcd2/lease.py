@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from catflap.model import V1_ROOT
-from catflap.store.api import StoreError
+from catflap.store.api import StoreError, StoreUnavailableError
 from catflap.store.etcd2.changes import text_of
 from catflap.store.etcd2.tree import Answer
 from catflap.store.lease import LeaseLostError
@@ -31,8 +31,12 @@ class TtlKeys:
         """See `catflap.store.lease.LeaseBackend.put`."""
         text = text_of(path, value)
         async with self._members.reach(V1_ROOT) as (client, _):
-            self._paths.add(path)  # the answer may be lost
-            _check(await client.put(path, text, ttl=self._ttl), path)
+            try:
+                _check(await client.put(path, text, ttl=self._ttl), path)
+            except StoreUnavailableError:
+                self._paths.add(path)  # only the answer may have been lost
+                raise
+        self._paths.add(path)
 
     async def delete(self, path: str) -> None:
         """See `catflap.store.lease.LeaseBackend.delete`."""

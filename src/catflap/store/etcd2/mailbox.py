@@ -23,14 +23,14 @@ class Mailbox:
 
     def __init__(self, problems: tuple[Problem, ...] = ()) -> None:
         self._filled = asyncio.Event()
+        self._greeted = False
         self._connected: Connected | None = None
+        self._revision = 0  # everything up to it was put here
         self._changes: Changes = {}
         self._problems = problems
         self._news = False  # there are changes or other problems
-        self._revision = 0
-        self._alive: Alive | None = None
+        self._alive = False
         self._error: Exception | None = None
-        self._greeted = False
 
     def connected(self, endpoint: str) -> None:
         """The member answers polls; only the first time is news."""
@@ -44,47 +44,41 @@ class Mailbox:
         for path, value in changes.items():
             self._changes.pop(path, None)  # the order is that of the last change
             self._changes[path] = value
-        self._revision = revision
-        if changes or problems != self._problems:
-            self._problems = problems
-            self._news = True
-            self._alive = None  # the changes are a newer one
-            self._filled.set()
-        else:
-            self.alive(revision)
+        self._news = self._news or bool(changes) or problems != self._problems
+        self._problems = problems
+        self.alive(revision)
 
     def alive(self, revision: int) -> None:
         """The store has proved that it serves, and everything up to ``revision`` has been put here."""
-        self._alive = Alive(revision)
+        self._revision = revision
+        self._alive = True
         self._filled.set()
 
     def fail(self, error: Exception) -> None:
         """The reader has ended; the changes that it had put are still handed out first."""
         self._error = error
-        self._alive = None
         self._filled.set()
 
     async def take(self) -> Item:
-        """Wait for something and take it.
+        """Wait for something and take it. Changes are a sign of life, too: no other one comes with them.
 
         Raises:
             Exception: the reader's error, when nothing else is left.
         """
         await self._filled.wait()
         item = self._next()
-        if item is None:
-            raise self._error or AssertionError("a mailbox was filled with nothing")
         if not (self._connected or self._news or self._alive or self._error):
             self._filled.clear()
         return item
 
-    def _next(self) -> Item | None:
-        item: Item | None
+    def _next(self) -> Item:
         if self._connected is not None:
-            item, self._connected = self._connected, None
-        elif self._news:
-            item = Delta(self._revision, tuple(self._changes.items()), self._problems)
-            self._changes, self._news = {}, False
-        else:
-            item, self._alive = self._alive, None
-        return item
+            connected, self._connected = self._connected, None
+            return connected
+        self._alive = False
+        if self._news:
+            changes, self._changes, self._news = self._changes, {}, False
+            return Delta(self._revision, tuple(changes.items()), self._problems)
+        if self._error is not None:
+            raise self._error
+        return Alive(self._revision)

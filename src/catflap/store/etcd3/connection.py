@@ -50,7 +50,7 @@ MAX_MESSAGE = 64 << 20  # bytes; etcd's grpc-proxy does not cut watch answers in
 CONNECT_FAILURE = "failed to connect"  # in gRPC's words
 HAS_LEADER = ("hasleader", "true")  # lets a member without quorum refuse instead of staying silent
 
-# Frozen servers and dropped packets are noticed after 9 s. All five are needed: without the third and the fifth a
+# Frozen servers and dropped packets are noticed within 9 s. All five are needed: without the third and the fifth a
 # frozen server goes unnoticed for over a minute. etcd does not accept pings more often than every 5 s.
 _KEEPALIVE = (
     ("grpc.keepalive_time_ms", 6_000),
@@ -168,13 +168,15 @@ class Connection:
         """The error for what this member refuses for want of ``permission``."""
         return refusal(self.endpoint, self._login.user, [permission])
 
-    async def transact(self, request: pb.TxnRequest) -> pb.TxnResponse:
-        """Run a transaction.
+    async def transact(
+        self, request: pb.TxnRequest, seconds: float = CALL_TIMEOUT, permission: Permission | None = None
+    ) -> pb.TxnResponse:
+        """Run a transaction, as `range` does.
 
         Raises:
             StoreUnavailableError: it may or may not have been done.
         """
-        return await self._call(self._txn, request, CALL_TIMEOUT)
+        return await self._call(self._txn, request, seconds, permission)
 
     async def grant_lease(self, seconds: int) -> int:
         """A new lease's id; etcd lets it live for so many seconds, or for its own minimum."""

@@ -19,7 +19,7 @@ from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.assembler import Assembler, decode_path, merge
 from catflap.store.etcd3.connection import LOAD_TIMEOUT, Connection
 from catflap.store.etcd3.errors import MessageTooLargeError
-from catflap.store.etcd3.history import NOTHING, Cursor, Witness
+from catflap.store.etcd3.history import Cursor, Witness, newest
 from catflap.store.etcd3.permissions import Permission
 from catflap.store.supervisor import ResyncNeededError, spread
 
@@ -73,7 +73,7 @@ class Etcd3Session:
                     yield snapshot
                 else:
                     request = cursor.request(then=True)
-                    cursor.check_past(await connection.range(request, CHECK_TIMEOUT, READ_ALL))
+                    cursor.check_past(await connection.transact(request, CHECK_TIMEOUT, READ_ALL))
                 watch = RangeWatch(connection, cursor, self._tuning, doubt)
                 async with aclosing(watch.events(until=self._reload_at)) as events:
                     async for event in events:
@@ -87,21 +87,19 @@ class Etcd3Session:
     async def _load(self, connection: Connection) -> tuple[Snapshot, Cursor]:
         """Everything at one revision, in pages."""
         entries: dict[str, bytes] = {}
-        witness = Witness(RANGE_START, NOTHING, RANGE_END)
+        witnesses = [Witness(RANGE_START, range_end=RANGE_END)]
         request = pb.RangeRequest(key=RANGE_START, range_end=RANGE_END, limit=1, keys_only=True)
         header = (await connection.range(request, CHECK_TIMEOUT)).header
         key, more = RANGE_START, True
         while more:
             page = await self._load_page(connection, key, header.revision)
-            for kv in page.kvs:
-                entries[decode_path(kv.key)] = kv.value
-                if kv.mod_revision > witness.revision:
-                    witness = Witness(kv.key, kv.mod_revision)
+            entries.update((decode_path(kv.key), kv.value) for kv in page.kvs)
+            witnesses = newest(witnesses, page.kvs)
             more = page.more
             if more:
                 key = page.kvs[-1].key + b"\0"
         self._reload_at = time.monotonic() + spread(self._tuning.reload_after)
-        return Snapshot(header.revision, entries), Cursor(header, witness)
+        return Snapshot(header.revision, entries), Cursor(header, witnesses)
 
     async def _load_page(self, connection: Connection, key: bytes, revision: int) -> pb.RangeResponse:
         while True:
@@ -136,9 +134,7 @@ class RangeWatch:
         self._stalled = False
         self._ended = False
         self._reopen_at = 0.0
-        self.doubt: StoreError | None = (
-            None  # why to open another one; when that ends in the same way, it is true
-        )
+        self.doubt: StoreError | None = None  # why to open another one; if that ends so too, it is believed
 
     async def events(self, until: float) -> AsyncGenerator[Connected | Delta | Alive, None]:
         """Every change after the cursor, until a monotonic time or until the watch should be opened anew.
@@ -196,10 +192,10 @@ class RangeWatch:
     async def _on_silence(self) -> Alive | None:
         """Let the member prove that it serves the same history, and that the watch has not missed its newest."""
         if self._stalled:
-            lost = f"has missed a change of {self._cursor.witness}" if self._created else "does not begin"
+            lost = "has missed a change" if self._created else "does not begin"
             self._suspect(StoreUnavailableError(f"etcd {self._connection.endpoint}: the watch {lost}"))
             return None
-        now = await self._connection.range(self._cursor.request(then=False), CHECK_TIMEOUT, READ_ALL)
+        now = await self._connection.transact(self._cursor.request(then=False), CHECK_TIMEOUT, READ_ALL)
         self._stalled = self._cursor.is_behind(now) or not self._created
         if self._stalled:
             return None
