@@ -57,6 +57,7 @@ class Child:
         except TimeoutError:
             raise AssertionError(f"not in {seconds:g} s: {what}; {self.state()}") from None
         if not reached():
+            await self._process.wait()
             raise AssertionError(f"ended before {what}: {self.state()}") from self._readers[0].exception()
         return time.monotonic() - begun
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,11 +57,11 @@ def as_root(server: EtcdServer) -> Access:
     return Access(endpoints=(server.endpoint,), username="root", password="root")  # noqa: S106 - as above
 
 
-async def told(scene: Scene, *words: str) -> None:
-    """Wait until the store was reported lost for a reason with these words."""
+async def told(scene: Scene, *words: str, since: int = 0) -> None:
+    """Wait until the store was reported lost for a reason with these words, after so many reports before."""
 
     def found() -> bool:
-        return any(all(word in reason for word in words) for reason in scene.judge.reasons())
+        return any(all(word in reason for word in words) for reason in scene.judge.reasons()[since:])
 
     await scene.follower.until(found, 30, f"lost because of {words}")
 
@@ -144,13 +144,17 @@ def certificates(tmp_path: Path) -> Path:
 
 
 def expire(directory: Path, name: str) -> None:
-    """Put a certificate that has expired in the place of one that had not."""
+    """Put a certificate that has expired in the place of one that had not, in one step."""
     authority = ["-CA", str(directory / "ca.pem"), "-CAkey", str(directory / "ca.key")]
     made = ["-in", str(directory / f"{name}.csr"), "-extfile", str(directory / f"{name}.ext"), "-days", "-1"]
-    openssl("x509", "-req", *made, *authority, "-CAcreateserial", "-out", str(directory / f"{name}.pem"))
+    openssl("x509", "-req", *made, *authority, "-CAcreateserial", "-out", str(directory / "draft"))
+    (directory / "draft").rename(directory / f"{name}.pem")
 
 
-async def _expire(begin: Begin, directory: Path, name: str) -> None:
+@contextlib.asynccontextmanager
+async def tls_scene(begin: Begin, directory: Path) -> AsyncIterator[tuple[Scene, TcpProxy]]:
+    """A follower that shows ``client.pem`` to an etcd that asks for it, through a proxy."""
+
     def file(which: str) -> str:
         return str(directory / which)
 
@@ -160,24 +164,30 @@ async def _expire(begin: Begin, directory: Path, name: str) -> None:
         f"--trusted-ca-file={file('ca.pem')}",
         "--client-cert-auth",
     ]
-    client = [f"--cacert={file('ca.pem')}", f"--cert={file('writer.pem')}", f"--key={file('writer.key')}"]
+    writer = {
+        "ca_file": file("ca.pem"),
+        "cert_file": file("writer.pem"),
+        "key_file": file("writer.key"),
+    }
     options = StoreOptions(ca_file=file("ca.pem"), cert_file=file("client.pem"), key_file=file("client.key"))
-    with EtcdServer(scheme="https", arguments=arguments, client_arguments=client) as server:
-        access = Access(
-            endpoints=(server.endpoint,),
-            ca_file=file("ca.pem"),
-            cert_file=file("writer.pem"),
-            key_file=file("writer.key"),
-        )
-        with TcpProxy(server.endpoint) as proxy:
-            url = f"etcds://{proxy.endpoint}"
-            async with begin([server], url, options=options, access=access) as scene:
-                expire(directory, name)
-                scene.strike(proxy.cut)
-                await scene.follower.until(lambda: bool(scene.judge.reasons()), 30, "it is told")
-                make_certificate(directory, name, "ca")
-                await scene.flowing()
-                assert scene.snapshots == 0
+    with (
+        EtcdServer(scheme="https", arguments=arguments) as server,
+        TcpProxy(server.endpoint) as proxy,
+    ):
+        access = Access(endpoints=(server.endpoint,), **writer)
+        async with begin([server], f"etcds://{proxy.endpoint}", options=options, access=access) as scene:
+            yield scene, proxy
+
+
+async def _expire(begin: Begin, directory: Path, name: str) -> None:
+    async with tls_scene(begin, directory) as (scene, proxy):
+        good = (directory / f"{name}.pem").read_bytes()
+        expire(directory, name)
+        scene.strike(proxy.cut)
+        await scene.follower.until(lambda: bool(scene.judge.reasons()), 30, "it is told")
+        (directory / f"{name}.pem").write_bytes(good)
+        await scene.flowing()
+        assert scene.snapshots == 0
 
 
 @pytest.mark.fault("client certificate expired, then replaced", "told; goes on without restart")
@@ -188,6 +198,39 @@ async def test_expired_client_certificate(begin: Begin, certificates: Path) -> N
 @pytest.mark.fault("server certificate expired, then replaced", "told; goes on")
 async def test_expired_server_certificate(begin: Begin, certificates: Path) -> None:
     await _expire(begin, certificates, "server")
+
+
+@pytest.mark.fault("client's files empty, halved, of another key, gone, in turn", "told each time; goes on")
+async def test_half_written_certificate(begin: Begin, certificates: Path) -> None:
+    """As a program leaves them for a moment that does not replace files by renaming."""
+    certificate, key = certificates / "client.pem", certificates / "client.key"
+    good = {file: file.read_bytes() for file in (certificate, key)}
+    other = (certificates / "writer.key").read_bytes()
+    async with tls_scene(begin, certificates) as (scene, proxy):
+        scene.strike()
+        for file, content in (
+            (key, b""),
+            (certificate, b""),
+            (key, good[key][:60]),
+            (certificate, good[certificate][:100]),
+            (key, other),
+            (key, None),
+        ):
+            reported = len(scene.judge.reasons())
+            replace(file, content)
+            proxy.cut()
+            await told(scene, "client.", since=reported)
+            replace(file, good[file])
+            await scene.flowing()
+        assert scene.snapshots == 0
+
+
+def replace(file: Path, content: bytes | None) -> None:
+    """Give a file this content; None: remove it."""
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
 
 
 @pytest.mark.fault("etcd's disk quota full (NOSPACE)", "goes on following; writes wait for room")

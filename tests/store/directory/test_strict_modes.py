@@ -59,17 +59,9 @@ def test_what_others_may_write_is_refused_with_the_remedy(found: os.stat_result,
     assert fault("/d/x", found, AGENT) == text
 
 
-@pytest.mark.parametrize(
-    ("found", "trusted"),
-    [
-        (status(DIRECTORY | 0o1777), True),
-        (status(DIRECTORY | 0o1777, uid=OTHER), False),
-        (status(DIRECTORY | 0o777), False),
-        (status(DIRECTORY | 0o775, gid=OTHER), False),
-    ],
-)
-def test_a_sticky_directory_may_lead_to_others(found: os.stat_result, trusted: bool) -> None:
-    assert (fault("/d", found, AGENT, on_the_way=True) is None) == trusted
+def test_a_sticky_directory_may_lead_to_others_if_its_owner_is_trusted() -> None:
+    assert fault("/d", status(DIRECTORY | 0o1777, gid=OTHER), AGENT, sticky=True) is None
+    assert fault("/d", status(DIRECTORY | 0o1777, uid=OTHER), AGENT, sticky=True) is not None
 
 
 @pytest.mark.parametrize(

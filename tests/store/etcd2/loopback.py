@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
+import aiohttp
 from aiohttp import web
 
 if TYPE_CHECKING:
@@ -173,3 +174,42 @@ async def serving(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]
         yield f"{host}:{port}"
     finally:
         await runner.cleanup()
+
+
+class Lossy:
+    """Passes requests on to etcd; of the first write the answer is lost, and the request too unless it is ``made``."""
+
+    def __init__(self, target: str, *, made: bool, value_after: str | None = None) -> None:
+        self._target = target
+        self._made = made
+        self._value_after = value_after
+        self.writes = 0
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        writing = request.method != "GET"
+        self.writes += writing
+        losing = writing and self.writes == 1
+        response = web.Response()
+        if self._made or not losing:
+            response = await self._pass_on(request)
+        if losing:
+            await self._overwrite(request.path)
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+    async def _pass_on(self, request: web.Request) -> web.Response:
+        url = f"http://{self._target}{request.raw_path}"
+        kind = {"Content-Type": request.content_type}
+        async with (
+            aiohttp.ClientSession() as client,
+            client.request(request.method, url, data=await request.read(), headers=kind) as answer,
+        ):
+            headers = {name: value for name, value in answer.headers.items() if name.startswith("X-")}
+            return web.Response(status=answer.status, body=await answer.read(), headers=headers)
+
+    async def _overwrite(self, path: str) -> None:
+        """As if somebody else wrote at once."""
+        if self._value_after is not None:
+            async with aiohttp.ClientSession() as client:
+                await client.put(f"http://{self._target}{path}", data={"value": self._value_after})

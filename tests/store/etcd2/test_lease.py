@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.store.etcd2.loopback import Lossy, serving
 from tests.store.etcd2.traffic import HASTY, following
 
 from catflap.lab.etcd import EtcdServer
-from catflap.store import Delta, Snapshot, StoreError, StoreOptions
+from catflap.store import Delta, Snapshot, StoreError, StoreOptions, StoreUnavailableError
 from catflap.store.etcd2 import Etcd2Store
 from catflap.store.etcd2.lease import TtlKeys
 from catflap.store.etcd2.members import Members
@@ -132,6 +133,18 @@ async def test_what_was_refused_does_not_keep_the_others_from_being_refreshed(et
         await backend.put(OTHER, b"1")
     await backend.put(STATUS, b"up")
     await backend.refresh()
+
+
+async def test_a_key_whose_answer_was_lost_is_refreshed_and_ended(etcd: EtcdServer) -> None:
+    async with serving(Lossy(etcd.endpoint, made=True).answer) as endpoint:
+        backend = TtlKeys(Members((endpoint,), StoreOptions()), 60)
+        with pytest.raises(StoreUnavailableError):
+            await backend.put(STATUS, b"up")
+        before = await versions(store_of(etcd))
+        await backend.refresh()
+        assert (await versions(store_of(etcd)))[STATUS] > before[STATUS]
+        await backend.end()
+    assert await store_of(etcd).get(STATUS) is None
 
 
 async def test_a_lost_key_comes_back(etcd: EtcdServer) -> None:

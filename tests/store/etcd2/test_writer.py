@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
 from aiohttp import web
-from tests.store.etcd2.loopback import serving
-from tests.store.etcd2.traffic import put_many
+from tests.store.etcd2.loopback import Lossy, serving
 
 from catflap.lab.etcd import EtcdServer
 from catflap.store import ABSENT, StoreConflictError, StoreError, StoreOptions, StoreUnavailableError
@@ -101,44 +99,6 @@ async def test_of_two_who_saw_the_same_version_one_writes(store: Etcd2Store) -> 
         )
         assert sum(isinstance(result, int) for result in results) == 1
         assert sum(isinstance(result, StoreConflictError) for result in results) == 3
-
-
-class Lossy:
-    """Passes requests on to etcd; of the first write the answer is lost, and the request too unless it is ``made``."""
-
-    def __init__(self, target: str, *, made: bool, value_after: str | None = None) -> None:
-        self._target = target
-        self._made = made
-        self._value_after = value_after
-        self.writes = 0
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        writing = request.method != "GET"
-        self.writes += writing
-        losing = writing and self.writes == 1
-        response = web.Response()
-        if self._made or not losing:
-            response = await self._pass_on(request)
-        if losing:
-            await self._overwrite(request.path)
-            assert request.transport is not None
-            request.transport.abort()
-        return response
-
-    async def _pass_on(self, request: web.Request) -> web.Response:
-        url = f"http://{self._target}{request.raw_path}"
-        kind = {"Content-Type": request.content_type}
-        async with (
-            aiohttp.ClientSession() as client,
-            client.request(request.method, url, data=await request.read(), headers=kind) as answer,
-        ):
-            headers = {name: value for name, value in answer.headers.items() if name.startswith("X-")}
-            return web.Response(status=answer.status, body=await answer.read(), headers=headers)
-
-    async def _overwrite(self, path: str) -> None:
-        """As if somebody else wrote at once."""
-        if self._value_after is not None:
-            await put_many(self._target, [path.removeprefix("/v2/keys")], self._value_after)
 
 
 @pytest.mark.parametrize("value", [b"2", None])

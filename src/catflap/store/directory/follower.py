@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of a follower, in seconds."""
+    """Times of a follower, in seconds.
+
+    After a ``silence`` the directory has to show that it is still there; in an outage it is tried again as often. About
+    every ``reload_after`` everything is read again, which heals what no event tells: network file systems, mounts.
+    """
 
     pace: Pace = DEFAULT_PACE
-    silence: float = (
-        5.0  # after which the directory has to show that it is still there; also between attempts
-    )
-    reload_after: float = (
-        300.0  # a full reading now and then heals what no event tells: network file systems, mounts
-    )
+    silence: float = 5.0
+    reload_after: float = 300.0
 
 
 DEFAULT_TUNING = Tuning()
@@ -161,9 +161,7 @@ class Follower:
         self._unfinished = {path: self._unfinished.get(path, begun) for path in writing}
         patience = self._tuning.pace.longest
         late = {path for path in writing if time.monotonic() - self._unfinished[path] >= patience}
-        reason = (
-            f"it is being written, for more than {patience:g} s; it is read when its writer has closed it."
-        )
+        reason = f"it has been written for more than {patience:g} s; it is read when its writer closes it."
         return look.readings | {
             path: Reading(look.readings[path].real_path, reason=reason if path in late else None)
             for path in writing

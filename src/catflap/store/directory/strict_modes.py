@@ -55,27 +55,26 @@ class StrictModes:
         return self._on_the_way[directory]
 
     def _judge(self, path: str, status: os.stat_result, *, on_the_way: bool) -> str | None:
-        reason = fault(path, status, self._uid, on_the_way=on_the_way)
-        if reason is None and status.st_mode & stat.S_IWGRP and _has_acl(path):
+        sticky = on_the_way and bool(status.st_mode & stat.S_ISVTX)
+        reason = fault(path, status, self._uid, sticky=sticky)
+        if reason is None and not sticky and status.st_mode & stat.S_IWGRP and _has_acl(path):
             reason = _refusal(path, status, "an access control list lets others write", f"setfacl -b {path}")
         return None if reason is None or _is_read_only(path) else reason
 
 
-def fault(path: str, status: os.stat_result, uid: int, *, on_the_way: bool = False) -> str | None:
+def fault(path: str, status: os.stat_result, uid: int, *, sticky: bool = False) -> str | None:
     """Why owner and mode let others than root and ``uid`` write; None if they do not.
 
     Args:
         path: for the text.
         status: of the file or directory.
         uid: who may write beside root.
-        on_the_way: it is a directory that only leads there. It may be sticky, as ``/tmp`` is: what is in it can be
-            replaced by its owner only.
+        sticky: it is a directory on the way as ``/tmp`` is: what is in it can be replaced by its owner only.
     """
     if status.st_uid not in {0, uid}:
         return _refusal(path, status, "its owner could change it", f"chown root {path}")
-    if on_the_way and status.st_mode & stat.S_ISVTX:
-        return None
-    if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0):
+    by_others = status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid != 0)
+    if by_others and not sticky:
         return _refusal(path, status, "others could change it", f"chmod go-w {path}")
     return None
 
