@@ -19,7 +19,8 @@ from pathlib import Path
 
 from bench import fleet
 from bench.idle_agent import idle_agent
-from catflap.agent.daemon import Agent, State
+from catflap.agent.daemon import Agent
+from catflap.agent.status import State
 from catflap.lab.etcd import EtcdServer
 from catflap.store import Delta, Snapshot, Store, StoreEvent, open_store
 from catflap.store.directory import DEFAULT_PACE

@@ -66,7 +66,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     terminalreporter.section("faults")
     terminalreporter.write_line(table.as_text(lines))
-    if config.getoption("--write-table"):
+    if config.getoption(
+        "--write-table", default=False
+    ):  # unknown where this folder is not named on the command line
         table.write(DOCUMENT, lines)
         terminalreporter.write_line(f"written to {DOCUMENT}")
 

@@ -123,7 +123,6 @@ class DirectoryScene:
         await self.settled()
         self.row.behind = self.row.behind or self.judge.longest_lag(self.writes, 0)
         self.row.revisions = len(self.writes)
-        self.row.snapshots = self.judge.count(Snapshot) - 1
         errors = [line for _, line in self.follower.log if "Internal error" in line]
         assert not self.judge.broken, self.judge.broken
         assert not errors, errors

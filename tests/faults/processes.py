@@ -30,10 +30,7 @@ PATIENCE: Final = 30.0  # seconds
 
 
 class Child:
-    """A Python module run as a process; as an asynchronous context manager it is started, and killed at the end.
-
-    ``heard`` is set and replaced whenever the process has told something.
-    """
+    """A Python module run as a process; as an asynchronous context manager it is started, and killed at the end."""
 
     def __init__(self, module: str, arguments: Sequence[str], prefix: Sequence[str]) -> None:
         self._command = (*prefix, *GUARD, sys.executable, "-m", module, *arguments)

@@ -22,13 +22,13 @@ BACKSLASH: Final = "backslashreplace"
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """What was measured, in seconds: how long no write was acknowledged at most, and how long an acknowledged one was
-    not in the model. ``revisions`` were acknowledged."""
+    """What was measured: the longest times in which no write was acknowledged, and in which one that was acknowledged
+    was not in the model (both in seconds); how many writes were acknowledged; and ``EQUAL``, if all promises were kept.
+    """
 
     away: float = 0.0
     behind: float = 0.0
     revisions: int = 0
-    snapshots: int = 0
     verdict: str = "FAIL"
 
 
@@ -108,10 +108,6 @@ class Scene:
         await self.follower.until(reached, seconds, "the model shows what is written")
         return time.monotonic() - begun
 
-    async def after(self, seconds: float) -> None:
-        """Let some time pass in which the writer goes on."""
-        await asyncio.sleep(seconds)
-
     async def noticed(self, seconds: float) -> float:
         """Wait until the follower has noticed the fault; returns after how long it had."""
 
@@ -129,10 +125,6 @@ class Scene:
     def snapshots(self) -> int:
         """How many snapshots came after the first."""
         return self.judge.count(Snapshot) - 1
-
-    def mark(self, moment: float | None = None) -> None:
-        """Count times from now (or that moment) on."""
-        self._struck = time.monotonic() if moment is None else moment
 
     async def settled(self) -> None:
         """Stop the writer and wait until the model is what the store holds.
@@ -168,7 +160,6 @@ class Scene:
             self.row.away = self.writer.longest_gap(since, ended)
             self.row.behind = self.row.behind or self.judge.longest_lag(self.writer.acknowledged, since)
             self.row.revisions = len(self.writer.acknowledged)
-        self.row.snapshots = self.snapshots
         errors = [line for _, line in self.follower.log if "Internal error" in line]
         broken = self.judge.verdict(self.writer.acknowledged)
         assert not broken, broken

@@ -31,10 +31,15 @@ class Mirror:
         self._steering: dict[str, bytes] = {}  # the values that say whether the others may be acted upon
 
     def changes_to(self, snapshot: Snapshot) -> Iterator[Change]:
-        """What leads to a snapshot: every path that it does not have as deleted, then all that it has."""
-        for path in self._digests.keys() - snapshot.entries.keys():
+        """What leads to a snapshot: every path that it does not have as deleted, then all that it has.
+
+        The snapshot is emptied on the way: whoever it came through may keep it until the next event.
+        """
+        entries = snapshot.entries
+        for path in self._digests.keys() - entries.keys():
             yield path, None
-        yield from snapshot.entries.items()
+        for path in list(entries):
+            yield path, entries.pop(path)
 
     def take(self, event: Snapshot | Delta) -> None:
         """Take over an event as a whole."""

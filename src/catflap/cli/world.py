@@ -128,7 +128,7 @@ class World:
     @functools.cached_property
     def _not_ready(self) -> str | None:
         mirror = Mirror()
-        mirror.take(Snapshot(0, self.content.entries))
+        mirror.take(Snapshot(0, dict(self.content.entries)))
         return mirror.not_ready_reason()
 
     def describe(self, problem: Problem) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -279,21 +280,14 @@ def cluster(
     Raises:
         EtcdError: the cluster does not come up.
     """
-    for attempt in range(1, PORT_ATTEMPTS + 1):
-        members = _members(size, listen, ports, command_prefix)
+    attempts = 1 if ports else PORT_ATTEMPTS
+    while True:
+        attempts -= 1
         try:
-            for member in members:
-                member.launch()
-            for member in members:
-                member.wait_until_serving()
-        except BaseException as error:
-            for member in members:
-                member.close()
-            if TAKEN in str(error) and not ports and attempt < PORT_ATTEMPTS:
-                continue
-            raise
-        return members
-    raise AssertionError  # the last attempt has returned or raised
+            return _started(_members(size, listen, ports, command_prefix))
+        except EtcdError as error:
+            if TAKEN not in str(error) or not attempts:
+                raise
 
 
 def add_learner(members: Sequence[EtcdServer]) -> EtcdServer:
@@ -305,18 +299,24 @@ def add_learner(members: Sequence[EtcdServer]) -> EtcdServer:
     peer = f"http://127.0.0.1:{free_port()}"
     name = f"m{len(members)}"
     answer = members[0].etcdctl("member", "add", name, "--learner", f"--peer-urls={peer}")
-    everyone = next(line for line in answer.splitlines() if line.startswith("ETCD_INITIAL_CLUSTER=")).split(
-        '"'
-    )[1]
-    learner = EtcdServer(
-        arguments=[*_member_arguments(name, peer, everyone), "--initial-cluster-state=existing"]
-    )
-    try:
-        learner.start()
-    except BaseException:
-        learner.close()
-        raise
+    (everyone,) = re.findall(r'^ETCD_INITIAL_CLUSTER="(.*)"$', answer, re.MULTILINE)
+    arguments = [*_member_arguments(name, peer, everyone), "--initial-cluster-state=existing"]
+    (learner,) = _started([EtcdServer(arguments=arguments)])
     return learner
+
+
+def _started(members: list[EtcdServer]) -> list[EtcdServer]:
+    """The members, serving; none of them runs after an error."""
+    try:
+        for member in members:
+            member.launch()
+        for member in members:
+            member.wait_until_serving()
+    except BaseException:
+        for member in members:
+            member.close()
+        raise
+    return members
 
 
 def _members(size: int, listen: str, ports: Sequence[int], command_prefix: Sequence[str]) -> list[EtcdServer]:

@@ -42,11 +42,12 @@ class StoreConflictError(StoreError):
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything there is at ``revision``.
 
+    ``entries`` belongs to whoever gets the event, and may be emptied: a fleet's is too large to be kept twice.
     ``problems`` are all entries that cannot be read at all just now; those of the next event replace them.
     """
 
     revision: int
-    entries: Mapping[str, bytes]
+    entries: dict[str, bytes]
     problems: tuple[Problem, ...] = ()
 
 

@@ -146,7 +146,7 @@ class Follower:
         self._signatures.learn(readings, look.begun)
         old, self._view, self._reported = self._view, view, ""
         if old is None:
-            return Snapshot(self._next_revision(), view.entries, view.problems)
+            return Snapshot(self._next_revision(), dict(view.entries), view.problems)
         changes = view.changes_from(old)
         if not changes and view.problems == old.problems:
             return None
