@@ -102,8 +102,8 @@ def test_whoever_takes_what_is_drained_has_what_the_store_has(
     content, model = Mirror(), MirrorOfBytes()
     for event in [*events, None]:
         if event is not None:
-            content.take(event)
             model.take(event)
+            content.take(event)  # which empties a snapshot
         else:
             for path, value in content.drain():
                 model.decoded.pop(path, None)

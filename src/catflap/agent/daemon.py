@@ -73,7 +73,7 @@ class Agent:
         self._configuration_logged: Configuration | None = None
         self._reload_requested = asyncio.Event()
         self._waiting_for: str | None = None
-        self._told: tuple[State, str | None] | None = None  # the state and its reason that were logged last
+        self._told: State | None = None  # the state that was logged last
         self._resyncs = 0
         self._interfaces_known = False
         self._resources_known = False
@@ -225,19 +225,20 @@ class Agent:
         self._tell_state()
 
     def _tell_state(self) -> None:
-        """Log the state where it, or the reason for being stale, is another one than was logged last."""
+        """Log the state where it is another one than was logged last; reminders tell of reasons that change."""
         state = self.state
-        reason = self._staleness.reason if state is State.STALE else None
-        if (state, reason) == self._told:
+        if state is self._told:
             return
+        self._told = state
         if state is State.STALE:
-            log.warning(
-                "%s driver status changed to stale: %s; what is enforced stays", self._store.driver, reason
-            )
             self._reminders = Reminders()
+            log.warning(
+                "%s driver status changed to stale: %s; what is enforced stays",
+                self._store.driver,
+                self._staleness.reason,
+            )
         else:
             log.info("%s driver status changed to %s", self._store.driver, state)
-        self._told = state, reason
 
     def _wait(self, reason: str) -> None:
         if reason != self._waiting_for:
