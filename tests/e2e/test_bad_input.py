@@ -333,10 +333,10 @@ BAD_FILES: Final[Mapping[str, bytes]] = {
     "twice.yaml": b"a: 1\na: 2",
     "half.json": b'{"kind":',
     "empty.json": b"",
+    "empty.yaml": b"",  # as a file is that somebody has begun to write
     "\n\x1b[31m.yaml": b"{",
 }
 HARMLESS_FILES: Final[Mapping[str, bytes]] = {
-    "empty.yaml": b"",
     "comment.yaml": b"# nothing\n---\n---\n",
     "notes.txt": b"{",
     ".hidden.yaml": b"{",
@@ -371,7 +371,7 @@ async def test_files_that_nobody_can_read_are_reported_once_and_change_nothing(
     prepared.mkdir()
     fill(prepared)
     prepared.rename(directory / "more")
-    bad = {*BAD_FILES, "dangling.yaml", "device.yaml", "pipe.yaml"}
+    bad = {*BAD_FILES, "dangling.yaml", "device.yaml", "folder.yaml", "pipe.yaml"}
     wait_for_complaints(agent, len(bad))
     (directory / "another.yaml").write_text(yaml.safe_dump(document("Tier", "another")))
     await assert_idle(agent)

@@ -23,6 +23,7 @@ GROUPS: Final = {
 }
 HEADINGS: Final = ("fault", "what happens", "store", "model", "revs", "verdict")
 WIDTHS: Final = (37, 31, 6, 6, 6, 7)  # 98 columns with the spaces between
+NOTHING: Final = "-"  # not measured: nobody wrote, or no time passed
 BEGIN, END = "<!-- faults: begin (make faults) -->", "<!-- faults: end -->"
 
 
@@ -83,17 +84,13 @@ def write(document: Path, lines: Sequence[Line]) -> None:
 
 def _cells(line: Line) -> list[str]:
     row = line.row
-    return [
-        line.fault,
-        line.happens,
-        _seconds(row.away),
-        _seconds(row.behind),
-        str(row.revisions),
-        row.verdict,
-    ]
+    times = [_seconds(row.away), _seconds(row.behind)]
+    return [line.fault, line.happens, *times, str(row.revisions or NOTHING), row.verdict]
 
 
 def _seconds(seconds: float) -> str:
+    if not seconds:
+        return NOTHING
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 

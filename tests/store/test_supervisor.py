@@ -163,6 +163,16 @@ async def test_the_pause_between_attempts_grows_up_to_a_limit(
     assert max(pauses) <= 12.0
 
 
+async def test_the_pause_does_not_grow_while_sessions_bring_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses = recorded_pauses(monkeypatch)
+    cut_short: list[StoreEvent | Exception] = [CONNECTED, DELTA, StoreError("cut")]
+    await events_of(Script(*[cut_short] * 10, [SNAPSHOT]), ["a"], 20, Pace(first_delay=1.0))
+    assert len(pauses) >= 6
+    assert max(pauses) <= 1.5
+
+
 async def test_each_session_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     script = Script([SNAPSHOT, CONNECTED, StoreError("down")], [CONNECTED, DELTA])
     with caplog.at_level("INFO", "catflap.store.supervisor"):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from catflap.store.api import Connected, Disconnected, Snapshot, StoreError
+from catflap.store.api import Connected, Delta, Disconnected, Snapshot, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -79,6 +79,8 @@ class _Record:
     def take(self, event: StoreEvent, endpoint: str) -> bool:
         """Note what a session yields; whether the follower wants it, too."""
         wanted = not isinstance(event, Connected) or self.reported is not None
+        if isinstance(event, Delta):
+            self._failures = 0  # a session that brings something is a good one, however short
         if isinstance(event, Snapshot):
             self._entries = len(event.entries)
         if isinstance(event, Connected | Snapshot):

@@ -71,6 +71,19 @@ def test_a_tls_file_that_cannot_be_read_is_named(option: str, tmp_path: Path) ->
         channel_credentials(structs.replace(StoreOptions(), **{option: file}))
 
 
+@pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])
+@pytest.mark.parametrize(
+    "content", ["", "\n", "-----BEGIN CERTIFICATE-----\nMII"], ids=["empty", "blank", "half"]
+)
+def test_a_tls_file_that_is_being_written_is_named_and_not_given_to_grpc(
+    option: str, content: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "new.pem"
+    file.write_text(content)
+    with pytest.raises(StoreError, match=rf"{option} .*new\.pem holds no whole PEM block"):
+        channel_credentials(structs.replace(StoreOptions(), **{option: str(file)}))
+
+
 @pytest.mark.parametrize(("set_by_user", "used"), [(None, "NONE"), ("ERROR", "ERROR")])
 def test_grpc_does_not_write_to_stderr_unless_the_user_wants_it(set_by_user: str | None, used: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
 
@@ -59,6 +60,7 @@ _KEEPALIVE = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
+_PEM = re.compile(rb"-----BEGIN [^-]+-----.*-----END [^-]+-----", re.DOTALL)
 _CHANNEL = (
     *_KEEPALIVE,
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -328,7 +330,7 @@ def channel_credentials(options: StoreOptions) -> TlsCredentials:
     """TLS credentials from the files as they are now; without a CA file the system's authorities count.
 
     Raises:
-        StoreError: a file cannot be read.
+        StoreError: a file cannot be read, or has nothing of the kind in it.
     """
     channel = grpc.ssl_channel_credentials(
         root_certificates=_read_pem(options.ca_file, "ca_file"),
@@ -342,6 +344,11 @@ def _read_pem(path: str | None, option: str) -> bytes | None:
     if path is None:
         return None
     try:
-        return Path(path).read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise StoreError(f"cannot read {option} {path}: {error.strerror}") from error
+    if not _PEM.search(content):  # of an empty certificate or key gRPC would end the process
+        raise StoreError(
+            f"{option} {path} holds no whole PEM block; if it is being written, rename a finished file into place"
+        )
+    return content
