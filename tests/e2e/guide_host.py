@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,8 +23,6 @@ Api = Literal[2, 3]
 READY = "/calico/v1/Ready"
 HEP = f"/calico/v1/host/{HOSTNAME}/endpoint"
 POLICY = "/calico/v1/policy/tier/default/policy"
-ENFORCED: Final = re.compile(r"Enforcing on .*, store revision (\d+);")
-TIMEOUT: Final = 10.0  # seconds
 
 # A client of the store, run where etcd can be reached: etcdctl takes no binary values.
 WRITER = """
@@ -126,12 +123,7 @@ class GuideHost:
             self._change("del", "--prefix", f"{path}/")
 
     def _change(self, *command: str) -> None:
-        if self.api == 2:
-            answer = json.loads(self.server.etcdctl("--output=json", *command, api=2))
-            self.revision = answer["node"]["modifiedIndex"]
-        else:
-            answer = json.loads(self.server.etcdctl("--write-out=json", *command, api=3))
-            self.revision = answer["header"]["revision"]
+        self.revision = self.server.change(*command, api=self.api)
 
     def enforced(self, agent: AgentProcess, change: Callable[[], None]) -> None:
         """Make a change, of the store or of the host, and wait until the agent has enforced it.
@@ -141,7 +133,7 @@ class GuideHost:
         """
         agent.mark()
         change()
-        wait_until_enforced(agent, self.revision)
+        agent.wait_until_enforced(self.revision)
 
     async def passes(
         self, source: Namespace, address: str, protocol: Transport, port: int = 0, *, expected: bool
@@ -176,11 +168,3 @@ class GuideHost:
         """The newest log line of a parameter, from its value on."""
         lines = re.findall(rf"Parameter {name} \([^)]*\) has value (.*)", self.log_file.read_text())
         return str(lines[-1])
-
-
-def wait_until_enforced(agent: AgentProcess, revision: int) -> None:
-    """Wait until the agent has logged, since it was marked, that it enforces this revision or a later one."""
-    deadline = time.monotonic() + TIMEOUT
-    while max(map(int, ENFORCED.findall(agent.log())), default=-1) < revision:
-        assert time.monotonic() < deadline, f"revision {revision} is not enforced:\n{agent.log()}"
-        time.sleep(0.01)

@@ -22,7 +22,6 @@ from catflap.lab.processes import kill_inside
 from catflap.lab.topology import DualStack, GuideNetwork
 
 from .documents import ROOT, Command
-from .guide_host import wait_until_enforced
 
 HOSTNAME = "my-host"
 TIMEOUT = 20.0
@@ -95,7 +94,7 @@ class TypedHost:
         before = json.loads(await self.type("ETCDCTL_API=3 etcdctl get / --write-out=json"))
         self.log.mark()
         await self.type(command)
-        wait_until_enforced(self.log, before["header"]["revision"] + 1)
+        self.log.wait_until_enforced(before["header"]["revision"] + 1)
 
     async def expect(
         self,

@@ -75,6 +75,16 @@ def test_only_what_is_logged_after_a_mark_counts(agent: AgentProcess) -> None:
     assert agent.wait_for("hung (up)")[1] == "up"
 
 
+def test_an_earlier_revision_is_not_the_one_that_is_waited_for(agent: AgentProcess, log_file: Path) -> None:
+    with log_file.open("a") as log:
+        log.write("Enforcing on eth0: 1 policies, 0 IP sets, store revision 6; 1 transactions in 1.0 ms\n")
+    with pytest.raises(AgentError, match=r"revision 7 was not enforced in 0 s:[^$]*store revision 6"):
+        agent.wait_until_enforced(7, timeout=0)
+    with log_file.open("a") as log:
+        log.write("Enforcing on eth0: 2 policies, 0 IP sets, store revision 8; 1 transactions in 1.0 ms\n")
+    agent.wait_until_enforced(7)
+
+
 def test_waiting_for_an_agent_that_has_ended_tells_what_it_wrote(log_file: Path) -> None:
     process = AgentProcess(Here("here", "host"), log_file, {}, ("fail",))
     process.start()

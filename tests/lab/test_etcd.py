@@ -125,6 +125,14 @@ def test_a_free_port_that_was_taken_meanwhile_is_replaced() -> None:
         assert second.endpoint != first.endpoint
 
 
+def test_a_change_tells_the_revision_that_it_made() -> None:
+    with EtcdServer() as server:
+        first = server.change("put", "/a", "1")
+        assert server.change("del", "/a") == first + 1
+        index = server.change("set", "/a", "1", api=2)
+        assert server.change("rm", "/a", api=2) == index + 1
+
+
 def test_a_failing_etcdctl_is_an_error() -> None:
     with EtcdServer() as server, pytest.raises(EtcdError, match="etcdctl get failed"):
         server.etcdctl("get")
@@ -174,7 +182,8 @@ def test_a_learner_has_the_data_and_no_vote() -> None:
     try:
         members[0].etcdctl("put", "/key", "value")
         members.append(add_learner(members))
-        assert "true" in members[0].etcdctl("member", "list").splitlines()[1]  # the column of learners
+        listed = members[0].etcdctl("member", "list").splitlines()
+        assert sum(line.endswith(", true") for line in listed) == 1  # the column of learners
         with pytest.raises(EtcdError, match="learner"):
             members[1].etcdctl("get", "/key")
     finally:

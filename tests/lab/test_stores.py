@@ -80,10 +80,16 @@ def test_the_command_shown_for_etcd_stores_the_same_value(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, api: int, change: Change, words: list[str]
 ) -> None:
     run: list[tuple[str, ...]] = []
-    monkeypatch.setattr(EtcdServer, "etcdctl", lambda _, *arguments, api: run.append((*arguments, str(api))))
+
+    def noted(_: EtcdServer, *command: str, api: int) -> int:
+        run.append((*command, str(api)))
+        return 7
+
+    monkeypatch.setattr(EtcdServer, "change", noted)
     store = EtcdLabStore(network(), 2 if api == 2 else 3, tmp_path / "etcd")
     shown = store.put(change)
     ((_, path, value, used),) = run
+    assert store.revision == 7
     printed = subprocess.run(
         ["bash", "-c", f"printf '%s\\0' {shown}"], capture_output=True, check=True, text=True
     )

@@ -19,6 +19,9 @@ POLL_INTERVAL: Final = 0.01  # seconds
 END_TIMEOUT: Final = 5.0  # seconds
 
 
+ENFORCED = re.compile(r"Enforcing on .*, store revision (\d+);")
+
+
 class AgentError(RuntimeError):
     """The agent did not do what was waited for. The text ends with what it logged."""
 
@@ -97,6 +100,20 @@ class AgentProcess:
                 raise AgentError(f"the agent ended with exit status {status}:\n{self.log()}{stderr}")
             if time.monotonic() > deadline:
                 raise AgentError(f"the agent did not log {pattern!r} in {timeout:g} s but:\n{self.log()}")
+            time.sleep(POLL_INTERVAL)
+
+    def wait_until_enforced(self, revision: int, timeout: float = DEFAULT_TIMEOUT) -> None:
+        """Wait until it has logged, since `start` or `mark`, that it enforces this store revision or a later one.
+
+        Only a revision that makes a difference to the kernel is logged.
+
+        Raises:
+            AgentError: as `wait_for`.
+        """
+        deadline = time.monotonic() + timeout
+        while max(map(int, ENFORCED.findall(self.log())), default=-1) < revision:
+            if time.monotonic() > deadline:
+                raise AgentError(f"revision {revision} was not enforced in {timeout:g} s:\n{self.log()}")
             time.sleep(POLL_INTERVAL)
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -36,9 +36,6 @@ from catflap.lab.scratch import Scratch
 from catflap.lab.stores import ETCD_PORT, LabStore, StoreName, lab_store
 from catflap.lab.topology import GuideNetwork, Switch
 
-SETTLE = 0.3  # seconds without a further enforcement before a stage is probed
-ENFORCED = r"Enforcing on "
-
 
 class DemoError(Exception):
     """The demo could not be run at all. The text says why."""
@@ -116,19 +113,18 @@ class Demo:
             if stage.neighbour and neighbour is None:
                 neighbour = _add_neighbour(lab, network)
             with progress(self._console, "waiting for the agent, and for packets that nobody answers…"):
-                await self._change(stage, store, agent)
+                self._change(stage, store, agent)
                 roles = {namespace.role: namespace for namespace in lab.namespaces}
                 measured = await measure(list(_expectations(stage, roles)))
             self._report(stage, measured, time.monotonic() - started)
 
-    async def _change(self, stage: Stage, store: LabStore, agent: AgentProcess) -> None:
+    def _change(self, stage: Stage, store: LabStore, agent: AgentProcess) -> None:
         """Store the stage's objects, and wait until they are enforced."""
         agent.mark()
         for command in dict.fromkeys(store.put(change) for change in stage.changes):
             self._command(command)
         if stage.changes:
-            agent.wait_for(ENFORCED)
-            await asyncio.sleep(SETTLE)
+            agent.wait_until_enforced(store.revision)
 
     def _report(self, stage: Stage, measured: list[Measurement], seconds: float) -> None:
         self.results.append({"stage": stage.title, "seconds": seconds, "probes": report_data(measured)})

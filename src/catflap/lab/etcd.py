@@ -206,6 +206,12 @@ class EtcdServer:
             )
         return done.stdout
 
+    def change(self, *command: str, api: Literal[2, 3] = 3) -> int:
+        """Run an etcdctl command that writes; returns the revision (the index, in the v2 API) that it made."""
+        if api == 3:  # noqa: PLR2004 - the API's version is its name
+            return int(json.loads(self.etcdctl("--write-out=json", *command))["header"]["revision"])
+        return int(json.loads(self.etcdctl("--output=json", *command, api=2))["node"]["modifiedIndex"])
+
     def leads(self) -> bool:
         """Whether it is the leader of its cluster.
 

@@ -6,6 +6,7 @@ Each is a context manager, takes the objects of the guide in its own encoding, a
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, Self
@@ -25,6 +26,7 @@ class LabStore(Protocol):
     """A store of the lab."""
 
     url: str
+    revision: int  # a store revision that has all that was put
 
     def put(self, change: Change) -> str:
         """Store an object; returns the command that a user would type."""
@@ -40,6 +42,7 @@ class DirectoryLabStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.url = f"dir:{directory}"
+        self.revision = 0
 
     def put(self, change: Change) -> str:
         """Write the object's file, by renaming so that no half-written file is seen."""
@@ -49,6 +52,7 @@ class DirectoryLabStore:
         )
         draft = path.with_suffix(".tmp")
         draft.write_text(text, encoding="utf-8")
+        self.revision = time.time_ns()  # that is how a directory counts
         draft.rename(path)
         return f"cat >{path} <<END\n{text}END"
 
@@ -78,12 +82,13 @@ class EtcdLabStore:
             arguments=[f"--listen-client-urls={urls}"],
         )
         self.url = f"{'etcd2' if api == 2 else 'etcd'}://{self.server.endpoint}"  # noqa: PLR2004  # the API's name
+        self.revision = 0
 
     def put(self, change: Change) -> str:
         """Set the key."""
         value = change.value if isinstance(change.value, str) else _readable(change.value)
         verb = {2: "set", 3: "put"}[self._api]
-        self.server.etcdctl(verb, change.path, value, api=self._api)
+        self.revision = self.server.change(verb, change.path, value, api=self._api)
         shown = f"'{value}'" if value != change.value else value
         return f"ETCDCTL_API={self._api} etcdctl {verb} {change.path} {shown}"
 

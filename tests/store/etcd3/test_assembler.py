@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.store.etcd3.fake_etcd import deletion, put
 
 from catflap.store.api import Delta
-from catflap.store.etcd3.assembler import Assembler, decode_path, merge
+from catflap.store.etcd3.assembler import Assembler, merge
 
 
 def test_an_answer_is_complete() -> None:
@@ -30,10 +30,6 @@ def test_a_revision_split_over_fragments_waits_for_its_end() -> None:
 def test_several_values_of_a_path_become_the_last_one() -> None:
     delta = merge([put(1, "a", "old"), put(2, "b"), put(3, "a", "new")])
     assert delta == Delta(3, (("/calico/v1/b", b"v"), ("/calico/v1/a", b"new")))
-
-
-def test_bytes_that_are_no_text_are_shown_in_the_path() -> None:
-    assert decode_path(b"/calico/v1/\xff/\xc3\xbc") == "/calico/v1/\\xff/ü"
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=12), st.lists(st.integers(1, 4), max_size=12))

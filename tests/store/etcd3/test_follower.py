@@ -153,7 +153,7 @@ async def test_a_refused_read_names_the_whole_range_that_is_needed(server: FakeE
         raise AbortError(StatusCode.PERMISSION_DENIED, "etcdserver: permission denied")
 
     server.happen(put(9, "a"))
-    async with followed(server, Tuning(idle=0.01)) as follower:
+    async with followed(server, Tuning(silence=0.01)) as follower:
         await follower.next(Snapshot)
         server.on_range = refuse
         outage = await follower.next(Disconnected)
@@ -256,14 +256,14 @@ async def test_a_fall_from_a_term_that_was_seen_in_silence_leads_to_a_snapshot(s
         server.raft_term = 9 if reads_of_later_term < 2 else 8
         reads_of_later_term += 1
 
-    async with followed(server, Tuning(idle=0.02)) as follower:
+    async with followed(server, Tuning(silence=0.02)) as follower:
         await follower.next(Snapshot)
         server.on_range = change_term
         await follower.next(Snapshot)
 
 
 async def test_another_history_behind_a_silent_watch_leads_to_a_snapshot(server: FakeEtcd) -> None:
-    async with followed(server, Tuning(idle=0.02)) as follower:
+    async with followed(server, Tuning(silence=0.02)) as follower:
         await follower.next(Snapshot)
         server.revision = 3
         await follower.next(Snapshot)
@@ -273,7 +273,7 @@ async def test_a_silent_watch_is_dropped_when_the_server_does_not_serve_reads(se
     def no_leader(_request: pb.RangeRequest) -> None:
         raise AbortError(StatusCode.UNAVAILABLE, "etcdserver: no leader")
 
-    async with followed(server, Tuning(idle=0.02)) as follower:
+    async with followed(server, Tuning(silence=0.02)) as follower:
         await follower.next(Snapshot)
         server.on_range = no_leader
         assert "no leader" in (await follower.next(Disconnected)).reason
@@ -298,7 +298,7 @@ async def test_a_member_that_refuses_quickly_is_not_hammered(server: FakeEtcd, d
 
 
 async def test_in_silence_the_store_proves_that_it_lives(server: FakeEtcd) -> None:
-    async with followed(server, Tuning(idle=0.01)) as follower:
+    async with followed(server, Tuning(silence=0.01)) as follower:
         await follower.next(Snapshot)
         server.revision = 17
         assert await follower.next(Alive) == Alive(17)
@@ -314,7 +314,7 @@ async def test_a_watch_that_missed_a_change_is_opened_anew_from_where_it_was(ser
         [server.created(), answer(put(11, "a"))],
         [server.created(), answer(MISSED)],
     ]
-    async with followed(server, Tuning(idle=0.02, grace=0.01)) as follower:
+    async with followed(server, Tuning(silence=0.02, grace=0.01)) as follower:
         await follower.next(Snapshot)
         await follower.next(Delta)
         server.happen(MISSED)
@@ -332,7 +332,7 @@ async def test_what_a_read_sees_first_may_come_a_little_later(server: FakeEtcd) 
         on_its_way.set()
 
     server.scripts = [[server.created(), on_its_way, answer(put(11, "a"))]]
-    async with followed(server, Tuning(idle=0.02, grace=5.0)) as follower:
+    async with followed(server, Tuning(silence=0.02, grace=5.0)) as follower:
         await follower.next(Snapshot)
         server.on_range = deliver
         await follower.next(Delta)
@@ -340,7 +340,7 @@ async def test_what_a_read_sees_first_may_come_a_little_later(server: FakeEtcd) 
 
 
 async def test_a_member_whose_watches_miss_changes_is_left(server: FakeEtcd) -> None:
-    async with followed(server, Tuning(idle=0.02, grace=0.01)) as follower:
+    async with followed(server, Tuning(silence=0.02, grace=0.01)) as follower:
         await follower.next(Snapshot)
         server.happen(put(11, "a"))
         outage = await follower.next(Disconnected)
@@ -350,7 +350,7 @@ async def test_a_member_whose_watches_miss_changes_is_left(server: FakeEtcd) -> 
 
 async def test_a_member_that_does_not_begin_the_watch_is_left(server: FakeEtcd) -> None:
     server.scripts = [[], []]
-    async with followed(server, Tuning(idle=0.02, grace=0.01)) as follower:
+    async with followed(server, Tuning(silence=0.02, grace=0.01)) as follower:
         await follower.next(Snapshot)
         assert "the watch does not begin" in (await follower.next(Disconnected)).reason
 
@@ -358,7 +358,7 @@ async def test_a_member_that_does_not_begin_the_watch_is_left(server: FakeEtcd) 
 async def test_a_watch_that_was_silent_for_long_is_opened_anew_if_the_store_went_on(server: FakeEtcd) -> None:
     missed = put(20, "a")
     server.scripts = [[server.created()], [server.created(), answer(missed)]]
-    async with followed(server, Tuning(idle=0.01, reopen_after=0.05)) as follower:
+    async with followed(server, Tuning(silence=0.01, reopen_after=0.05)) as follower:
         await follower.next(Snapshot)
         server.revision = 20
         await follower.until(lambda seen: "/calico/v1/a" in seen.entries)
@@ -367,7 +367,7 @@ async def test_a_watch_that_was_silent_for_long_is_opened_anew_if_the_store_went
 
 
 async def test_a_silence_in_which_nothing_happened_anywhere_is_no_doubt(server: FakeEtcd) -> None:
-    async with followed(server, Tuning(idle=0.01, reopen_after=0.02)) as follower:
+    async with followed(server, Tuning(silence=0.01, reopen_after=0.02)) as follower:
         await follower.next(Snapshot)
         for _ in range(10):
             await follower.next(Alive)
@@ -375,7 +375,7 @@ async def test_a_silence_in_which_nothing_happened_anywhere_is_no_doubt(server: 
 
 
 async def test_everything_is_read_anew_now_and_then(server: FakeEtcd) -> None:
-    async with followed(server, Tuning(idle=0.01, reload_after=0.05)) as follower:
+    async with followed(server, Tuning(silence=0.01, reload_after=0.05)) as follower:
         await follower.next(Snapshot)
         await follower.next(Snapshot)
     assert follower.count(Disconnected) == 0

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.store.etcd3.fake_etcd import deletion, put
 
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.history import KEPT, NOTHING, Cursor, Witness, newest
+from catflap.store.etcd3.history import KEPT, NOTHING, Position, Witness, newest
 from catflap.store.supervisor import ResyncNeededError
 
 EMPTY = Witness(b"/a", range_end=b"/b")
@@ -23,12 +23,12 @@ def answer(*found: pb.Event | None, header: pb.ResponseHeader = header(30)) -> p
     return pb.TxnResponse(header=header, responses=[pb.ResponseOp(response_range=read) for read in reads])
 
 
-def cursor(*entries: pb.Event) -> Cursor:
+def cursor(*entries: pb.Event) -> Position:
     """At revision 20."""
-    return Cursor(header(), newest([EMPTY], [event.kv for event in entries]))
+    return Position(header(), newest([EMPTY], [event.kv for event in entries]))
 
 
-def looked_up(position: Cursor) -> list[tuple[bytes, int]]:
+def looked_up(position: Position) -> list[tuple[bytes, int]]:
     return [(witness.key.removeprefix(b"/calico/v1/"), witness.revision) for witness in position.witnesses]
 
 
@@ -86,9 +86,9 @@ def test_the_witnesses_are_read_as_they_were_or_as_they_are() -> None:
     assert (now.key, now.range_end, now.revision, now.keys_only) == (b"/a", b"/b", 0, True)
 
 
-def deleted(standing: pb.Event, gone: str) -> Cursor:
+def deleted(standing: pb.Event, gone: str) -> Position:
     """At revision 20, where something was deleted."""
-    position = Cursor(header(18), newest([EMPTY], [standing.kv]))
+    position = Position(header(18), newest([EMPTY], [standing.kv]))
     position.advance([deletion(20, gone)])
     return position
 
@@ -100,7 +100,7 @@ A_STANDS = put(14, "a", "v")
     ("position", "found"),
     [(cursor(), [None]), (cursor(A_STANDS), [A_STANDS]), (deleted(A_STANDS, "b"), [A_STANDS, None])],
 )
-def test_the_same_history_is_recognized(position: Cursor, found: list[pb.Event | None]) -> None:
+def test_the_same_history_is_recognized(position: Position, found: list[pb.Event | None]) -> None:
     position.check_past(answer(*found))
     assert not position.is_behind(answer(*found))
 
@@ -136,7 +136,7 @@ def test_what_was_deleted_is_not_there_in_the_same_history() -> None:
     ],
 )
 def test_a_change_after_what_was_delivered_shows_that_the_watch_is_behind(
-    position: Cursor, found: list[pb.Event | None]
+    position: Position, found: list[pb.Event | None]
 ) -> None:
     assert position.is_behind(answer(*found))
 
@@ -152,7 +152,7 @@ def test_a_change_after_what_was_delivered_shows_that_the_watch_is_behind(
     ],
 )
 def test_a_present_that_contradicts_what_was_delivered_is_another_history(
-    position: Cursor, found: list[pb.Event | None]
+    position: Position, found: list[pb.Event | None]
 ) -> None:
     with pytest.raises(ResyncNeededError, match="history is another one"):
         position.is_behind(answer(*found))

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catflap.store import StoreError
-from catflap.store.etcd3.assembler import decode_path
-from catflap.store.etcd3.paths import after_prefix, encode_path
+from catflap.store.etcd3.paths import after_prefix, decode_path, encode_path
 
 
 @pytest.mark.parametrize(
@@ -22,6 +21,10 @@ from catflap.store.etcd3.paths import after_prefix, encode_path
 )
 def test_a_path_stands_for_a_key(path: str, key: bytes) -> None:
     assert encode_path(path) == key
+
+
+def test_bytes_that_are_no_text_are_shown_in_the_path() -> None:
+    assert decode_path(b"/calico/v1/\xff/\xc3\xbc") == "/calico/v1/\\xff/ü"
 
 
 @given(st.binary(max_size=20))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -51,11 +51,11 @@ async def test_pages_shrink_when_an_answer_is_too_large(
 ) -> None:
     limits: list[int] = []
 
-    async def small(self: Connection, request: pb.RangeRequest, seconds: float) -> pb.RangeResponse:
+    async def small(self: Connection, request: pb.RangeRequest, *how: Any) -> pb.RangeResponse:
         limits.append(request.limit)
         if request.limit > 3:
             raise MessageTooLargeError("too large")
-        return await original(self, request, seconds)
+        return await original(self, request, *how)
 
     original = Connection.range
     monkeypatch.setattr(Connection, "range", small)
@@ -92,8 +92,8 @@ async def test_compacting_all_the_time_is_reported(
 def after_each_page(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[object]]) -> None:
     original = Connection.range
 
-    async def paged(self: Connection, request: pb.RangeRequest, seconds: float) -> pb.RangeResponse:
-        answer = await original(self, request, seconds)
+    async def paged(self: Connection, request: pb.RangeRequest, *how: Any) -> pb.RangeResponse:
+        answer = await original(self, request, *how)
         await happens()
         return answer
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = "--user=root:secret"
 PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives for a test
 AGENT = StoreOptions(username="agent", password=PASSWORD)
-QUICK = Tuning(idle=0.05, grace=0.05)
+QUICK = Tuning(silence=0.05, grace=0.05)
 TOKEN_LIFE = 1  # seconds
 
 
@@ -63,7 +63,7 @@ async def following(
 
 
 async def test_a_token_that_expires_in_silence_is_renewed_and_the_watch_kept(guarded: EtcdServer) -> None:
-    silence = Tuning(idle=TOKEN_LIFE + 1.5)  # each use of a token renews it, and etcd looks once a second
+    silence = Tuning(silence=TOKEN_LIFE + 1.5)  # each use of a token renews it, and etcd looks once a second
     async with following(guarded, tuning=silence) as (store, follower):
         first = store._login.token
         await follower.until(lambda _: store._login.token != first)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from catflap.store.api import Delta
 from catflap.store.etcd3 import etcd_pb2 as pb
+from catflap.store.etcd3.paths import decode_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,8 +47,3 @@ def merge(events: Sequence[pb.Event]) -> Delta:
         changes.pop(path, None)  # the order is that of the last change
         changes[path] = None if event.type == pb.Event.DELETE else event.kv.value
     return Delta(events[-1].kv.mod_revision, tuple(changes.items()))
-
-
-def decode_path(key: bytes) -> str:
-    r"""The path of a key: UTF-8, and any other byte as ``\xNN``, so that no key can stop a follower."""
-    return key.decode("utf-8", "backslashreplace")

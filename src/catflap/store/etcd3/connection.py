@@ -148,8 +148,10 @@ class Connection:
             )
         )
 
-    async def ready(self, key: bytes) -> pb.ResponseHeader:
+    async def ready(self, key: bytes, permission: Permission | None = None) -> pb.ResponseHeader:
         """Connect, log in if need be, and prove by a linearizable read of ``key`` that the member has a quorum.
+
+        If that is refused, the error asks for ``permission``.
 
         A call that does not wait for readiness fails at the channel's first failure, with the reason; asking for
         the channel's state would wait through a refused connection and never learn why.
@@ -158,7 +160,7 @@ class Connection:
             StoreError: this member cannot be used now.
         """
         request = pb.RangeRequest(key=key, count_only=True)
-        return (await self._call(self._range, request, CONNECT_TIMEOUT)).header
+        return (await self._call(self._range, request, CONNECT_TIMEOUT, permission)).header
 
     async def range(
         self, request: pb.RangeRequest, seconds: float = CALL_TIMEOUT, permission: Permission | None = None

@@ -16,11 +16,13 @@ import msgspec
 from catflap.model import V1_ROOT
 from catflap.store.api import Alive, Connected, Snapshot, StoreDeniedError, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.assembler import Assembler, decode_path, merge
-from catflap.store.etcd3.connection import LOAD_TIMEOUT, Connection
+from catflap.store.etcd3.assembler import Assembler, merge
+from catflap.store.etcd3.connection import Connection
 from catflap.store.etcd3.errors import MessageTooLargeError
-from catflap.store.etcd3.history import Cursor, Witness, newest
+from catflap.store.etcd3.history import Position, Witness, newest
+from catflap.store.etcd3.paths import decode_path
 from catflap.store.etcd3.permissions import Permission
+from catflap.store.etcd3.ranges import PAGE, pages
 from catflap.store.supervisor import ResyncNeededError, spread
 
 if TYPE_CHECKING:
@@ -39,8 +41,8 @@ CHECK_TIMEOUT = 3.5  # seconds; with the longest silence before it, a black hole
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes and times (seconds) of a follower."""
 
-    page: int = 5000  # keys; each page makes the server walk the index, so small pages cost it dearly
-    idle: float = 4.0  # (3 to 5) a silent watch is checked by a read: pings do not pass proxies
+    page: int = PAGE  # keys
+    silence: float = 4.0  # give or take a quarter: a silent watch is checked by a read: pings do not pass proxies
     grace: float = 1.0  # for a change that a read saw before the watch delivered it
     # A watch that nothing at all was heard of is opened anew. etcd tells of its progress every 10 to 11 minutes, and
     # every new watch begins that time anew: to ask sooner would keep the position from ever going on in silence.
@@ -57,8 +59,7 @@ class Etcd3Session:
     def __init__(self, connect: Callable[[str], Connection], tuning: Tuning = DEFAULT_TUNING) -> None:
         self._connect = connect
         self._tuning = tuning
-        self._page = tuning.page
-        self._cursor: Cursor | None = None
+        self._position: Position | None = None
         self._reload_at = 0.0
 
     async def run(self, endpoint: str) -> AsyncGenerator[StoreEvent, None]:
@@ -66,15 +67,15 @@ class Etcd3Session:
         async with self._connect(endpoint) as connection:
             doubt: StoreError | None = None
             while True:
-                cursor = self._cursor
-                if cursor is None or time.monotonic() >= self._reload_at:
-                    snapshot, cursor = await self._load(connection)
-                    self._cursor = cursor
+                position = self._position
+                if position is None or time.monotonic() >= self._reload_at:
+                    snapshot, position = await self._load(connection)
+                    self._position = position
                     yield snapshot
                 else:
-                    request = cursor.request(then=True)
-                    cursor.check_past(await connection.transact(request, CHECK_TIMEOUT, READ_ALL))
-                watch = RangeWatch(connection, cursor, self._tuning, doubt)
+                    request = position.request(then=True)
+                    position.check_past(await connection.transact(request, CHECK_TIMEOUT, READ_ALL))
+                watch = RangeWatch(connection, position, self._tuning, doubt)
                 async with aclosing(watch.events(until=self._reload_at)) as events:
                     async for event in events:
                         yield event
@@ -82,51 +83,44 @@ class Etcd3Session:
 
     def forget(self) -> None:
         """See `catflap.store.supervisor.Session`."""
-        self._cursor = None
+        self._position = None
 
-    async def _load(self, connection: Connection) -> tuple[Snapshot, Cursor]:
-        """Everything at one revision, in pages."""
+    async def _load(self, connection: Connection) -> tuple[Snapshot, Position]:
+        """Everything at one revision. A member that does not serve is noticed sooner than a page would tell."""
+        header = await connection.ready(RANGE_START, READ_ALL)
         entries: dict[str, bytes] = {}
         witnesses = [Witness(RANGE_START, range_end=RANGE_END)]
-        request = pb.RangeRequest(key=RANGE_START, range_end=RANGE_END, limit=1, keys_only=True)
-        header = (await connection.range(request, CHECK_TIMEOUT)).header
-        key, more = RANGE_START, True
-        while more:
-            page = await self._load_page(connection, key, header.revision)
-            entries.update((decode_path(kv.key), kv.value) for kv in page.kvs)
-            witnesses = newest(witnesses, page.kvs)
-            more = page.more
-            if more:
-                key = page.kvs[-1].key + b"\0"
+        reading = pages(
+            connection,
+            RANGE_START,
+            RANGE_END,
+            header.revision,
+            page=self._tuning.page,
+            permission=READ_ALL,
+        )
+        async with aclosing(reading) as answers:
+            async for answer in answers:
+                entries.update((decode_path(kv.key), kv.value) for kv in answer.kvs)
+                witnesses = newest(witnesses, answer.kvs)
         self._reload_at = time.monotonic() + spread(self._tuning.reload_after)
-        return Snapshot(header.revision, entries), Cursor(header, witnesses)
-
-    async def _load_page(self, connection: Connection, key: bytes, revision: int) -> pb.RangeResponse:
-        while True:
-            request = pb.RangeRequest(key=key, range_end=RANGE_END, limit=self._page, revision=revision)
-            try:
-                return await connection.range(request, LOAD_TIMEOUT, READ_ALL)
-            except MessageTooLargeError:
-                if self._page == 1:
-                    raise
-                self._page //= 2
+        return Snapshot(header.revision, entries), Position(header, witnesses)
 
 
 class RangeWatch:
-    """One watch of the whole range, on a connection that has proved to be in the history of ``cursor``.
+    """One watch of the whole range, on a connection that has proved to be in the history of ``position``.
 
     Args:
         connection: to the member that is watched.
-        cursor: moved on by what is delivered.
+        position: moved on by what is delivered.
         tuning: sizes and times.
         previous: the `doubt` at the end of the watch before this one on the same connection.
     """
 
     def __init__(
-        self, connection: Connection, cursor: Cursor, tuning: Tuning, previous: StoreError | None = None
+        self, connection: Connection, position: Position, tuning: Tuning, previous: StoreError | None = None
     ) -> None:
         self._connection = connection
-        self._cursor = cursor
+        self._position = position
         self._tuning = tuning
         self._previous = previous
         self._assembler = Assembler()
@@ -137,14 +131,14 @@ class RangeWatch:
         self.doubt: StoreError | None = None  # why to open another one; if that ends so too, it is believed
 
     async def events(self, until: float) -> AsyncGenerator[Connected | Delta | Alive, None]:
-        """Every change after the cursor, until a monotonic time or until the watch should be opened anew.
+        """Every change after the position, until a monotonic time or until the watch should be opened anew.
 
         Raises:
             ResyncNeededError: changes may have been missed.
             StoreError: the member does not serve, or refuses.
         """
         self._heard()
-        async with aclosing(await self._connection.watch(watch_request(self._cursor.revision + 1))) as stream:
+        async with aclosing(await self._connection.watch(watch_request(self._position.revision + 1))) as stream:
             while not self._ended and time.monotonic() < until:
                 answer = await self._read(stream)
                 event = await self._on_silence() if answer is None else self._on_answer(answer)
@@ -153,7 +147,7 @@ class RangeWatch:
 
     async def _read(self, stream: WatchStream) -> pb.WatchResponse | None:
         """The next answer, None after a silence."""
-        patience = self._tuning.grace if self._stalled else spread(self._tuning.idle, 0.25)
+        patience = self._tuning.grace if self._stalled else spread(self._tuning.silence, 0.25)
         try:
             return await stream.read(patience)
         except MessageTooLargeError as error:  # the same watch would fail in the same way for ever
@@ -169,11 +163,11 @@ class RangeWatch:
             return Connected(self._connection.endpoint)
         events = self._assembler.add(answer.events, fragment=answer.fragment)
         if events:
-            self._cursor.advance(events)
+            self._position.advance(events)
             self._previous = None
             return merge(events)
         if is_progress(answer) and not self._assembler.waiting:
-            self._cursor.progress(answer.header.revision)
+            self._position.progress(answer.header.revision)
         return None
 
     def _on_refusal(self, answer: pb.WatchResponse) -> None:
@@ -195,11 +189,11 @@ class RangeWatch:
             lost = "has missed a change" if self._created else "does not begin"
             self._suspect(StoreUnavailableError(f"etcd {self._connection.endpoint}: the watch {lost}"))
             return None
-        now = await self._connection.transact(self._cursor.request(then=False), CHECK_TIMEOUT, READ_ALL)
-        self._stalled = self._cursor.is_behind(now) or not self._created
+        now = await self._connection.transact(self._position.request(then=False), CHECK_TIMEOUT, READ_ALL)
+        self._stalled = self._position.is_behind(now) or not self._created
         if self._stalled:
             return None
-        self._ended = time.monotonic() >= self._reopen_at and now.header.revision > self._cursor.revision
+        self._ended = time.monotonic() >= self._reopen_at and now.header.revision > self._position.revision
         return Alive(now.header.revision)
 
     def _heard(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.assembler import decode_path
+from catflap.store.etcd3.paths import decode_path
 from catflap.store.supervisor import ResyncNeededError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def newest(known: Sequence[Witness], kvs: Iterable[pb.KeyValue]) -> list[Witness
     return nlargest(KEPT, [*known, *further], key=attrgetter("revision"))
 
 
-class Cursor:
+class Position:
     """How far a follower has come, in which history.
 
     Args:

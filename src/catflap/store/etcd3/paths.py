@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 
 from catflap.store.api import StoreError
-from catflap.store.etcd3.assembler import decode_path
 
 _ESCAPE = re.compile(rb"\\x([89a-f][0-9a-f])")  # what no UTF-8 text consists of
+
+
+def decode_path(key: bytes) -> str:
+    r"""The path of a key: UTF-8, and any other byte as ``\xNN``, so that no key can stop a follower."""
+    return key.decode("utf-8", "backslashreplace")
 
 
 def encode_path(path: str) -> bytes:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.assembler import decode_path
 from catflap.store.etcd3.errors import PermissionMissingError
+from catflap.store.etcd3.paths import decode_path
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -7,13 +7,13 @@ import random
 from typing import TYPE_CHECKING
 
 from catflap.store.api import Entry, Listing, StoreError, StoreUnavailableError
-from catflap.store.etcd3 import assembler, transactions
+from catflap.store.etcd3 import transactions
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.connection import Connection, Login, channel_credentials
 from catflap.store.etcd3.errors import MessageTooLargeError
 from catflap.store.etcd3.follower import DEFAULT_TUNING, RANGE_START, Etcd3Session, Tuning
 from catflap.store.etcd3.lease import Etcd3Keys
-from catflap.store.etcd3.paths import after_prefix, encode_path
+from catflap.store.etcd3.paths import after_prefix, decode_path, encode_path
 from catflap.store.etcd3.ranges import read_range
 from catflap.store.lease import KeptKeys
 from catflap.store.lifetime import Lifetime
@@ -73,7 +73,7 @@ class Etcd3Store:
         connection, _ = await self._reach()
         start = encode_path(prefix)
         revision, found = await read_range(connection, start or b"\0", after_prefix(start))
-        entries = {assembler.decode_path(kv.key): Entry(kv.value, kv.mod_revision) for kv in found}
+        entries = {decode_path(kv.key): Entry(kv.value, kv.mod_revision) for kv in found}
         return Listing(revision, entries)
 
     @property
