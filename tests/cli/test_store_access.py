@@ -12,7 +12,9 @@ from catflap.objects.errors import (
     ChangedMeanwhileError,
     ChangeInProgressError,
     InterruptedChangeError,
+    LostJournalError,
     TakenOverError,
+    UnreadableHeaderError,
 )
 from catflap.objects.stored import Subject
 from catflap.store import Store, StoreDeniedError, StoreError, StoreUnavailableError
@@ -40,7 +42,16 @@ OPTIONS = argparse.Namespace(store=None, config_file=None)
         ),
         (AmbiguousNameError(Subject("Tier", "", "a"), []), Exit.USAGE, "name it in full"),
         (ChangeInProgressError(HEADER), Exit.NO, "nothing was changed: a change of 3 objects by ada@a"),
-        (ChangeInProgressError(None), Exit.NO, "look at it with etcdctl"),
+        (
+            UnreadableHeaderError(),
+            Exit.NO,
+            "describes no change. Agents ignore it: delete it with 'etcdctl del /calico/v1/catflap/change'",
+        ),
+        (
+            LostJournalError(HEADER),
+            Exit.NO,
+            "neither finished nor undone. Agents wait for its header to go: delete",
+        ),
         (InterruptedChangeError(HEADER, "etcd is away"), Exit.UNREACHABLE, "--recover finish"),
         (TakenOverError(HEADER), Exit.NO, "somebody else has taken over"),
     ],

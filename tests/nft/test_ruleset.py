@@ -59,6 +59,14 @@ def test_elements_are_in_the_order_of_addresses_and_of_numbers() -> None:
     )
 
 
+def test_very_many_elements_are_in_a_stable_order_too() -> None:
+    item = NftSet("many", "ipv4_addr")
+    addresses = [f"10.0.{number // 256}.{number % 256}" for number in range(2000)]
+    listed = element_list(item, addresses)
+    assert listed == element_list(item, reversed(addresses))
+    assert sorted(listed.strip("{ }").split(", ")) == sorted(addresses)
+
+
 def test_the_order_of_sets_does_not_show_in_the_text() -> None:
     first, second = NftSet("a", "ipv4_addr"), NftSet("b", "ipv4_addr")
     assert block([first, second], [], []) == block([second, first], [], [])

@@ -6,7 +6,7 @@ from tests.objects.stores import LimitedStore
 
 from catflap.model.changes import CHANGE_PATH, ChangeHeader, read_change_header
 from catflap.objects.claim import Claim, read_header
-from catflap.objects.errors import ChangeInProgressError, TakenOverError
+from catflap.objects.errors import ChangeInProgressError, TakenOverError, UnreadableHeaderError
 from catflap.store import ABSENT, StoreConflictError
 
 HEADER = ChangeHeader(
@@ -53,10 +53,32 @@ async def test_it_can_be_taken_over_from_somebody_dead() -> None:
     assert await read_header(store) == (None, ABSENT)
 
 
-async def test_a_conflict_leaves_the_header() -> None:
+@pytest.mark.parametrize("ended", [True, False])
+async def test_of_two_who_take_it_over_one_loses(*, ended: bool) -> None:
+    store = LimitedStore({}, 3)
+    await Claim.take(store, HEADER)
+    header, version = await read_header(store)
+    assert header is not None
+    faster = await Claim.take(store, header, version)
+    if ended:
+        await faster.release()
+    with pytest.raises(TakenOverError):
+        await Claim.take(store, header, version)
+
+
+async def test_what_is_no_header_is_never_overwritten() -> None:
+    store = LimitedStore({CHANGE_PATH: b"?"}, 3)
+    with pytest.raises(UnreadableHeaderError):
+        await Claim.take(store, HEADER)
+    assert store.values == {CHANGE_PATH: b"?"}
+
+
+@pytest.mark.parametrize("done", [1, HEADER.steps])
+async def test_a_conflict_leaves_the_header(done: int) -> None:
     store = LimitedStore({"/a": b"theirs"}, 3)
     claim = await Claim.take(store, HEADER)
     with pytest.raises(StoreConflictError):
-        await claim.advance([("/a", b"1", ABSENT), ("/b", b"1", ABSENT)], 1)
+        await claim.advance([("/a", b"1", ABSENT), ("/b", b"1", ABSENT)], done)
     assert header_in(store) == HEADER
+    assert claim.held
     assert "/b" not in store.values

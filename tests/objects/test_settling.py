@@ -63,6 +63,22 @@ async def test_somebody_who_writes_at_the_same_time() -> None:
     assert store.values == NEW
 
 
+class Late(LimitedStore):
+    """Somebody changes the only key of the last step just after it was read."""
+
+    async def read(self, prefix: str) -> Listing:
+        listing = await super().read(prefix)
+        if prefix == "/c" and self.values["/c"] == b"old":
+            self.change([("/c", b"theirs")])
+        return listing
+
+
+async def test_somebody_who_is_faster_at_the_last_step() -> None:
+    store = Late(OLD, 3)
+    assert await settle(await Claim.take(store, HEADER), STEPS, End.FINISH) == ("/c",)
+    assert store.values == {**NEW, "/c": b"theirs"}  # and no header, which everybody would wait for
+
+
 async def test_somebody_who_does_not_stop_writing() -> None:
     store = Busy(ATTEMPTS)
     with pytest.raises(StoreConflictError):

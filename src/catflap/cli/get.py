@@ -105,12 +105,12 @@ async def _warn_of_change(store: Store) -> None:
     """Tell if somebody is in the middle of writing."""
     from catflap.cli.store_access import in_progress
     from catflap.objects.claim import read_header
-    from catflap.objects.errors import ChangeInProgressError
+    from catflap.objects.errors import UnreadableHeaderError
 
     try:
         header, _ = await read_header(store)
-    except ChangeInProgressError:
-        print(f"Warning: {in_progress(None)}", file=sys.stderr)
+    except UnreadableHeaderError as error:
+        print(f"Warning: {error}; agents ignore it", file=sys.stderr)
     else:
         if header is not None:
             print(f"Warning: {in_progress(header)}", file=sys.stderr)

@@ -6,18 +6,20 @@ import argparse
 import asyncio
 import getpass
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from catflap.cli.common import CommandError, Exit
 from catflap.cli.stores import open_configured_store
-from catflap.model.changes import ChangeHeader
+from catflap.model.changes import CHANGE_PATH, ChangeHeader
 from catflap.objects.errors import (
     AmbiguousNameError,
     ChangedMeanwhileError,
     ChangeInProgressError,
     InterruptedChangeError,
+    LostJournalError,
     TakenOverError,
+    UnreadableHeaderError,
     described,
 )
 from catflap.store import Store, StoreDeniedError, StoreError, StoreUnavailableError
@@ -28,6 +30,25 @@ REMEDY = (
     "if its author is not at work any more, 'catflap apply --recover finish' writes the rest, and"
     " 'catflap apply --recover undo' takes back what was written"
 )
+DELETE_HEADER = f"delete it with 'etcdctl del {CHANGE_PATH}' (API v2: 'etcdctl rm {CHANGE_PATH}')"
+
+_MESSAGES: Sequence[tuple[type[Exception], Exit, str]] = (  # of several that fit the first counts
+    (StoreUnavailableError, Exit.UNREACHABLE, "{}; --store names another store"),
+    (StoreDeniedError, Exit.UNREACHABLE, "{}"),
+    (StoreError, Exit.NO, "{}"),
+    (AmbiguousNameError, Exit.USAGE, "{}"),
+    (ChangedMeanwhileError, Exit.NO, "nothing was changed: {}. Read the objects again, and repeat it"),
+    (ChangeInProgressError, Exit.NO, f"nothing was changed: {{}}; {REMEDY}"),
+    (UnreadableHeaderError, Exit.NO, f"nothing was changed: {{}}. Agents ignore it: {DELETE_HEADER}"),
+    (
+        LostJournalError,
+        Exit.NO,
+        "nothing was changed: {}, so it can be neither finished nor undone. Agents wait for its header to go:"
+        f" {DELETE_HEADER}, and apply what the store shall say",
+    ),
+    (InterruptedChangeError, Exit.UNREACHABLE, f"{{}}. Agents hold it back; {REMEDY}"),
+    (TakenOverError, Exit.NO, "{}"),
+)
 
 
 def author() -> str:
@@ -35,10 +56,8 @@ def author() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def in_progress(header: ChangeHeader | None) -> str:
+def in_progress(header: ChangeHeader) -> str:
     """That a change is in progress, and what to do about it."""
-    if header is None:
-        return f"{described(header)}: look at it with etcdctl, and delete it there"
     return f"{described(header)}; {REMEDY}"
 
 
@@ -58,19 +77,10 @@ def in_store(options: argparse.Namespace, work: Callable[[Store], Awaitable[T]])
 
     try:
         return asyncio.run(run())
-    except StoreUnavailableError as error:
-        raise CommandError(f"{error}; --store names another store", Exit.UNREACHABLE) from None
-    except StoreDeniedError as error:
-        raise CommandError(str(error), Exit.UNREACHABLE) from None
-    except StoreError as error:
-        raise CommandError(str(error)) from None
-    except AmbiguousNameError as error:
-        raise CommandError(str(error), Exit.USAGE) from None
-    except ChangedMeanwhileError as error:
-        raise CommandError(f"nothing was changed: {error}. Read the objects again, and repeat it") from None
-    except ChangeInProgressError as error:
-        raise CommandError(f"nothing was changed: {in_progress(error.header)}") from None
-    except InterruptedChangeError as error:
-        raise CommandError(f"{error}. Agents hold it back; {REMEDY}", Exit.UNREACHABLE) from None
-    except TakenOverError as error:
-        raise CommandError(str(error)) from None
+    except tuple(kind for kind, _, _ in _MESSAGES) as error:
+        raise _explained(error) from None
+
+
+def _explained(error: Exception) -> CommandError:
+    code, message = next((code, message) for kind, code, message in _MESSAGES if isinstance(error, kind))
+    return CommandError(message.format(error), code)

@@ -31,7 +31,10 @@ class ChangeHeader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_change_header(value: bytes) -> ChangeHeader | None:
-    """The header in a stored value; None where it holds none, which means a change in progress all the same."""
+    """The header in a stored value; None where it holds none.
+
+    Such a value is nobody's change: agents say so and go on, and nothing is written until somebody has deleted it.
+    """
     try:
         return msgspec.json.decode(value, type=ChangeHeader)
     except (msgspec.DecodeError, ValueError, RecursionError):

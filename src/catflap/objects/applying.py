@@ -82,6 +82,7 @@ async def carry_out(
     Raises:
         ChangedMeanwhileError: somebody else changed some of the objects. Nothing was written.
         ChangeInProgressError: somebody else is in the middle of a change. Nothing was written.
+        UnreadableHeaderError: nobody knows whether somebody is. Nothing was written.
         InterruptedChangeError: the store was lost in the middle of this one.
         TakenOverError: somebody else recovers this change.
         StoreError: the store is unavailable or refuses. Nothing was written.

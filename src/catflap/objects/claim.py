@@ -13,7 +13,7 @@ from typing import Self, TypeAlias
 from msgspec import structs
 
 from catflap.model.changes import CHANGE_PATH, ChangeHeader, read_change_header, write_change_header
-from catflap.objects.errors import ChangeInProgressError, TakenOverError
+from catflap.objects.errors import ChangeInProgressError, TakenOverError, UnreadableHeaderError
 from catflap.store import ABSENT, Store, StoreConflictError
 
 Write: TypeAlias = tuple[str, "bytes | None", int]  # path, new value, expected version
@@ -23,7 +23,7 @@ async def read_header(store: Store) -> tuple[ChangeHeader | None, int]:
     """The header and its version: (None, `ABSENT`) if no change is in progress.
 
     Raises:
-        ChangeInProgressError: there is one that cannot be read.
+        UnreadableHeaderError: there is something that is no header.
         StoreError: the store is unavailable or refuses.
     """
     entry = (await store.read(CHANGE_PATH)).entries.get(CHANGE_PATH)
@@ -31,7 +31,7 @@ async def read_header(store: Store) -> tuple[ChangeHeader | None, int]:
         return None, ABSENT
     header = read_change_header(entry.value)
     if header is None:
-        raise ChangeInProgressError(None)
+        raise UnreadableHeaderError
     return header, entry.version
 
 
@@ -56,14 +56,19 @@ class Claim:
         """Write the header, which must be absent, or (to take a change over) have the expected version.
 
         Raises:
-            ChangeInProgressError: another one is there.
+            ChangeInProgressError: that of another change is there.
+            TakenOverError: somebody else has taken the change over meanwhile.
+            UnreadableHeaderError: something is there that is no header.
             StoreError: the store is unavailable or refuses.
         """
         try:
             value = write_change_header(header)
             version = await store.write([(CHANGE_PATH, value)], {CHANGE_PATH: expected})
         except StoreConflictError:
-            raise ChangeInProgressError((await read_header(store))[0] or header) from None
+            found, _ = await read_header(store)
+            if expected != ABSENT and (found is None or found.id == header.id):
+                raise TakenOverError(header) from None
+            raise ChangeInProgressError(found or header) from None
         return cls(store, header, version)
 
     async def advance(self, writes: Sequence[Write], done: int) -> None:
@@ -80,11 +85,12 @@ class Claim:
             for write in writes:
                 await self._write([write])
             writes = ()
-        self.held = done < header.steps
-        value = write_change_header(header) if self.held else None
+        last = done == header.steps
+        value = None if last else write_change_header(header)
         await self._write([*writes, (CHANGE_PATH, value, self._version)])
         self._version = self.revision
         self.header = header
+        self.held = not last
 
     async def release(self) -> None:
         """Remove the header, if it is still there.

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from catflap.model.changes import ChangeHeader
+from catflap.model.changes import CHANGE_PATH, ChangeHeader
 from catflap.objects.stored import Subject
 
 
 class ChangeInProgressError(Exception):
-    """Somebody is in the middle of another change, or was interrupted in it. Nothing was written.
+    """Somebody is in the middle of another change, or was interrupted in it. Nothing was written."""
 
-    ``header`` is None where the header cannot be read.
-    """
-
-    def __init__(self, header: ChangeHeader | None) -> None:
+    def __init__(self, header: ChangeHeader) -> None:
         super().__init__(described(header))
         self.header = header
+
+
+class UnreadableHeaderError(Exception):
+    """Where a change in progress has its header there is something else. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{CHANGE_PATH} holds something that describes no change")
 
 
 class AmbiguousNameError(Exception):
@@ -45,6 +49,14 @@ class InterruptedChangeError(Exception):
         self.header = header
 
 
+class LostJournalError(Exception):
+    """An interrupted change can be neither finished nor undone. Nothing was written."""
+
+    def __init__(self, header: ChangeHeader) -> None:
+        super().__init__(f"{described(header)}, and its journal is gone or damaged")
+        self.header = header
+
+
 class TakenOverError(Exception):
     """Somebody else has begun to finish or undo this change, and goes on with it."""
 
@@ -53,10 +65,8 @@ class TakenOverError(Exception):
         self.header = header
 
 
-def described(header: ChangeHeader | None) -> str:
+def described(header: ChangeHeader) -> str:
     """A change in progress in words: who, when, and how far."""
-    if header is None:
-        return "a change is in progress, but what tells whose cannot be read"
     return (
         f"a change of {header.objects} objects by {header.author}, begun at {header.started},"
         f" is written to {header.done} of {header.steps} steps"

@@ -6,7 +6,7 @@ import msgspec
 
 from catflap.model.changes import ChangeHeader
 from catflap.objects.claim import Claim, read_header
-from catflap.objects.errors import ChangeInProgressError
+from catflap.objects.errors import LostJournalError
 from catflap.objects.journal import read_journal, remove_journal
 from catflap.objects.settling import End, Progress, no_progress, settle
 from catflap.store import Store
@@ -30,7 +30,8 @@ async def recover(store: Store, end: End, progress: Progress = no_progress) -> R
     Its author can write nothing more from then on. Safe to interrupt anywhere, and to repeat.
 
     Raises:
-        ChangeInProgressError: its header or its journal cannot be read.
+        UnreadableHeaderError: what is there is no header.
+        LostJournalError: a part of it is written, and its journal cannot be read.
         TakenOverError: somebody else recovers it at the same time.
         StoreError: the store is unavailable or refuses.
     """
@@ -42,7 +43,7 @@ async def recover(store: Store, end: End, progress: Progress = no_progress) -> R
     if steps is not None:
         return Recovered(found, untouched=await settle(claim, steps, end, progress))
     if found.done:
-        raise ChangeInProgressError(found)
+        raise LostJournalError(found)
     await claim.release()
     await remove_journal(store, found.id)
     return Recovered(found, begun=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from catflap.model import V1_ROOT, V3_ROOT
 from catflap.model.v3_documents import PLURALS
-from catflap.objects.stored import StoredObject, Subject, Tree, stored_objects
+from catflap.objects.stored import StoredObject, Tree, stored_objects
 from catflap.store import Entry, Store
 
 _V1_BRANCHES: Mapping[str, tuple[str, ...]] = {
@@ -45,15 +45,6 @@ async def read_objects(store: Store, kinds: Iterable[str]) -> list[StoredObject]
         entries.update(listing.entries)
     found = [each for each in stored_objects(entries) if each.subject.kind in wanted]
     return sorted(found, key=lambda each: (each.subject, each.tree))
-
-
-async def read_object(store: Store, subject: Subject) -> list[StoredObject]:
-    """The objects of one name: none, one, or one of each tree.
-
-    Raises:
-        StoreError: the store is unavailable or refuses.
-    """
-    return [each for each in await read_objects(store, [subject.kind]) if each.subject == subject]
 
 
 def _prefixes(trees: Iterable[Tree], kinds: Iterable[str]) -> set[str]:

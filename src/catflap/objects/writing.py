@@ -35,6 +35,7 @@ async def refuse_while_in_progress(store: Store) -> None:
 
     Raises:
         ChangeInProgressError: somebody is.
+        UnreadableHeaderError: nobody knows.
         StoreError: the store is unavailable or refuses.
     """
     header, _ = await read_header(store)
@@ -61,7 +62,9 @@ async def write_all(
 
     Raises:
         ChangeInProgressError: somebody else is in the middle of a change.
+        UnreadableHeaderError: nobody knows whether somebody is.
         InterruptedChangeError: the store was lost in the middle of this one.
+        TakenOverError: somebody else recovers this change.
         StoreConflictError: a key has another version; ``paths`` tells which. Nothing is changed.
         StoreError: the store is unavailable or refuses. Nothing is changed.
     """

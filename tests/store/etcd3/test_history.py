@@ -23,7 +23,7 @@ def answer(*found: pb.Event | None, header: pb.ResponseHeader = header(30)) -> p
     return pb.TxnResponse(header=header, responses=[pb.ResponseOp(response_range=read) for read in reads])
 
 
-def cursor(*entries: pb.Event) -> Position:
+def position_of(*entries: pb.Event) -> Position:
     """At revision 20."""
     return Position(header(), newest([EMPTY], [event.kv for event in entries]))
 
@@ -33,22 +33,22 @@ def looked_up(position: Position) -> list[tuple[bytes, int]]:
 
 
 def test_the_newest_entry_is_the_witness() -> None:
-    assert looked_up(cursor(put(12, "c"), put(14, "a"), put(13, "b"))) == [(b"a", 14)]
+    assert looked_up(position_of(put(12, "c"), put(14, "a"), put(13, "b"))) == [(b"a", 14)]
 
 
 def test_a_store_without_entries_is_known_by_that() -> None:
-    assert cursor().witnesses == [EMPTY]
+    assert position_of().witnesses == [EMPTY]
 
 
 def test_the_newest_change_is_the_witness_from_then_on() -> None:
-    position = cursor(put(14, "a"))
+    position = position_of(put(14, "a"))
     position.advance([put(21, "b"), put(22, "c")])
     assert position.revision == 22
     assert looked_up(position) == [(b"c", 22)]
 
 
 def test_after_a_deletion_the_newest_entry_that_is_left_is_looked_up_too() -> None:
-    position = cursor(put(13, "x"), put(14, "a"))
+    position = position_of(put(13, "x"), put(14, "a"))
     position.advance([put(21, "b")])
     position.advance([deletion(22, "b")])
     assert looked_up(position) == [(b"a", 14), (b"b", NOTHING)]
@@ -57,7 +57,7 @@ def test_after_a_deletion_the_newest_entry_that_is_left_is_looked_up_too() -> No
 
 
 def test_what_was_deleted_entirely_proves_nothing_but_is_watched_for() -> None:
-    position = cursor(put(14, "a"))
+    position = position_of(put(14, "a"))
     position.advance([deletion(21, "a")])
     with pytest.raises(ResyncNeededError, match="nothing that was delivered is left"):
         position.request(then=True)
@@ -67,11 +67,11 @@ def test_what_was_deleted_entirely_proves_nothing_but_is_watched_for() -> None:
 @pytest.mark.parametrize("revision", [19, 20])
 def test_what_was_delivered_is_not_taken_again(revision: int) -> None:
     with pytest.raises(ResyncNeededError, match=f"went back to revision {revision} from 20"):
-        cursor().advance([put(revision, "b")])
+        position_of().advance([put(revision, "b")])
 
 
 def test_progress_never_goes_back() -> None:
-    position = cursor(put(14, "a"))
+    position = position_of(put(14, "a"))
     position.progress(25)
     position.progress(24)
     assert position.revision == 25
@@ -79,7 +79,7 @@ def test_progress_never_goes_back() -> None:
 
 
 def test_the_witnesses_are_read_as_they_were_or_as_they_are() -> None:
-    position = cursor()
+    position = position_of()
     (then,) = [operation.request_range for operation in position.request(then=True).success]
     assert (then.key, then.range_end, then.revision, then.keys_only) == (b"/a", b"/b", 20, False)
     (now,) = [operation.request_range for operation in position.request(then=False).success]
@@ -98,7 +98,11 @@ A_STANDS = put(14, "a", "v")
 
 @pytest.mark.parametrize(
     ("position", "found"),
-    [(cursor(), [None]), (cursor(A_STANDS), [A_STANDS]), (deleted(A_STANDS, "b"), [A_STANDS, None])],
+    [
+        (position_of(), [None]),
+        (position_of(A_STANDS), [A_STANDS]),
+        (deleted(A_STANDS, "b"), [A_STANDS, None]),
+    ],
 )
 def test_the_same_history_is_recognized(position: Position, found: list[pb.Event | None]) -> None:
     position.check_past(answer(*found))
@@ -116,7 +120,7 @@ def test_the_same_history_is_recognized(position: Position, found: list[pb.Event
 )
 def test_another_past_is_another_history(found: pb.Event | None, now: str) -> None:
     with pytest.raises(ResyncNeededError, match=f"{OTHER_HISTORY}set in revision 14 .* {now} .*backup"):
-        cursor(A_STANDS).check_past(answer(found))
+        position_of(A_STANDS).check_past(answer(found))
 
 
 def test_what_was_deleted_is_not_there_in_the_same_history() -> None:
@@ -129,9 +133,9 @@ def test_what_was_deleted_is_not_there_in_the_same_history() -> None:
 @pytest.mark.parametrize(
     ("position", "found"),
     [
-        (cursor(), [put(21, "a")]),
-        (cursor(A_STANDS), [put(21, "a")]),
-        (cursor(A_STANDS), [None]),
+        (position_of(), [put(21, "a")]),
+        (position_of(A_STANDS), [put(21, "a")]),
+        (position_of(A_STANDS), [None]),
         (deleted(A_STANDS, "b"), [A_STANDS, put(21, "b")]),
     ],
 )
@@ -144,9 +148,9 @@ def test_a_change_after_what_was_delivered_shows_that_the_watch_is_behind(
 @pytest.mark.parametrize(
     ("position", "found"),
     [
-        (cursor(), [put(20, "a")]),
-        (cursor(A_STANDS), [put(13, "a")]),
-        (cursor(A_STANDS), [put(20, "a")]),
+        (position_of(), [put(20, "a")]),
+        (position_of(A_STANDS), [put(13, "a")]),
+        (position_of(A_STANDS), [put(20, "a")]),
         (deleted(A_STANDS, "b"), [A_STANDS, put(19, "b")]),
         (deleted(A_STANDS, "b"), [None, put(19, "b")]),
     ],
@@ -168,13 +172,13 @@ def test_a_present_that_contradicts_what_was_delivered_is_another_history(
 )
 def test_a_header_of_another_history_is_refused(answered: pb.ResponseHeader, reason: str) -> None:
     with pytest.raises(ResyncNeededError, match=reason):
-        cursor().check_past(answer(None, header=answered))
+        position_of().check_past(answer(None, header=answered))
     with pytest.raises(ResyncNeededError, match=reason):
-        cursor().is_behind(answer(None, header=answered))
+        position_of().is_behind(answer(None, header=answered))
 
 
 def test_a_later_term_counts_from_then_on() -> None:
-    position = cursor()
+    position = position_of()
     position.check_past(answer(None, header=header(raft_term=5)))
     with pytest.raises(ResyncNeededError, match="went back to term 4 from 5"):
         position.check_past(answer(None, header=header(raft_term=4)))
@@ -182,7 +186,7 @@ def test_a_later_term_counts_from_then_on() -> None:
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=40), max_size=8))
 def test_what_is_looked_up_is_in_the_store_just_so(batches: list[list[tuple[int, bool]]]) -> None:
-    position = cursor()
+    position = position_of()
     store: dict[bytes, int] = {}
     revision = 20
     for batch in batches:

@@ -472,7 +472,10 @@ async def test_a_user_follows_and_logs_in_anew_after_a_restart(guarded_etcd: Etc
 async def test_a_token_that_is_refused_is_renewed_without_dropping_the_watch(
     guarded_etcd: EtcdServer,
 ) -> None:
-    async with following(guarded_etcd, options=user("root"), tuning=Tuning(silence=0.05)) as (store, follower):
+    async with following(guarded_etcd, options=user("root"), tuning=Tuning(silence=0.05)) as (
+        store,
+        follower,
+    ):
         await follower.next(Snapshot)
         store._login.token = "stale.1"  # noqa: S105 - no secret
         await store.write([("/calico/v1/a", b"1")])

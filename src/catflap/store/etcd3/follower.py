@@ -35,14 +35,17 @@ if TYPE_CHECKING:
 RANGE_START = b"/calico/resources/v3/"
 RANGE_END = V1_ROOT.encode()[:-1] + b"0"  # '0' follows '/': the end of everything below /calico/v1/
 READ_ALL = Permission("read", RANGE_START, RANGE_END)
-CHECK_TIMEOUT = 3.5  # seconds; with the longest silence before it, a black hole is noticed within 9 s
+CHECK_TIMEOUT = (
+    3.5  # seconds; with the longest `Tuning.silence` before it, a black hole is noticed within 9 s
+)
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes and times (seconds) of a follower."""
 
     page: int = PAGE  # keys
-    silence: float = 4.0  # give or take a quarter: a silent watch is checked by a read: pings do not pass proxies
+    # Give or take a quarter. A silent watch is checked by a read, since pings do not pass proxies.
+    silence: float = 4.0
     grace: float = 1.0  # for a change that a read saw before the watch delivered it
     # A watch that nothing at all was heard of is opened anew. etcd tells of its progress every 10 to 11 minutes, and
     # every new watch begins that time anew: to ask sooner would keep the position from ever going on in silence.
@@ -138,7 +141,9 @@ class RangeWatch:
             StoreError: the member does not serve, or refuses.
         """
         self._heard()
-        async with aclosing(await self._connection.watch(watch_request(self._position.revision + 1))) as stream:
+        async with aclosing(
+            await self._connection.watch(watch_request(self._position.revision + 1))
+        ) as stream:
             while not self._ended and time.monotonic() < until:
                 answer = await self._read(stream)
                 event = await self._on_silence() if answer is None else self._on_answer(answer)

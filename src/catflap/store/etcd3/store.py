@@ -7,8 +7,8 @@ import random
 from typing import TYPE_CHECKING
 
 from catflap.store.api import Entry, Listing, StoreError, StoreUnavailableError
-from catflap.store.etcd3 import transactions
 from catflap.store.etcd3 import etcd_pb2 as pb
+from catflap.store.etcd3 import transactions
 from catflap.store.etcd3.connection import Connection, Login, channel_credentials
 from catflap.store.etcd3.errors import MessageTooLargeError
 from catflap.store.etcd3.follower import DEFAULT_TUNING, RANGE_START, Etcd3Session, Tuning
