@@ -23,10 +23,10 @@ from catflap.agent.daemon import Agent
 from catflap.agent.status import State
 from catflap.lab.etcd import EtcdServer
 from catflap.store import Delta, Snapshot, Store, StoreEvent, open_store
-from catflap.store.directory import DEFAULT_PACE
+from catflap.store.directory import DEFAULT_BURST_TIMES
 
 ENDPOINTS = 100_000
-QUIET = DEFAULT_PACE.quiet
+QUIET = DEFAULT_BURST_TIMES.quiet
 VALUE_SIZE = 400  # bytes
 CHANGES = 200
 BURST, IN_ONE_TRANSACTION = 20_000, 100

@@ -46,6 +46,11 @@ def test_the_strictness_of_a_directory() -> None:
     assert not store_options(configured(DatastoreStrictModes="false")).strict_modes
 
 
+def test_how_long_the_store_may_be_silent() -> None:
+    assert store_options(configured()).check_interval == 4
+    assert store_options(configured(DatastoreCheckInterval="60")).check_interval == 60
+
+
 def configured(**environment: str) -> Configuration:
     return resolve(local_sources(**environment))[0]
 

@@ -16,7 +16,7 @@ from catflap.agent import daemon
 from catflap.agent.config import Configuration
 from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
-from catflap.agent.staleness import PATIENCE
+from catflap.agent.staleness import patience_with
 from catflap.agent.status import State
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
@@ -31,6 +31,7 @@ from .conftest import MemoryLinks, local_sources
 READY = "/calico/v1/Ready"
 HEP = "/calico/v1/host/web1/endpoint"
 TIER = "/calico/v1/policy/tier"
+PATIENCE = patience_with(4)
 ETH0 = Interface(2, "eth0", addresses=frozenset({"192.0.2.1"}))
 
 

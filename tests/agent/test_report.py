@@ -56,7 +56,7 @@ class Rig:
 
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(report, "COALESCE", 0.01)
+    monkeypatch.setattr(report, "SPREAD", 0.01)
     caplog.set_level(logging.INFO)
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from catflap.agent.staleness import PATIENCE, Reminders, Staleness
+from catflap.agent.staleness import SHORTEST_PATIENCE, Reminders, Staleness, patience_with
 from catflap.agent.status import State
 from catflap.store.api import Alive, Connected, Delta, Disconnected, Snapshot, StoreEvent
+
+PATIENCE = 20.0
 
 
 class Clock:
@@ -23,14 +25,14 @@ def clock() -> Clock:
 @pytest.fixture
 def store(clock: Clock) -> Staleness:
     """A store that is in sync at revision 7."""
-    made = Staleness("etcd://a:1", clock)
+    made = Staleness("etcd://a:1", PATIENCE, clock)
     made.take(Snapshot(7, {}))
     made.progress(State.IN_SYNC)
     return made
 
 
 def test_it_begins_with_waiting(clock: Clock) -> None:
-    begun = Staleness("etcd://a:1", clock)
+    begun = Staleness("etcd://a:1", PATIENCE, clock)
     clock.now += 100
     assert (begun.state, begun.seconds, begun.revision) == (State.WAIT_FOR_READY, 100, None)
 
@@ -65,7 +67,7 @@ def test_silence_makes_it_stale_whatever_the_driver_says(store: Staleness, clock
     clock.now += PATIENCE
     assert store.state is State.STALE
     assert (store.seconds, store.seconds_in_state) == (PATIENCE, 0)
-    assert "no sign of life for 15 s" in str(store.reason)
+    assert "no sign of life for 20 s" in str(store.reason)
 
 
 def test_the_reason_does_not_change_with_time(store: Staleness, clock: Clock) -> None:
@@ -103,6 +105,11 @@ def test_a_status_is_all_of_it(store: Staleness, clock: Clock) -> None:
     status = store.status()
     assert (status.state, status.seconds_since_alive, status.revision_seen) == (State.IN_SYNC, 2, 7)
     assert (status.seconds_in_state, status.reason) == (2, None)
+
+
+@pytest.mark.parametrize(("interval", "patience"), [(1, 15), (4, 15), (5, 18), (60, 183), (300, 903)])
+def test_patience_grows_with_the_interval_of_questions(interval: int, patience: int) -> None:
+    assert patience_with(interval) == patience >= SHORTEST_PATIENCE
 
 
 def test_reminders_come_at_growing_intervals() -> None:

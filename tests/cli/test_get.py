@@ -14,6 +14,7 @@ from .conftest import Run
 from .written import given_store
 
 WEB = {f"{V1_ROOT}host/web1/endpoint/eth1": b'{"name": "eth1", "labels": {"role": "web"}}'}
+SETTINGS = {f"{V1_ROOT}Ready": b"true", f"{V1_ROOT}config/LogSeverityScreen": b"info"}
 HEADER = b'{"id":"a1","author":"bob@b","started":"2026-01-01T00:00:00Z","objects":2,"steps":2,"done":1}'
 
 
@@ -82,7 +83,7 @@ def test_what_is_shown_can_be_applied_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: Run, form: str, limit: int, url: str
 ) -> None:
     v3 = stored(endpoint(), policy("a"), document("Tier", "t", {"order": 3})) if limit > 1 else {}
-    store = given_store(monkeypatch, {**v3, **WEB}, limit, url)
+    store = given_store(monkeypatch, {**v3, **WEB, **SETTINGS}, limit, url)
     before = store.values
     file = tmp_path / f"all.{form}"
     file.write_text(run("get", "all", "-o", form)[1])
@@ -98,9 +99,18 @@ def test_nothing_there(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     assert run("get", "hep", "a", "b") == (
         1,
         "",
-        "Error: hostendpoint/a not found\nError: hostendpoint/b not found\n",
+        "catflap: hostendpoint/a not found\ncatflap: hostendpoint/b not found\n",
     )
     assert json.loads(run("get", "hep", "-o", "json")[1])["items"] == []
+    assert run("get", "hep", "a", "-o", "yaml") == (1, "", "catflap: hostendpoint/a not found\n")
+    assert run("get", "np", "a")[2] == "catflap: networkpolicy/a not found (in namespace default)\n"
+    assert run("get", "np", "a", "-n", "b")[2] == "catflap: networkpolicy/a in namespace b not found\n"
+
+
+def test_a_name_in_all_namespaces(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    given_store(monkeypatch)
+    status, _, stderr = run("get", "np", "a", "-A")
+    assert (status, stderr) == (2, "catflap: a name belongs to one namespace: give -n NAME in place of -A\n")
 
 
 def test_some_names_are_not_there(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -108,7 +118,7 @@ def test_some_names_are_not_there(monkeypatch: pytest.MonkeyPatch, run: Run) -> 
     assert run("get", "gnp", "a", "b", "-o", "name") == (
         1,
         "globalnetworkpolicy/a\n",
-        "Error: globalnetworkpolicy/b not found\n",
+        "catflap: globalnetworkpolicy/b not found\n",
     )
 
 
@@ -131,7 +141,7 @@ def test_what_no_document_can_say(monkeypatch: pytest.MonkeyPatch, run: Run) -> 
 
 @pytest.mark.parametrize(
     ("header", "said"),
-    [(HEADER, "a change of 3 objects by bob@b, begun at"), (b"?", "describes no change; agents ignore it")],
+    [(HEADER, "a change of 2 objects by bob@b, begun at"), (b"?", "describes no change; agents ignore it")],
 )
 def test_a_change_in_progress(monkeypatch: pytest.MonkeyPatch, run: Run, header: bytes, said: str) -> None:
     given_store(monkeypatch, {CHANGE_PATH: header, **stored(policy())})

@@ -88,7 +88,7 @@ def test_the_version(run: Run) -> None:
     [
         (CommandError("no such thing"), 1, "catflap: no such thing\n"),
         (CommandError("cannot reach it", Exit.UNREACHABLE), 3, "catflap: cannot reach it\n"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "catflap: interrupted\n"),
         (BrokenPipeError(), 0, ""),
     ],
     ids=lambda value: type(value).__name__,

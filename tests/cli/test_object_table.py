@@ -66,3 +66,15 @@ def test_the_widest_cells_are_cut() -> None:
     assert len(first) == 100
     assert first.split() == ["short", "x" * 55 + "…", "y" * 30]
     assert second.startswith("longer one  x ")
+
+
+def test_names_are_never_cut() -> None:
+    [_, line] = tables(of("HostEndpoint", document("HostEndpoint", "n" * 99, {"node": "m" * 99}), "n" * 99))
+    assert line.startswith(f"{'n' * 99}  {'m' * 7}…")
+
+
+def test_letters_of_two_columns() -> None:
+    first, second = fitted([["東京", "x"], ["tokyo", "x"]])
+    assert (first, second) == ("東京   x", "tokyo  x")
+    [line] = fitted([["東" * 60, "x"]])
+    assert line == f"{'東' * 48}…  x"

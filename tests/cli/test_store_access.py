@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+import signal
 
 import pytest
 
@@ -50,7 +53,7 @@ OPTIONS = argparse.Namespace(store=None, config_file=None)
         (
             LostJournalError(HEADER),
             Exit.NO,
-            "neither finished nor undone. Agents wait for its header to go: delete",
+            "neither finished nor undone, and agents wait for its header to go: delete it",
         ),
         (InterruptedChangeError(HEADER, "etcd is away"), Exit.UNREACHABLE, "--recover finish"),
         (TakenOverError(HEADER), Exit.NO, "somebody else has taken over"),
@@ -70,6 +73,17 @@ def test_errors_become_messages(
     assert said in str(raised.value)
 
 
+def test_another_store_is_suggested_where_none_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_store(monkeypatch)
+
+    async def fail(_: Store) -> None:
+        raise StoreUnavailableError("etcd is away")
+
+    for store, said in ((None, "etcd is away; --store names another store"), ("etcd://a", "etcd is away")):
+        with pytest.raises(CommandError, match=f"^{said}$"):
+            in_store(argparse.Namespace(store=store, config_file=None), fail)
+
+
 def test_the_result_comes_back_and_the_store_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     store = given_store(monkeypatch)
     closed = []
@@ -84,6 +98,23 @@ def test_the_result_comes_back_and_the_store_is_closed(monkeypatch: pytest.Monke
 
     assert in_store(OPTIONS, work) == "etcd://memory"
     assert closed == [store]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_whoever_ends_it_cancels_it(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    given_store(monkeypatch)
+    tidied = []
+
+    async def work(_: Store) -> None:
+        os.kill(os.getpid(), number)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            tidied.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_store(OPTIONS, work)
+    assert tidied == [number]
 
 
 def test_who_writes() -> None:

@@ -17,6 +17,8 @@ DOCUMENTS = (
     "docs/etcd-security.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
+    "docs/stores.md",
+    "docs/reference/agent.md",
     "docs/reference/checks.md",
     "docs/reference/commands.md",
     "docs/reference/policy.md",

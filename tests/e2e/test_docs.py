@@ -47,6 +47,9 @@ NOT_TYPED = {
     "make test": ("runs this very test", "tests/e2e/test_docs.py"),
     "make lint": ("part of `make test`", "tests/e2e/test_docs.py"),
     "make bench": ("measures for minutes, and what it measures has tests", "tests/e2e/test_guide.py"),
+    "make faults": ("injects faults for many minutes", "tests/faults/test_members.py"),
+    "make soak": ("injects faults for an hour", "tests/faults/soak.py"),
+    "etcd grpc-proxy": ("names what others run", "tests/faults/test_proxy.py"),
     "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
     "nft flush ruleset": ("names what somebody else may do", "tests/e2e/test_agent_start.py"),
     "lint-imports": ("part of `make lint`", "tests/e2e/test_docs.py"),
@@ -231,6 +234,7 @@ async def ask_before_enforcing(host: TypedHost, walk: Walk) -> None:
 
 async def test_the_examples_readme(host: TypedHost) -> None:
     walk = Walk("examples/README.md")
+    await host.type('cp -r examples "$TMPDIR" && cd "$TMPDIR"')  # a checkout may be another user's
     await host.start_agent(walk.next("FELIX_FELIXHOSTNAME=web1 catflap agent --store"))
     host.log.wait_for("Enforcing on")
     walk.finish()
@@ -292,7 +296,16 @@ async def test_the_reference_of_checks(host: TypedHost) -> None:
     walk.finish()
 
 
-@pytest.mark.parametrize("document", ["docs/architecture.md", "docs/proof.md", "docs/reference/policy.md"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "docs/architecture.md",
+        "docs/proof.md",
+        "docs/stores.md",
+        "docs/reference/agent.md",
+        "docs/reference/policy.md",
+    ],
+)
 def test_other_documents_have_nothing_to_type(document: str) -> None:
     Walk(document).finish()
 

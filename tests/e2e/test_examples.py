@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -101,7 +102,9 @@ async def test_an_example_does_what_it_says(example: str, network: GuideNetwork,
     roles = {"host": network.host, "mgmt": network.mgmt, "web": network.web, "stranger": network.stranger}
     roles["store"] = network.store
     log_file = tmp_path / "felix.log"
-    arguments = ("--once", "--store", f"dir:{EXAMPLES / example}")
+    # A copy is root's: where the checkout is somebody else's, the agent rightly refuses it.
+    policy = shutil.copytree(EXAMPLES / example, tmp_path / example, copy_function=shutil.copyfile)
+    arguments = ("--once", "--store", f"dir:{policy}")
     agent = AgentProcess(network.host, log_file, {"FELIX_FELIXHOSTNAME": "web1"}, arguments)
     agent.start()
     assert agent.wait() == (0, "")

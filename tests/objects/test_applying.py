@@ -19,11 +19,11 @@ from tests.objects.documents import (
 )
 from tests.objects.stores import LimitedStore
 
-from catflap.model import V1_ROOT
-from catflap.objects.applying import carry_out, find_documented, find_named, unique
-from catflap.objects.errors import AmbiguousNameError, ChangedMeanwhileError
+from catflap.objects.applying import carry_out
+from catflap.objects.errors import ChangedMeanwhileError
+from catflap.objects.lookup import find_documented, unique
 from catflap.objects.planning import deletion
-from catflap.objects.stored import Subject, Tree
+from catflap.objects.stored import Subject
 from catflap.objects.trees import read_objects
 from catflap.store import Store
 
@@ -106,38 +106,3 @@ async def test_one_that_was_deleted_meanwhile() -> None:
     store.change([(path, None) for path in store.values])
     with pytest.raises(ChangedMeanwhileError, match="it was deleted meanwhile"):
         await carry_out(store, mine, "ada@admin1")
-
-
-TWO_HOSTS = {f"{V1_ROOT}host/{host}/endpoint/eth0": b'{"name": "eth0"}' for host in ("web1", "web2")}
-
-
-@pytest.mark.parametrize(
-    ("name", "found"), [("web1.eth0", ["web1.eth0"]), ("eth1", ["web1.eth1"]), ("eth2", [])]
-)
-async def test_a_short_name_of_the_v1_tree_will_do(name: str, found: list[str]) -> None:
-    store = LimitedStore({**TWO_HOSTS, f"{V1_ROOT}host/web1/endpoint/eth1": b'{"name": "eth1"}'})
-    [objects] = await find_named(store, [Subject("HostEndpoint", "", name)])
-    assert [each.subject.name for each in objects] == found
-
-
-async def test_a_parameter_is_no_name_of_all_of_them() -> None:
-    store = LimitedStore({f"{V1_ROOT}config/LogSeverityScreen": b"info"})
-    assert await find_named(store, [Subject("FelixConfiguration", "", "LogSeverityScreen")]) == [[]]
-
-
-async def test_a_short_name_that_means_several() -> None:
-    with pytest.raises(AmbiguousNameError, match=r"hostendpoint/eth0 may be .*web1\.eth0, .*web2\.eth0"):
-        await find_named(LimitedStore(TWO_HOSTS), [Subject("HostEndpoint", "", "eth0")])
-
-
-async def test_the_objects_of_a_name_may_stand_in_both_trees() -> None:
-    twin = {f"{V1_ROOT}policy/tier/default/policy/ssh": b'{"inbound_rules": []}'}
-    store = LimitedStore({**stored(policy(), policy("web")), **twin})
-    names = [Subject("GlobalNetworkPolicy", "", name) for name in ("ssh", "web", "none")]
-    both, one, none = await find_named(store, names)
-    assert [each.tree for each in both] == [Tree.V3, Tree.V1]
-    assert ([each.tree for each in one], none) == ([Tree.V3], [])
-    [documented] = await find_documented(store, wanted_of(policy()))
-    assert documented == both
-    await carry_out(store, deletion(documented), "ada@admin1")
-    assert list(store.values) == list(stored(policy("web")))

@@ -36,7 +36,7 @@ def test_what_has_no_name() -> None:
         ("7", 7, None),
         (7, 7, None),  # YAML takes it for a number
         ("6", 7, "is 6, but its version is 7 now"),
-        ("6", None, "is 6, but it does not exist any more"),
+        ("6", None, "is 6, but there is no such object now: leave resourceVersion out"),
     ],
 )
 def test_a_version_that_the_author_has_seen(seen: object, now: int | None, said: str | None) -> None:

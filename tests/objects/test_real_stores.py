@@ -15,9 +15,10 @@ from tests.objects.documents import Document, applied, endpoint, planned, policy
 
 from catflap.lab.etcd import EtcdServer
 from catflap.model.changes import CHANGE_PATH, JOURNAL_ROOT
-from catflap.objects.applying import carry_out, find_documented
+from catflap.objects.applying import carry_out
 from catflap.objects.claim import read_header
 from catflap.objects.errors import ChangedMeanwhileError, ChangeInProgressError
+from catflap.objects.lookup import find_documented
 from catflap.objects.planning import RefusedError, deletion
 from catflap.objects.recovery import recover
 from catflap.objects.settling import End

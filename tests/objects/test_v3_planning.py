@@ -111,6 +111,37 @@ async def test_parameters_may_stand_in_both_trees() -> None:
     assert plan.outcome is Outcome.CREATED
 
 
+CONFIGURATION = {f"{V1_ROOT}config/LogSeverityScreen": b"info", f"{V1_ROOT}config/LogSeverityFile": b"none"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "version", "entries"),
+    [
+        ("ClusterInformation", {"datastoreReady": True}, "1", {f"{V1_ROOT}Ready": b"true"}),
+        (
+            "FelixConfiguration",
+            {"logSeverityScreen": "info", "logSeverityFile": "none"},
+            "1-1",
+            CONFIGURATION,
+        ),
+    ],
+)
+async def test_what_was_shown_from_the_v1_tree_is_unchanged(
+    kind: str, spec: Document, version: str, entries: dict[str, bytes]
+) -> None:
+    plan = await plan_one(document(kind, "default", spec, resourceVersion=version), **entries)
+    assert (plan.outcome, plan.changes) == (Outcome.UNCHANGED, ())
+
+
+@pytest.mark.parametrize(
+    "spec", [{"logSeverityScreen": "info"}, {"logSeverityScreen": "debug", "logSeverityFile": "none"}]
+)
+async def test_what_was_shown_from_the_v1_tree_is_changed_there(spec: Document) -> None:
+    item = document("FelixConfiguration", "default", spec, resourceVersion="1-1")
+    with pytest.raises(RefusedError, match="change it there"):
+        await plan_one(item, **CONFIGURATION)
+
+
 async def test_a_directory_has_one_tree_and_its_files_are_not_marked() -> None:
     class Directory(LimitedStore):
         driver = "directory"

@@ -11,7 +11,7 @@ import pytest
 
 from catflap.store.api import StoreDeniedError, StoreError, StoreUnavailableError
 from catflap.store.lease import CLOSE_TIMEOUT, KeptKeys, LeaseLostError
-from catflap.store.supervisor import Pace
+from catflap.store.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

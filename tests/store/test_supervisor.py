@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catflap.store.api import Alive, Connected, Delta, Disconnected, Snapshot, StoreError, StoreEvent
-from catflap.store.supervisor import Pace, ResyncNeededError, supervise
+from catflap.store.pace import Pace
+from catflap.store.supervisor import ResyncNeededError, supervise
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -1,17 +1,19 @@
-"""TLS with client certificates, for both etcd APIs alike."""
+"""TLS files and what is said of them; then TLS with client certificates, for both etcd APIs alike."""
 
 from __future__ import annotations
 
 import shutil
+import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.store.certificates import make_authority, make_certificate
+from tests.store.certificates import make_authority, make_certificate, openssl
 from tests.store.following import Following
 
 from catflap.lab.etcd import EtcdServer
 from catflap.store import Delta, Disconnected, Snapshot, StoreError, StoreOptions, open_store
+from catflap.store.tls import client_context, remedy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -64,6 +66,44 @@ def options(certificates: Path, ca: str = "ca", client: str | None = "client") -
         cert_file=None if client is None else str(certificates / f"{client}.pem"),
         key_file=None if client is None else str(certificates / f"{client}.key"),
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "ca_file", "text"),
+    [
+        (10, "ca.pem", "renew it, or set this host's clock"),
+        (20, "ca.pem", "the authority that signed it must be in ca_file ca.pem"),
+        (19, None, "the authority that signed it must be in the system's authorities"),
+        (64, "ca.pem", "use an address that the certificate names, or have it name this one"),
+    ],
+)
+def test_the_remedy_for_a_refused_certificate(code: int, ca_file: str | None, text: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code = code
+    assert remedy(error, StoreOptions(ca_file=ca_file)) == text
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+@pytest.mark.parametrize("bad", ["ca", "client"])
+def test_files_that_cannot_be_used_are_named(
+    certificates: Path, tmp_path: Path, bad: str, content: str | None
+) -> None:
+    shutil.copytree(certificates, tmp_path, dirs_exist_ok=True)
+    (tmp_path / f"{bad}.pem").unlink()
+    if content is not None:
+        (tmp_path / f"{bad}.pem").write_text(content)
+    with pytest.raises(StoreError, match=rf"_file {tmp_path}/{bad}\.pem .*cannot be used: \w"):
+        client_context(options(tmp_path))
+
+
+def test_a_key_with_a_passphrase_is_an_error_and_no_question(certificates: Path, tmp_path: Path) -> None:
+    shutil.copytree(certificates, tmp_path, dirs_exist_ok=True)
+    key = tmp_path / "client.key"
+    locked = tmp_path / "locked"
+    openssl("pkey", "-in", str(key), "-aes256", "-passout", "pass:secret", "-out", str(locked))
+    locked.rename(key)
+    with pytest.raises(StoreError, match=r"client\.key cannot be used"):
+        client_context(options(tmp_path))
 
 
 @asynccontextmanager
@@ -171,7 +211,8 @@ async def test_certificates_of_a_new_authority_replace_the_old_ones_without_a_re
             follower = Following(store.follow())
             await follower.next(Snapshot)
             issue_certificates(tmp_path)
-            etcd.restart()
+            etcd.kill()
+            etcd.start()
             await store.write([(PATH, b"1")])
             await follower.until(lambda seen: PATH in seen.entries)
             await store.close()

@@ -35,6 +35,14 @@ def test_urls(url: str, kind: type[object], opened: str) -> None:
     assert store.url == opened
 
 
+@pytest.mark.parametrize(("url", "kind"), [("etcd://h1", Etcd3Store), ("etcd2://h1", Etcd2Store)])
+def test_how_long_an_etcd_may_be_silent(url: str, kind: type[Etcd3Store | Etcd2Store]) -> None:
+    for options, seconds in ((StoreOptions(), 4.0), (StoreOptions(check_interval=60), 60)):
+        store = open_store(url, options)
+        assert isinstance(store, kind)
+        assert store._tuning.silence == seconds
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

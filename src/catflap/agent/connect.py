@@ -38,6 +38,7 @@ def store_options(configuration: Configuration) -> StoreOptions:
         key_file=configuration["EtcdKeyFile"],
         username=configuration["EtcdUsername"],
         password=_password(configuration),
+        check_interval=configuration["DatastoreCheckInterval"],
         strict_modes=configuration["DatastoreStrictModes"],
     )
 

@@ -1,8 +1,21 @@
 """The agent: a state machine between a store, the host's interfaces and the kernel.
 
-``wait-for-ready`` until the store is read and its Ready flag is set, then ``resync`` (resources and configuration, all
-at once), then ``in-sync``; ``stale`` while nobody knows whether the store says something else by now. Losing the store
-or the flag never loosens or drops anything: what is enforced stays. No content of the store may end the agent.
+==================  ============================================  ===================
+in this state       this happens                                  leads to
+==================  ============================================  ===================
+``wait-for-ready``  the store is read, and its Ready flag is set  ``resync``
+``resync``          what has changed counts, all at once          ``in-sync``
+``in-sync``         a snapshot                                    ``resync``
+``in-sync``         the Ready flag is not set any more            ``wait-for-ready``
+``in-sync``         the connection is lost, or silent             ``stale``
+``stale``           a sign of life                                ``in-sync``, and on
+==================  ============================================  ===================
+
+``stale`` is nothing that is kept: it is being in sync with a store of which nobody knows whether it says something else
+by now (`catflap.agent.staleness`). ``resync`` ends with the event that began it, whatever comes of that. What is read
+while somebody else is writing a change of several steps waits for its end, and leads to no other state
+(`catflap.agent.hold`). Losing the store or the flag never loosens or drops anything: what is enforced stays. No content
+of the store may end the agent.
 """
 
 from __future__ import annotations
@@ -18,7 +31,7 @@ from catflap.agent.hold import Hold
 from catflap.agent.intake import Intake
 from catflap.agent.settings import policy_settings
 from catflap.agent.shared_engine import SharedEngine
-from catflap.agent.staleness import Reminders, Staleness
+from catflap.agent.staleness import Reminders, Staleness, patience_with
 from catflap.agent.status import AgentStatus, State
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
@@ -67,12 +80,12 @@ class Agent:
         self._on_status = on_status
         self._engine = SharedEngine(policy_settings(configuration.current))
         self._intake = Intake(self._engine, configuration)
-        self._staleness = Staleness(store.url, clock)
+        patience = patience_with(configuration.current["DatastoreCheckInterval"])
+        self._staleness = Staleness(store.url, patience, clock)
         self._hold = Hold(clock)
         self._reminders = Reminders()  # of being stale
         self._configuration_logged: Configuration | None = None
         self._reload_requested = asyncio.Event()
-        self._waiting_for: str | None = None
         self._told: State | None = None  # the state that was logged last
         self._resyncs = 0
         self._interfaces_known = False
@@ -86,7 +99,7 @@ class Agent:
     @property
     def waiting_for(self) -> str | None:
         """What must happen before the data of the store are acted upon; None while they are."""
-        return self._waiting_for
+        return self._staleness.reason if self.state is State.WAIT_FOR_READY else None
 
     def status(self) -> AgentStatus:
         """How the agent stands at this moment."""
@@ -100,7 +113,6 @@ class Agent:
     async def run(self) -> None:
         """Work until cancelled."""
         self._configuration.resolve()  # logs what is odd in it, which may be why the store is never reached
-        self._enter(State.WAIT_FOR_READY)
         self._wait(f"waiting for the store {self._store.url}")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_store())
@@ -168,7 +180,6 @@ class Agent:
             reason = f"{self._store.url} holds no document: is it mounted? If so, run 'catflap init'"
         if self.state is not State.WAIT_FOR_READY:
             log.warning("Ready key no longer set to true; what is enforced stays")
-            self._enter(State.WAIT_FOR_READY)
         self._wait(reason)
 
     def _held_back(self) -> None:
@@ -180,7 +191,6 @@ class Agent:
     async def _take_over(self) -> None:
         starting = self.state is State.WAIT_FOR_READY
         if starting:
-            self._waiting_for = None
             self._enter(State.RESYNC)
 
         def configure(engine: PolicyEngine, changed: bool) -> None:
@@ -241,14 +251,13 @@ class Agent:
             log.info("%s driver status changed to %s", self._store.driver, state)
 
     def _wait(self, reason: str) -> None:
-        if reason != self._waiting_for:
-            self._waiting_for = reason
-            self._staleness.progress(State.WAIT_FOR_READY, reason)
+        if reason != self.waiting_for:
+            self._enter(State.WAIT_FOR_READY, reason)
             self._log_waiting()
 
     def _log_waiting(self) -> None:
-        if self._waiting_for is not None and self.state is State.WAIT_FOR_READY:
-            log.info("Still in state %s: %s", self.state, self._waiting_for)
+        if self.waiting_for is not None:
+            log.info("Still in state %s: %s", self.state, self.waiting_for)
 
     async def _remind(self) -> None:
         while True:

@@ -1,7 +1,8 @@
 """Holds changes back while somebody writes a change that takes several transactions.
 
 What a store holds between two of them is nobody's policy. An agent that enforces nothing yet does not wait, since then
-any policy is better than none. See `catflap.model.changes` for what the writer leaves in the store.
+any policy is better than none. A header that cannot be read is nobody's change, and holds nothing back. See
+`catflap.model.changes` for what the writer leaves in the store.
 """
 
 from __future__ import annotations
@@ -67,7 +68,11 @@ class Hold:
 
     def _warn(self, raw: bytes, header: ChangeHeader | None) -> None:
         if header is None:
-            log.warning("Ignoring %s, which describes no change: %.200r", CHANGE_PATH, raw)
+            log.warning(
+                "Ignoring %s, which describes no change; delete it, since nobody can apply any before: %.200r",
+                CHANGE_PATH,
+                raw,
+            )
         else:
             log.warning(
                 "Enforcing what the store holds, though %s: nothing is enforced yet; %s",

@@ -228,6 +228,13 @@ PARAMETERS: Mapping[str, Parameter] = {
             in_store=False,
         ),
         Parameter(
+            "DatastoreCheckInterval",
+            "Seconds that an etcd watch may be silent before the store is asked whether it still serves",
+            _always(4),
+            _number(1, 300),
+            in_store=False,
+        ),
+        Parameter(
             "DatastoreStrictModes",
             "Refuse files of the directory store that others may write to",
             _always(value=True),

@@ -28,7 +28,7 @@ from catflap.store.api import Lease, Store, StoreError
 log = logging.getLogger(__name__)
 
 ROOT: Final = "/calico/felix/v1/host"
-COALESCE: Final = 1.0  # seconds, about: changes that come together are written together
+SPREAD: Final = 5.0  # seconds in which a change is reported: a whole fleet has one at once
 WRITE_TIMEOUT: Final = 10.0  # seconds
 CLOSE_TIMEOUT: Final = 1.0  # seconds: an agent that is stopped does not wait for a store that hangs
 JITTER: Final = 0.1  # part of an interval, so that a fleet does not write at one instant
@@ -116,7 +116,7 @@ class Reporter:
         told: object = None
         while True:
             await self._changed.wait()
-            await asyncio.sleep(COALESCE * random.uniform(0.5, 1.5))  # noqa: S311  # spreads load only
+            await asyncio.sleep(random.uniform(0.0, SPREAD))  # noqa: S311  # spreads load only
             self._changed.clear()
             status = self._status()
             if (about := _worth_telling(status)) != told:

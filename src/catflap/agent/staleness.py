@@ -13,9 +13,17 @@ from typing import Final
 from catflap.agent.status import State, StoreStatus
 from catflap.store.api import Connected, Disconnected, StoreEvent
 
-PATIENCE: Final = 15.0  # seconds without a sign of life; a store that is followed gives one every 5
+SHORTEST_PATIENCE: Final = 15.0  # seconds without a sign of life
 REMINDERS: Final = (15.0, 60.0, 300.0)  # seconds after which what lasts is said again
 LAST_INTERVAL: Final = 900.0  # seconds between all later reminders
+
+
+def patience_with(check_interval: float) -> float:
+    """For how long a store may give no sign of life that is asked for one after ``check_interval`` seconds.
+
+    That is for long enough that two such questions may be answered late, or not at all.
+    """
+    return max(SHORTEST_PATIENCE, 3 * (check_interval + 1))
 
 
 class Staleness:
@@ -23,11 +31,13 @@ class Staleness:
 
     Args:
         url: the store's, for reasons.
+        patience: seconds without a sign of life that are none of trouble, see `patience_with`.
         clock: seconds that only ever grow.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
+        self._patience = patience
         self._clock = clock
         self._alive = self._since = clock()
         self._progress = State.WAIT_FOR_READY
@@ -88,7 +98,7 @@ class Staleness:
             return self._progress_reason
         if self._lost is not None:
             return f"Connection to {self._url} lost: {self._lost[1]}"
-        return f"Connection to {self._url} lost: no sign of life for {PATIENCE:g} s, though it was not closed"
+        return f"Connection to {self._url} lost: no sign of life for {self._patience:g} s, though it was not closed"
 
     def status(self) -> StoreStatus:
         """All of it at this moment."""
@@ -97,7 +107,7 @@ class Staleness:
     def _trouble_since(self) -> float | None:
         if self._lost is not None:
             return self._lost[0]
-        silent_at = self._alive + PATIENCE
+        silent_at = self._alive + self._patience
         return silent_at if self._clock() >= silent_at else None
 
 

@@ -41,7 +41,8 @@ all or nothing, as far as each store can:
   dir:/     All files are checked and written beside the old ones before the first is replaced. A crash between two of
             these replacements leaves some old and some new files.
 
-exit codes: 0 success, 1 invalid, refused or a conflict (nothing was changed), 2 usage, 3 the store cannot be reached
+exit codes: 0 success, 1 invalid, refused or a conflict (nothing was changed), 2 usage, 3 the store cannot be
+reached, or refuses: a password, a permission
 """
 
 

@@ -32,6 +32,10 @@ Nothing is deleted if one of the objects does not exist, or if somebody changes 
 tools have written below /calico/v1 are deleted as well; a name that stands in both trees is deleted from both.
 
 all or nothing, as far as each store can: as 'catflap apply --help' says. Endpoints go first, then what they refer to.
+Kinds are written as 'catflap get --help' says. A resourceVersion in a file counts for nothing here.
+
+exit codes: 0 success, 1 not found, invalid or a conflict (nothing was deleted), 2 usage, 3 the store cannot be reached,
+or refuses
 """
 
 
@@ -88,7 +92,7 @@ async def _delete(
     store: Store, subjects: Sequence[Subject], documents: Sequence[Wanted], options: argparse.Namespace
 ) -> Result:
     from catflap.cli.outcomes import carried_out
-    from catflap.objects.applying import find_documented, find_named, unique
+    from catflap.objects.lookup import find_documented, find_named, unique
     from catflap.objects.planning import deletion
     from catflap.objects.writing import refuse_while_in_progress
 

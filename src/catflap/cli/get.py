@@ -36,7 +36,7 @@ node, felixconfig, clusterinfo. Objects that older tools have written below /cal
 marked v1. Invalid objects, which agents treat as missing, are marked, and stderr says what is wrong with them.
 
 exit codes: 0 success (also where there is nothing), 1 a named object does not exist or cannot be shown, 2 usage, 3 the
-store cannot be reached
+store cannot be reached, or refuses
 """
 
 
@@ -65,8 +65,11 @@ def run(options: argparse.Namespace) -> int:
     """Read the store, and print what was asked for."""
     from catflap.cli.kind_names import selection
     from catflap.cli.store_access import in_store
+    from catflap.objects.stored import DEFAULT_NAMESPACE
 
     chosen = selection(options.words, options.namespace)
+    if chosen.subjects and options.all_namespaces:
+        raise CommandError("a name belongs to one namespace: give -n NAME in place of -A", Exit.USAGE)
     labels = _selector(options.selector)
 
     async def work(store: Store) -> tuple[list[StoredObject], list[Subject]]:
@@ -80,13 +83,14 @@ def run(options: argparse.Namespace) -> int:
         found = [each for each in found if labels.matches(each.labels)]
     shown = _print(found, chosen, options)
     for name in missing:
-        print(f"Error: {name} not found", file=sys.stderr)
+        where = f" (in namespace {name.namespace})" if name.namespace == DEFAULT_NAMESPACE else ""
+        print(f"catflap: {name} not found{where}", file=sys.stderr)
     return Exit.SUCCESS if shown and not missing else Exit.NO
 
 
 async def _named(store: Store, chosen: Selection) -> tuple[list[StoredObject], list[Subject]]:
     """The objects that are named, and the names that nothing has."""
-    from catflap.objects.applying import find_named, unique
+    from catflap.objects.lookup import find_named, unique
 
     groups = await find_named(store, chosen.subjects)
     missing = [name for name, group in zip(chosen.subjects, groups, strict=True) if not group]
@@ -144,6 +148,8 @@ def _print(objects: Sequence[StoredObject], chosen: Selection, options: argparse
             print(printable(each.subject.title))
         return True
     documents = [shown for each in objects if (shown := each.shown()) is not None]
+    if chosen.subjects and not documents:
+        return False
     if chosen.subjects and len(chosen.subjects) == len(documents) == 1:
         print_data(options.output, documents[0])
     else:

@@ -20,7 +20,7 @@ examples:
   catflap explain policy/ 'tcp 192.0.2.7 > 192.0.2.1:22'    what becomes of a packet, and why
   catflap lab demo                               see it work in throw-away network namespaces
 
-exit codes: 0 success, 1 the answer is no or the input invalid, 2 usage, 3 store or kernel unreachable
+exit codes: 0 success, 1 the answer is no or the input invalid, 2 usage, 3 store or kernel unreachable or refusing
 """
 
 
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"catflap: {error}", file=sys.stderr)
         return int(error.code)
     except KeyboardInterrupt:
+        print("catflap: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return int(Exit.SUCCESS)

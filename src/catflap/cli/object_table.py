@@ -1,4 +1,4 @@
-"""Stored objects as tables, one for each kind, at most 100 columns wide.
+"""Stored objects as tables, one for each kind, at most 100 columns wide unless their names need more.
 
 Nothing here may trust what it shows: an invalid object has a line like any other.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
+
+from rich.cells import cell_len, set_cell_size
 
 from catflap.cli.lines import MAX_WIDTH
 from catflap.objects.stored import StoredObject, Tree
@@ -33,22 +35,28 @@ def _table(kind: str, objects: Sequence[StoredObject], *, with_namespace: bool) 
         columns = {"NAMESPACE": lambda each: each.subject.namespace, **columns}
     if any(map(_note, objects)):
         columns = {**columns, "NOTE": _note}
-    yield from fitted([list(columns), *([cell(each) for cell in columns.values()] for each in objects)])
+    rows = [list(columns), *([cell(each) for cell in columns.values()] for each in objects)]
+    yield from fitted(rows, whole=list(columns).index("NAME") + 1)
 
 
-def fitted(rows: Sequence[Row]) -> Iterator[str]:
-    """Rows as lines; where they are too wide, the widest cells are cut."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    while sum(widths) + GAP * (len(widths) - 1) > MAX_WIDTH and max(widths) > NARROWEST:
-        widths[widths.index(max(widths))] -= 1
-    for row in rows:
-        cells = [_cut(cell, width).ljust(width + GAP) for cell, width in zip(row, widths, strict=True)]
+def fitted(rows: Sequence[Row], whole: int = 0) -> Iterator[str]:
+    """Rows as lines; where they are too wide, the widest cells are cut, but for the first ``whole`` ones.
+
+    Names are of that kind: they are copied into the next command. Letters may be two columns wide.
+    """
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
+    while sum(widths) + GAP * (len(widths) - 1) > MAX_WIDTH and max(widths[whole:], default=0) > NARROWEST:
+        widths[widths.index(max(widths[whole:]), whole)] -= 1
+    for row in shown:
+        cells = [
+            set_cell_size(_cut(cell, width), width + GAP) for cell, width in zip(row, widths, strict=True)
+        ]
         yield "".join(cells).rstrip()
 
 
 def _cut(text: str, width: int) -> str:
-    text = printable(text)
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+    return text if cell_len(text) <= width else f"{set_cell_size(text, width - 1)}…"
 
 
 def printable(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -31,21 +32,20 @@ REMEDY = (
     " 'catflap apply --recover undo' takes back what was written"
 )
 DELETE_HEADER = f"delete it with 'etcdctl del {CHANGE_PATH}' (API v2: 'etcdctl rm {CHANGE_PATH}')"
+START_AFRESH = (
+    "It can be neither finished nor undone, and agents wait for its header to go:"
+    f" {DELETE_HEADER}, and apply what the store shall say"
+)
 
 _MESSAGES: Sequence[tuple[type[Exception], Exit, str]] = (  # of several that fit the first counts
-    (StoreUnavailableError, Exit.UNREACHABLE, "{}; --store names another store"),
+    (StoreUnavailableError, Exit.UNREACHABLE, "{}"),
     (StoreDeniedError, Exit.UNREACHABLE, "{}"),
     (StoreError, Exit.NO, "{}"),
     (AmbiguousNameError, Exit.USAGE, "{}"),
     (ChangedMeanwhileError, Exit.NO, "nothing was changed: {}. Read the objects again, and repeat it"),
     (ChangeInProgressError, Exit.NO, f"nothing was changed: {{}}; {REMEDY}"),
     (UnreadableHeaderError, Exit.NO, f"nothing was changed: {{}}. Agents ignore it: {DELETE_HEADER}"),
-    (
-        LostJournalError,
-        Exit.NO,
-        "nothing was changed: {}, so it can be neither finished nor undone. Agents wait for its header to go:"
-        f" {DELETE_HEADER}, and apply what the store shall say",
-    ),
+    (LostJournalError, Exit.NO, f"nothing was changed: {{}}. {START_AFRESH}"),
     (InterruptedChangeError, Exit.UNREACHABLE, f"{{}}. Agents hold it back; {REMEDY}"),
     (TakenOverError, Exit.NO, "{}"),
 )
@@ -66,9 +66,11 @@ def in_store(options: argparse.Namespace, work: Callable[[Store], Awaitable[T]])
 
     Raises:
         CommandError: whatever goes wrong with the store.
+        KeyboardInterrupt: somebody has ended it, and a change that was not complete is taken back.
     """
 
     async def run() -> T:
+        _end_as_with_ctrl_c()
         store = open_configured_store(options.store, options.config_file)
         try:
             return await work(store)
@@ -77,10 +79,23 @@ def in_store(options: argparse.Namespace, work: Callable[[Store], Awaitable[T]])
 
     try:
         return asyncio.run(run())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     except tuple(kind for kind, _, _ in _MESSAGES) as error:
-        raise _explained(error) from None
+        raise _explained(error, named=options.store is not None) from None
 
 
-def _explained(error: Exception) -> CommandError:
+def _end_as_with_ctrl_c() -> None:
+    """Let the task be cancelled where a service manager ends the process, or its terminal is gone."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  # called by a task
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not where nohup has it ignored
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def _explained(error: Exception, *, named: bool) -> CommandError:
+    """What to tell about an error; ``named``: somebody has said which store to use."""
     code, message = next((code, message) for kind, code, message in _MESSAGES if isinstance(error, kind))
-    return CommandError(message.format(error), code)
+    hint = "; --store names another store" if isinstance(error, StoreUnavailableError) and not named else ""
+    return CommandError(f"{message.format(error)}{hint}", code)

@@ -8,7 +8,7 @@ whole kinds                                 GlobalNetworkSet, NetworkSet, Networ
                                             StagedGlobalNetworkPolicy
 ``HostEndpoint`` ``spec.nodeSelector``      an endpoint is of one host
 ``HostEndpoint`` ``spec.interfaceName``     more than one of them
-``WorkloadEndpoint``                        ``spec.allowSpoofedSourcePrefixes``
+``WorkloadEndpoint`` ``spec``               ``allowSpoofedSourcePrefixes``
 ``Tier`` ``spec.defaultAction: Pass``       every tier ends with Deny
 rules ``metadata.annotations``              rules have none
 rules ``nets``, ``notNets``                 networks of an IP version that the rule is not for

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from catflap.objects.errors import AmbiguousNameError, ChangedMeanwhileError
+from catflap.objects.errors import ChangedMeanwhileError
 from catflap.objects.planning import Planned, Stamp, Wanted
 from catflap.objects.reading import read_paths
 from catflap.objects.settling import Progress, no_progress
-from catflap.objects.stored import StoredObject, Subject, Tree
-from catflap.objects.trees import read_objects, written_tree
-from catflap.objects.v1_planning import plan_v1, v1_paths
+from catflap.objects.stored import Subject, Tree
+from catflap.objects.trees import written_tree
+from catflap.objects.v1_planning import plan_v1
 from catflap.objects.v3_planning import plan_v3
 from catflap.objects.writing import Written, write_all
 from catflap.store import Store, StoreConflictError
@@ -33,45 +33,6 @@ async def plan(store: Store, items: Sequence[Wanted]) -> list[Planned]:
 def _stamp() -> Stamp:
     """Not for directories: files that people edit are left without such marks."""
     return Stamp(dt.datetime.now(dt.UTC), lambda: str(uuid.uuid4()))
-
-
-async def find_named(store: Store, names: Sequence[Subject]) -> list[list[StoredObject]]:
-    """For each name the objects that bear it: none, one, or one in each tree.
-
-    Raises:
-        AmbiguousNameError: a short name means several objects.
-        StoreError: the store is unavailable or refuses.
-    """
-    found = await read_objects(store, {each.kind for each in names})
-    return [_bearing(found, name) for name in names]
-
-
-def _bearing(objects: Sequence[StoredObject], name: Subject) -> list[StoredObject]:
-    """Whoever bears the whole name, or else the only one with that short name."""
-    whole = [each for each in objects if each.subject == name]
-    if whole:
-        return whole
-    short = [each for each in objects if each.subject.kind == name.kind and each.short_name == name.name]
-    if len(short) > 1:
-        raise AmbiguousNameError(name, [each.subject for each in short])
-    return short
-
-
-async def find_documented(store: Store, items: Sequence[Wanted]) -> list[list[StoredObject]]:
-    """For each document the objects that it is stored as, as in `find_named`.
-
-    Raises:
-        StoreError: the store is unavailable or refuses.
-    """
-    found = await read_objects(store, {item.subject.kind for item in items})
-    by_path = {path: each for each in found for path in each.entries}
-    places = [(item.path, *v1_paths(item)) for item in items]
-    return [unique([by_path[path] for path in paths if path in by_path]) for paths in places]
-
-
-def unique(objects: Iterable[StoredObject]) -> list[StoredObject]:
-    """Each object once."""
-    return list({(each.tree, each.subject): each for each in objects}.values())
 
 
 async def carry_out(

@@ -96,8 +96,11 @@ def outdated(number: int, item: Wanted, stored: StoredObject | None) -> Refusal 
     current = None if stored is None else stored.resource_version
     if seen is None or seen == current:
         return None
-    found = "it does not exist any more" if current is None else f"its version is {current} now"
-    message = f"is {seen}, but {found}: get the object again, and repeat the change on that."
+    message = (
+        f"is {seen}, but there is no such object now: leave resourceVersion out to create it."
+        if current is None
+        else f"is {seen}, but its version is {current} now: get the object again, and repeat the change on that."
+    )
     return Refusal(number, "metadata.resourceVersion", message)
 
 

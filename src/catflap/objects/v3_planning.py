@@ -52,7 +52,7 @@ def _plan_one(
     number: int, item: Wanted, twin: Mapping[str, bytes], entries: Mapping[str, Entry], stamp: Stamp | None
 ) -> Planned | Refusal:
     in_v1 = {path: entries[path] for path in twin if path in entries}
-    if in_v1:
+    if in_v1 and (item.subject.kind not in _IN_BOTH_TREES or _shown_from_v1(item, entries)):
         return _next_to_twin(number, item, twin, in_v1)
     [stored] = stored_objects({item.path: entries[item.path]}) if item.path in entries else [None]
     return outdated(number, item, stored) or _planned(item, stored, stamp)
@@ -60,25 +60,35 @@ def _plan_one(
 
 def _twin_entries(item: Wanted) -> Mapping[str, bytes]:
     """What the v1 tree would hold of the object, or at least (with empty values) where."""
-    if item.subject.kind in _IN_BOTH_TREES:
-        return {}
     try:
         return v1_entries(item)
     except NotRepresentableError:
         return dict.fromkeys(v1_paths(item), b"")
 
 
+def _shown_from_v1(item: Wanted, entries: Mapping[str, Entry]) -> bool:
+    """Whether a document's author has seen it in the v1 tree: it has a version, and the v3 tree has nothing."""
+    return item.resource_version is not None and item.path not in entries
+
+
 def _next_to_twin(
     number: int, item: Wanted, twin: Mapping[str, bytes], stored: Mapping[str, Entry]
 ) -> Planned | Refusal:
     values = {path: entry.value for path, entry in stored.items()}
-    if all(is_said(path, value, values.get(path)) for path, value in twin.items()):
+    said = all(is_said(path, value, values.get(path)) for path, value in twin.items())
+    if said and not (item.subject.kind in _IN_BOTH_TREES and _leaves_out(item, stored)):
         return Planned(item.subject, Outcome.UNCHANGED, document=item.document)
     message = (
         f"the store has this object at {', '.join(stored)} already, in the form of older tools:"
         " change it there, or delete it ('catflap delete') and apply this."
     )
     return Refusal(number, "metadata.name", message)
+
+
+def _leaves_out(item: Wanted, stored: Mapping[str, Entry]) -> bool:
+    """Whether there was more than what the document says: its version is that of all keys of the object."""
+    [found] = stored_objects(stored)
+    return item.resource_version != found.resource_version
 
 
 def _planned(item: Wanted, stored: StoredObject | None, stamp: Stamp | None) -> Planned:

@@ -119,13 +119,14 @@ class Lease(Protocol):
 
 
 class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How to connect: paths of PEM files, and a user's credentials."""
+    """How to connect: paths of PEM files, a user's credentials, and how closely to look."""
 
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
     username: str | None = None
     password: str | None = None
+    check_interval: float = 4.0  # seconds, about, of silence after which an etcd must prove that it serves
     strict_modes: bool = True  # of a directory: refuse files that others than root and this user may write
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from catflap.store.api import StoreError, StoreUnavailableError
-from catflap.store.supervisor import DEFAULT_PACE, Pace, spread
+from catflap.store.pace import DEFAULT_PACE, Pace, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,7 +106,8 @@ class KeptKeys:
                 if isinstance(error, LeaseLostError):
                     self.lost()
                 self._outage.add(error)
-                await asyncio.sleep(self._delay())
+                longest = self._interval / 2  # soon enough for the next refresh
+                await asyncio.sleep(self._pace.delay(self._outage.faults, longest))
             else:
                 self._outage.end()
 
@@ -168,11 +169,6 @@ class KeptKeys:
         except BaseException:
             self._unwritten[path] = None
             raise
-
-    def _delay(self) -> float:
-        """How long to wait after a fault: twice as long each time, and short enough for the next refresh."""
-        longest = min(self._pace.longest_delay, self._interval / 2)
-        return spread(min(self._pace.first_delay * 2.0 ** min(self._outage.faults - 1, 16), longest))
 
 
 class _Outage:

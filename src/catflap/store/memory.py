@@ -22,7 +22,7 @@ from catflap.store.api import (
 )
 from catflap.store.lease import KeptKeys, LeaseLostError
 from catflap.store.lifetime import Lifetime
-from catflap.store.supervisor import Pace
+from catflap.store.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence

@@ -13,9 +13,8 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
 from catflap.store.api import Connected, Delta, Disconnected, Snapshot, StoreError
+from catflap.store.pace import DEFAULT_PACE, Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -44,20 +43,6 @@ class Session(Protocol):
 
     def forget(self) -> None:
         """Begin the next run with a snapshot."""
-
-
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """Times in seconds: how fast is tried again, and when a session counts as a good one."""
-
-    first_delay: float = 0.1
-    longest_delay: float = 5.0
-    stable_after: float = 1.0
-    between_resyncs: float = 1.0
-    resync_spread: float = 1e-4  # for each entry: a whole fleet may have to read everything anew at once
-    longest_resync_spread: float = 15.0
-
-
-DEFAULT_PACE = Pace()
 
 
 class _Record:
@@ -99,10 +84,8 @@ class _Record:
         return self._failures >= self._endpoints
 
     def delay(self) -> float:
-        """How long to wait: twice as long each round."""
-        rounds = min(self._failures // self._endpoints, 16)
-        longest = min(self._pace.first_delay * 2.0 ** (rounds - 1), self._pace.longest_delay)
-        return spread(longest)
+        """How long to wait after `failed`: a round through all endpoints counts as one fault."""
+        return self._pace.delay(self._failures // self._endpoints)
 
     def resync_delay(self) -> float:
         """How long to wait before everything is read anew: the longer, the more there is to read."""
@@ -112,11 +95,6 @@ class _Record:
         wait = max(turn, self._last_resync + self._pace.between_resyncs - now)
         self._last_resync = now + wait
         return wait
-
-
-def spread(seconds: float, part: float = 0.5) -> float:
-    """About ``seconds``, give or take a part: a fleet must not do the same thing at the same instant."""
-    return seconds * random.uniform(1 - part, 1 + part)  # noqa: S311 - spreads load, protects nothing
 
 
 async def supervise(

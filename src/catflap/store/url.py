@@ -38,12 +38,14 @@ def open_store(url: str, options: StoreOptions = _NO_OPTIONS) -> Store:
     _check_options(options)
     tls = bool(match["tls"])
     if match["driver"] == "etcd":
-        from catflap.store.etcd3 import Etcd3Store  # noqa: PLC0415 - gRPC takes 0.1 s and starts threads
+        from catflap.store import etcd3  # noqa: PLC0415 - gRPC takes 0.1 s and starts threads
 
-        return Etcd3Store(endpoints, options, tls=tls)
-    from catflap.store.etcd2 import Etcd2Store  # noqa: PLC0415 - aiohttp takes 0.2 s
+        return etcd3.Etcd3Store(
+            endpoints, options, tls=tls, tuning=etcd3.Tuning(silence=options.check_interval)
+        )
+    from catflap.store import etcd2  # noqa: PLC0415 - aiohttp takes 0.2 s
 
-    return Etcd2Store(endpoints, options, tls=tls)
+    return etcd2.Etcd2Store(endpoints, options, tls=tls, tuning=etcd2.Tuning(silence=options.check_interval))
 
 
 def _open_directory(url: str, options: StoreOptions) -> Store:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catflap.store.directory.burst import Burst, Pace, git_is_at_work
+from catflap.store.directory.burst import Burst, BurstTimes, git_is_at_work
 from catflap.store.directory.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-PACE = Pace(quiet=0.1, longest=0.5, git_quiet=0.6, git_longest=1.2)
+TIMES = BurstTimes(quiet=0.1, longest=0.5, git_quiet=0.6, git_longest=1.2)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def watches(root: Path) -> Iterator[Watches]:
 
 async def settled(watches: Watches, root: Path) -> tuple[Burst, float]:
     """A burst that has settled, and after how many seconds."""
-    burst = Burst(watches, str(root), PACE)
+    burst = Burst(watches, str(root), TIMES)
     await burst.settle()
     return burst, burst.age
 

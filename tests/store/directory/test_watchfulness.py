@@ -14,7 +14,7 @@ from tests.store.following import Following
 
 from catflap.store import Delta, Disconnected, Snapshot
 from catflap.store.api import Alive
-from catflap.store.directory import DirectoryStore, Pace, Tuning
+from catflap.store.directory import BurstTimes, DirectoryStore, Tuning
 from catflap.store.directory.scan import read
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NEVER = 3600.0
-PACE = Pace(quiet=0.05, longest=0.5)
-TUNING = Tuning(pace=PACE, silence=0.2, reload_after=NEVER)
+TIMES = BurstTimes(quiet=0.05, longest=0.5)
+TUNING = Tuning(burst=TIMES, silence=0.2, reload_after=NEVER)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ async def test_a_directory_that_goes_is_noticed_without_an_event(
 async def test_what_no_event_tells_is_found_by_a_full_reading(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with following(root, Tuning(pace=PACE, silence=0.1, reload_after=0.3)) as follower:
+    async with following(root, Tuning(burst=TIMES, silence=0.1, reload_after=0.3)) as follower:
         await follower.next(Snapshot)
         deaf(monkeypatch)
         put(root / "a.yaml", tier("a", 2))

@@ -11,16 +11,15 @@ from tests.store.etcd2.loopback import Proxy, listening, mute, serving
 
 from catflap.lab.etcd import EtcdServer, free_port
 from catflap.store.api import StoreDeniedError, StoreError, StoreOptions, StoreUnavailableError
-from catflap.store.etcd2.client import Etcd2Client, Limits, tls_context
+from catflap.store.etcd2.client import Etcd2Client, Timeouts
 from catflap.store.etcd2.tree import Answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
 ANSWER = '{"action":"get","node":{"key":"/calico/v1/a","value":"1"}}'
 INDEX = {"X-Etcd-Index": "7"}
-HASTY = Limits(connect=0.1, answer=0.2, write=0.2, load=5, load_silence=0.2)
+HASTY = Timeouts(connect=0.1, answer=0.2, write=0.2, load=5, load_silence=0.2)
 
 
 @asynccontextmanager
@@ -197,7 +196,7 @@ async def test_a_poll_that_ends_without_an_answer_is_the_end_of_the_member() -> 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 async def test_a_member_that_says_nothing_is_given_up(tls: bool) -> None:
-    async with mute() as endpoint, Etcd2Client(endpoint, StoreOptions(), tls=tls, limits=HASTY) as client:
+    async with mute() as endpoint, Etcd2Client(endpoint, StoreOptions(), tls=tls, timeouts=HASTY) as client:
         for request in (client.read("/calico/v1/"), client.load("/calico/v1/"), client.poll("/x/", 1)):
             started = time.monotonic()
             with pytest.raises(StoreUnavailableError, match=endpoint):
@@ -211,7 +210,7 @@ async def test_a_load_that_stops_coming_is_given_up(etcd: EtcdServer) -> None:
             await direct.put(f"/calico/v1/{number}", "x" * 1_000_000)
     async with (
         Proxy(etcd.endpoint) as proxy,
-        Etcd2Client(proxy.endpoint, StoreOptions(), tls=False, limits=HASTY) as client,
+        Etcd2Client(proxy.endpoint, StoreOptions(), tls=False, timeouts=HASTY) as client,
     ):
         assert isinstance((await client.load("/calico/v1/")).body, Answer)
         proxy.swallow_after(1_000_000)
@@ -222,7 +221,7 @@ async def test_a_load_that_stops_coming_is_given_up(etcd: EtcdServer) -> None:
 async def test_an_answer_that_is_cut_off_is_unavailability(etcd: EtcdServer) -> None:
     async with (
         Proxy(etcd.endpoint) as proxy,
-        Etcd2Client(proxy.endpoint, StoreOptions(), tls=False, limits=HASTY) as client,
+        Etcd2Client(proxy.endpoint, StoreOptions(), tls=False, timeouts=HASTY) as client,
     ):
         await client.put("/calico/v1/a", "x" * 10_000)
         for count in (0, 20, 1_000):  # before the headers' end, in them, in the body
@@ -261,10 +260,3 @@ async def test_a_user_is_named_in_every_request() -> None:
 async def test_a_user_name_that_http_cannot_carry_is_an_error() -> None:
     with pytest.raises(StoreError, match="user name"):
         Etcd2Client("host:1", StoreOptions(username="a:b"), tls=False)
-
-
-def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("no certificate")
-    for name in ("ca.pem", "missing.pem"):
-        with pytest.raises(StoreError, match=name):
-            tls_context(StoreOptions(ca_file=str(tmp_path / name)))

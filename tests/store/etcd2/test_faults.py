@@ -40,16 +40,7 @@ def caused(by: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (
-            unverified(10, "certificate has expired"),
-            "certificate has expired (renew it, and check this host's",
-        ),
-        (
-            unverified(20, "unable to get local issuer"),
-            "local issuer (ca.pem must hold the authority that signed",
-        ),
-        (unverified(64, "IP address mismatch"), "mismatch (use an address that the certificate names, or"),
-        (unverified(28, "certificate rejected"), "certificate rejected (the CA file is ca.pem)"),
+        (unverified(10, "certificate has expired"), "certificate has expired (renew it, or"),
         (
             ALERT,
             "alert bad certificate (it may not accept the client certificate client.pem",
@@ -65,9 +56,7 @@ def test_a_tls_error_names_its_cause_and_the_file(error: Exception, text: str) -
     assert text in reason_of(caused(error), MUTUAL, tls=True)
 
 
-def test_without_a_file_the_text_says_so() -> None:
-    error = caused(unverified(19, "self-signed certificate in certificate chain"))
-    assert "CA file of this system must hold" in reason_of(error, StoreOptions(), tls=True)
+def test_without_a_client_certificate_the_text_says_so() -> None:
     assert "none is configured" in reason_of(caused(ALERT), StoreOptions(), tls=True)
 
 
@@ -124,7 +113,7 @@ async def test_what_etcd_and_openssl_really_say_is_understood(tmp_path: Path) ->
         make_certificate(tmp_path, f"of-{authority}", authority)
     ca, stranger = str(tmp_path / "ca.pem"), str(tmp_path / "stranger.pem")
     async with etcd_with(tmp_path, "of-ca", f"--trusted-ca-file={ca}", "--client-cert-auth") as server:
-        assert f"({stranger} must hold the authority" in await reason(server, StoreOptions(ca_file=stranger))
+        assert f"must be in ca_file {stranger})" in await reason(server, StoreOptions(ca_file=stranger))
         assert "none is configured" in await reason(server, StoreOptions(ca_file=ca))
         certificate, key = (str(tmp_path / f"of-stranger.{suffix}") for suffix in ("pem", "key"))
         impostor = StoreOptions(ca_file=ca, cert_file=certificate, key_file=key)

@@ -33,7 +33,7 @@ FAILURE = (
 
 def session(tuning: Tuning = HASTY) -> Etcd2Session:
     return Etcd2Session(
-        lambda endpoint: Etcd2Client(endpoint, StoreOptions(), tls=False, limits=tuning.limits), tuning
+        lambda endpoint: Etcd2Client(endpoint, StoreOptions(), tls=False, timeouts=tuning.timeouts), tuning
     )
 
 
@@ -55,9 +55,7 @@ async def until_lost(events: AsyncGenerator[StoreEvent, None]) -> list[StoreEven
 
 
 def test_silence_and_proof_together_take_less_than_ten_seconds() -> None:
-    assert DEFAULT_TUNING.longest_silence + DEFAULT_TUNING.limits.answer < 10
-    silences = {DEFAULT_TUNING.silence() for _ in range(100)}
-    assert 3 <= min(silences) < max(silences) <= 5
+    assert 1.25 * DEFAULT_TUNING.silence + DEFAULT_TUNING.timeouts.answer < 10
 
 
 async def test_in_silence_there_are_signs_of_life_that_follow_the_index(etcd: EtcdServer) -> None:

@@ -10,7 +10,7 @@ from tests.store.etcd2.traffic import put_many
 
 from catflap.lab.etcd import EtcdServer
 from catflap.store.api import StoreOptions, StoreUnavailableError
-from catflap.store.etcd2.client import Etcd2Client, Limits, Reply
+from catflap.store.etcd2.client import Etcd2Client, Reply, Timeouts
 from catflap.store.etcd2.history import Position, event_of, in_same_history, proved, resumed
 from catflap.store.etcd2.tree import Answer, Failure, Node
 from catflap.store.supervisor import ResyncNeededError
@@ -108,8 +108,8 @@ async def test_a_read_that_fails_is_no_sign_of_another_history() -> None:
 
 @pytest.fixture
 async def client(etcd: EtcdServer) -> AsyncIterator[Etcd2Client]:
-    limits = Limits(answer=0.5)
-    async with Etcd2Client(etcd.endpoint, StoreOptions(), tls=False, limits=limits) as client:
+    timeouts = Timeouts(answer=0.5)
+    async with Etcd2Client(etcd.endpoint, StoreOptions(), tls=False, timeouts=timeouts) as client:
         yield client
 
 

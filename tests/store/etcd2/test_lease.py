@@ -30,7 +30,8 @@ OTHER = "/calico/felix/v1/host/h/catflap"
 
 def keys(*servers: EtcdServer, seconds: float = 60) -> TtlKeys:
     return TtlKeys(
-        Members(tuple(server.endpoint for server in servers), StoreOptions(), limits=HASTY.limits), seconds
+        Members(tuple(server.endpoint for server in servers), StoreOptions(), timeouts=HASTY.timeouts),
+        seconds,
     )
 
 

@@ -10,18 +10,17 @@ from tests.store.following import Following
 
 from catflap.store import StoreOptions
 from catflap.store.etcd2 import Etcd2Store
-from catflap.store.etcd2.client import Etcd2Client, Limits
+from catflap.store.etcd2.client import Etcd2Client, Timeouts
 from catflap.store.etcd2.follower import DEFAULT_TUNING, Tuning
 from catflap.store.etcd2.tree import Answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-BRISK = Tuning(shortest_silence=0.05, longest_silence=0.1)  # frequent signs of life
+BRISK = Tuning(silence=0.08)  # frequent signs of life
 HASTY = Tuning(  # and soon out of patience, for tests in which members do not serve
-    shortest_silence=0.05,
-    longest_silence=0.1,
-    limits=Limits(connect=1.0, answer=1.0, write=2.0, load=10.0, load_silence=1.0),
+    silence=0.08,
+    timeouts=Timeouts(connect=1.0, answer=1.0, write=2.0, load=10.0, load_silence=1.0),
 )
 WRITERS = 16
 

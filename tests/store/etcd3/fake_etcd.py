@@ -10,7 +10,7 @@ import grpc
 from catflap.store.etcd3 import etcd_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     Context: TypeAlias = grpc.aio.ServicerContext[pb.WatchRequest, pb.WatchResponse]
 
@@ -43,13 +43,14 @@ class FakeEtcd:
         self.raft_term = 2
         self.entries: dict[bytes, bytes] = {}
         self.events: list[pb.Event] = []
-        self.scripts: list[list[Step]] = []
+        self.scripts: list[Iterable[Step]] = []
         self.watches: list[pb.WatchCreateRequest] = []
         self.sent = 0  # answers of watches
         self.reads: list[pb.RangeRequest] = []
         self.on_range: Callable[[pb.RangeRequest], None] = lambda _request: None
         self.answering = asyncio.Event()  # reads wait for it
         self.answering.set()
+        self.lease_requested = asyncio.Event()  # what concerns leases is never answered
         self._server = grpc.aio.server()
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
@@ -81,12 +82,16 @@ class FakeEtcd:
             request_deserializer=pb.WatchRequest.FromString,
             response_serializer=pb.WatchResponse.SerializeToString,
         )
+        leases: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._stay_silent)
         self._server.add_generic_rpc_handlers(
             (
                 grpc.method_handlers_generic_handler(
                     "etcdserverpb.KV", {"Range": reads, "Txn": transactions}
                 ),
                 grpc.method_handlers_generic_handler("etcdserverpb.Watch", {"Watch": watches}),
+                grpc.method_handlers_generic_handler(
+                    "etcdserverpb.Lease", {"LeaseKeepAlive": leases, "LeaseRevoke": leases}
+                ),
             )
         )
         await self._server.start()
@@ -114,6 +119,14 @@ class FakeEtcd:
         answers = [pb.ResponseOp(response_range=answer) for answer in found]
         return pb.TxnResponse(header=self.header, succeeded=True, responses=answers)
 
+    async def _stay_silent(
+        self, requests: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> AsyncIterator[bytes]:
+        async for _ in requests:
+            self.lease_requested.set()
+            await asyncio.Event().wait()
+            yield b""
+
     def _state(self, revision: int) -> dict[bytes, pb.KeyValue]:
         """Every key as it was at a revision."""
         state = {
@@ -130,7 +143,7 @@ class FakeEtcd:
         self, requests: AsyncIterator[pb.WatchRequest], context: Context
     ) -> AsyncIterator[pb.WatchResponse]:
         self.watches.append((await anext(requests)).create_request)
-        script = self.scripts.pop(0) if self.scripts else [self.created()]
+        script: Iterable[Step] = self.scripts.pop(0) if self.scripts else [self.created()]
         for step in script:
             if isinstance(step, EndError):
                 return

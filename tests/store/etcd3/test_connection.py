@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ from tests.store.etcd3.fake_etcd import AbortError, FakeEtcd
 
 from catflap.lab.etcd import free_port
 from catflap.store.api import StoreDeniedError, StoreError, StoreOptions, StoreUnavailableError
+from catflap.store.etcd3 import connection as connection_module
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.connection import CONNECT_TIMEOUT, Connection, Login, channel_credentials
 from catflap.store.etcd3.permissions import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
 
@@ -62,6 +64,32 @@ async def test_a_call_without_an_answer_ends_in_time_and_says_so(server: FakeEtc
     async with connection_to(server.endpoint) as connection:
         with pytest.raises(StoreUnavailableError, match=r"no answer within 0\.05 s"):
             await connection.range(pb.RangeRequest(key=b"/a"), 0.05)
+
+
+@pytest.mark.parametrize("call", [Connection.keep_lease, Connection.revoke_lease])
+async def test_whoever_shares_a_connection_that_is_closed_learns_of_a_fault_and_is_not_cancelled(
+    server: FakeEtcd, call: Callable[[Connection, int], Coroutine[None, None, None]]
+) -> None:
+    async with connection_to(server.endpoint) as connection:
+        during = asyncio.create_task(call(connection, 1))
+        await server.lease_requested.wait()
+        await connection.close()
+        for attempt in (during, call(connection, 1)):
+            with pytest.raises(StoreUnavailableError, match="given up"):
+                await attempt
+
+
+async def test_a_lease_is_not_kept_for_ever_on_a_connection_that_is_closed_before_it_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_module, "CALL_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with connection_to("{}:{}".format(*silent.getsockname())) as connection:
+            keeping = asyncio.create_task(connection.keep_lease(1))
+            await asyncio.sleep(0)  # it has begun, and waits for the connection
+            await connection.close()
+            with pytest.raises(StoreUnavailableError, match=r"no answer within 0\.2 s|given up"):
+                await keeping
 
 
 @pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])

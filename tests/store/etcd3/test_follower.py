@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,9 @@ from tests.store.following import Following
 from catflap.store.api import Alive, Connected, Delta, Disconnected, Snapshot, StoreOptions
 from catflap.store.etcd3 import Etcd3Store
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.follower import DEFAULT_TUNING, RANGE_END, RANGE_START, Tuning
-from catflap.store.supervisor import Pace
+from catflap.store.etcd3.follower import DEFAULT_TUNING, Tuning
+from catflap.store.etcd3.paths import RANGE_END, RANGE_START
+from catflap.store.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,6 +103,25 @@ async def test_a_stream_that_ends_is_taken_up_after_the_last_whole_revision(
     assert [watch.start_revision for watch in server.watches] == [11, 12]
     assert follower.changed_paths() == ["/calico/v1/a", "/calico/v1/b", "/calico/v1/c"]
     assert [type(event) for event in follower.events] == [Snapshot, Delta, Disconnected, Connected, Delta]
+
+
+async def test_answers_that_bring_nothing_are_a_silence_however_many_they_are(server: FakeEtcd) -> None:
+    server.scripts = [chain([server.created()], repeat(pb.WatchResponse(header=server.header)))]
+    async with followed(server, Tuning(silence=0.1)) as follower:
+        await follower.next(Snapshot)
+        for _ in range(3):
+            await follower.next(Alive)
+    assert len(server.watches) == 1
+
+
+async def test_progress_does_not_excuse_a_change_that_the_watch_has_missed(server: FakeEtcd) -> None:
+    server.entries = {b"/calico/v1/a": b"v"}
+    server.scripts = [chain([server.created()], repeat(pb.WatchResponse(header=server.header)))]
+    async with followed(server, Tuning(silence=0.1, grace=0.1)) as follower:
+        await follower.next(Snapshot)
+        server.happen(put(11, "a", "new"))
+        server.scripts = [[server.created(), answer(put(11, "a", "new"))]]
+        await follower.until(lambda seen: seen.entries["/calico/v1/a"] == b"new")
 
 
 @pytest.mark.parametrize(("watch_id", "resumed_at"), [(0, 21), (-1, 11)])

@@ -1,4 +1,4 @@
-"""Members of a real cluster that may not or cannot serve yet: learners, and members that lag behind."""
+"""Which member is asked; and members of a real cluster that may not or cannot serve yet: learners, and late ones."""
 
 from __future__ import annotations
 
@@ -9,14 +9,36 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.store.following import Following
 
-from catflap.lab.etcd import EtcdServer, add_learner, cluster
-from catflap.store import Connected, Delta, Disconnected, Snapshot, StoreOptions
+from catflap.lab.etcd import EtcdServer, add_learner, cluster, free_port
+from catflap.store import Connected, Delta, Disconnected, Snapshot, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import Etcd3Store
 from catflap.store.etcd3.connection import Connection, Login
 from catflap.store.etcd3.follower import Etcd3Session
+from catflap.store.etcd3.members import Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+async def test_all_share_one_connection_as_long_as_its_member_serves(own_etcd: EtcdServer) -> None:
+    members = Members([own_etcd.endpoint], StoreOptions())
+    first, revision = await members.reach()
+    own_etcd.etcdctl("put", "/calico/v1/a", "1")
+    assert await members.reach() == (first, revision + 1)
+    own_etcd.kill()
+    with pytest.raises(StoreUnavailableError):
+        await members.reach()
+    own_etcd.start()
+    assert (await members.reach())[0] is not first
+    await members.close()
+
+
+async def test_when_none_serves_each_is_named_with_its_reason() -> None:
+    closed = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    with pytest.raises(StoreUnavailableError) as caught:
+        await Members(closed, StoreOptions()).reach()
+    assert all(f"{endpoint}: " in str(caught.value) for endpoint in closed)
+    assert "refused" in str(caught.value)
 
 
 @pytest.fixture(scope="module")

@@ -329,11 +329,11 @@ async def test_a_call_on_a_connection_that_is_given_up_is_an_error_and_no_cancel
     own_etcd: EtcdServer,
 ) -> None:
     store = Etcd3Store([own_etcd.endpoint], NOBODY)
-    connection, _ = await store._reach()
+    connection, _ = await store._members.reach()
     own_etcd.freeze()
     reading = asyncio.create_task(connection.range(pb.RangeRequest(key=b"/a")))
     await asyncio.sleep(0.05)
-    await store._drop()
+    await store._members.close()
     with pytest.raises(StoreUnavailableError, match="given up"):
         await reading
     getting = asyncio.create_task(store.get("/a"))
@@ -388,7 +388,7 @@ async def test_a_conflict_whose_answer_is_lost_is_no_success(
 
 async def test_a_lost_answer_of_a_store_that_stays_away_is_an_unknown_outcome(own_etcd: EtcdServer) -> None:
     store = Etcd3Store([own_etcd.endpoint], NOBODY)
-    connection, _ = await store._reach()
+    connection, _ = await store._members.reach()
     transact = connection.transact
 
     async def dying(request: pb.TxnRequest) -> pb.TxnResponse:
@@ -417,7 +417,7 @@ async def test_a_dead_endpoint_does_not_hinder(etcd: EtcdServer) -> None:
     for _ in range(5):  # the order is random
         await store.write([("/calico/v1/a", b"1")])
         assert await store.get("/calico/v1/a") == b"1"
-        await store._drop()
+        await store._members.close()
     await store.close()
 
 
@@ -477,10 +477,10 @@ async def test_a_token_that_is_refused_is_renewed_without_dropping_the_watch(
         follower,
     ):
         await follower.next(Snapshot)
-        store._login.token = "stale.1"  # noqa: S105 - no secret
+        store._members.login.token = "stale.1"  # noqa: S105 - no secret
         await store.write([("/calico/v1/a", b"1")])
         await follower.next(Delta)
-        assert store._login.token != "stale.1"  # noqa: S105 - no secret
+        assert store._members.login.token != "stale.1"  # noqa: S105 - no secret
     assert follower.count(Disconnected) == 0
 
 

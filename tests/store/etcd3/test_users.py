@@ -65,8 +65,8 @@ async def following(
 async def test_a_token_that_expires_in_silence_is_renewed_and_the_watch_kept(guarded: EtcdServer) -> None:
     silence = Tuning(silence=TOKEN_LIFE + 1.5)  # each use of a token renews it, and etcd looks once a second
     async with following(guarded, tuning=silence) as (store, follower):
-        first = store._login.token
-        await follower.until(lambda _: store._login.token != first)
+        first = store._members.login.token
+        await follower.until(lambda _: store._members.login.token != first)
         guarded.etcdctl("put", "/calico/v1/a", "1", ROOT)
         await follower.next(Delta)
     assert follower.count(Disconnected) == 0
@@ -76,9 +76,9 @@ async def test_authentication_may_be_switched_on_and_off_while_connected(
     server: EtcdServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with following(server) as (store, follower):
-        assert store._login.token is None
+        assert store._members.login.token is None
         await asyncio.to_thread(server.etcdctl, "auth", "enable")
-        await follower.until(lambda _: store._login.token is not None)
+        await follower.until(lambda _: store._members.login.token is not None)
         await asyncio.to_thread(server.etcdctl, "auth", "disable", ROOT)
         await follower.next(Alive)
         await store.write([("/calico/v1/a", b"1")])
@@ -134,18 +134,18 @@ async def test_no_text_holds_the_password_or_a_token(
     caplog.set_level(logging.DEBUG)
     texts = []
     async with following(guarded) as (store, follower):
-        token = store._login.token
+        token = store._members.login.token
         assert token is not None
         with pytest.raises(StoreDeniedError) as refused:
             await store.write([("/calico/v1/a", b"1")])
         guarded.kill()
         texts.append((await follower.next(Disconnected)).reason)
-        connection = Connection(guarded.endpoint, store._login, None)
+        connection = Connection(guarded.endpoint, store._members.login, None)
         texts += [
             repr(AGENT),
             str(AGENT),
             repr(store),
-            repr(store._login),
+            repr(store._members.login),
             repr(connection),
             repr(connection.__dict__),
         ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from catflap.store.directory.burst import DEFAULT_PACE, Pace
+from catflap.store.directory.burst import DEFAULT_BURST_TIMES, BurstTimes
 from catflap.store.directory.follower import DEFAULT_TUNING, Tuning
 from catflap.store.directory.store import DirectoryStore
 
-__all__ = ["DEFAULT_PACE", "DEFAULT_TUNING", "DirectoryStore", "Pace", "Tuning"]
+__all__ = ["DEFAULT_BURST_TIMES", "DEFAULT_TUNING", "BurstTimes", "DirectoryStore", "Tuning"]

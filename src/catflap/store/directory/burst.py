@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _GIT_FILE = 4096  # bytes of it are looked at
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
+class BurstTimes(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of quiet after which a burst counts as over, and seconds that it may last altogether."""
 
     quiet: float = 0.1
@@ -29,18 +29,18 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     git_longest: float = 30.0
 
 
-DEFAULT_PACE = Pace()
+DEFAULT_BURST_TIMES = BurstTimes()
 
 
 class Burst:
     """Changes of the tree at ``root`` that come one soon after the other, from now on."""
 
-    def __init__(self, watches: Watches, root: str, pace: Pace = DEFAULT_PACE) -> None:
+    def __init__(self, watches: Watches, root: str, times: BurstTimes = DEFAULT_BURST_TIMES) -> None:
         self._watches = watches
         self._root = root
-        self._pace = pace
+        self._times = times
         self._begun = self._last = self._now()
-        self._longest = pace.longest
+        self._longest = times.longest
 
     @property
     def age(self) -> float:
@@ -56,11 +56,11 @@ class Burst:
         """Wait until nothing has happened for a while, or until the burst is `overdue`."""
         self._last = self._now()
         while True:
-            self._longest = self._pace.longest
-            left = self._left(self._pace.quiet)
+            self._longest = self._times.longest
+            left = self._left(self._times.quiet)
             if left <= 0 and await asyncio.to_thread(git_is_at_work, self._root):
-                self._longest = self._pace.git_longest
-                left = min(self._left(self._pace.git_quiet), self._pace.quiet)  # the lock's end is no event
+                self._longest = self._times.git_longest
+                left = min(self._left(self._times.git_quiet), self._times.quiet)  # the lock's end is no event
             if left <= 0:
                 return
             if await self._watches.stirs(left):

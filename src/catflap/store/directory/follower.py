@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from catflap.store.api import Alive, Delta, Disconnected, Snapshot
-from catflap.store.directory.burst import DEFAULT_PACE, Burst, Pace
+from catflap.store.directory.burst import DEFAULT_BURST_TIMES, Burst, BurstTimes
 from catflap.store.directory.scan import scan
 from catflap.store.directory.signatures import Signatures
 from catflap.store.directory.strict_modes import StrictModes, UntrustedError
 from catflap.store.directory.tree import Reading, Tree, View
 from catflap.store.directory.watches import Watches
-from catflap.store.supervisor import spread
+from catflap.store.pace import spread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -34,7 +34,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     every ``reload_after`` everything is read again, which heals what no event tells: network file systems, mounts.
     """
 
-    pace: Pace = DEFAULT_PACE
+    burst: BurstTimes = DEFAULT_BURST_TIMES
     silence: float = 5.0
     reload_after: float = 300.0
 
@@ -94,7 +94,7 @@ class Follower:
             await burst.settle()
 
     def _burst(self, watches: Watches) -> Burst:
-        return Burst(watches, self._root, self._tuning.pace)
+        return Burst(watches, self._root, self._tuning.burst)
 
     async def _round(self, watches: Watches, burst: Burst) -> StoreEvent | None:
         """Read the tree until it stands still, and compare it with what the consumer knows."""
@@ -135,7 +135,7 @@ class Follower:
 
     def _any_fresh(self, readings: dict[str, Reading], now: int) -> bool:
         """Whether a file was changed so shortly before ``now`` that its writer may not be done."""
-        quiet = self._tuning.pace.quiet * 1e9
+        quiet = self._tuning.burst.quiet * 1e9
         found = (reading.status for reading in readings.values() if reading.status is not None)
         return any(0 <= now - status.st_mtime_ns < quiet for status in found)
 
@@ -159,7 +159,7 @@ class Follower:
         """
         writing = {path for path, reading in look.readings.items() if reading.real_path in look.unfinished}
         self._unfinished = {path: self._unfinished.get(path, begun) for path in writing}
-        patience = self._tuning.pace.longest
+        patience = self._tuning.burst.longest
         late = {path for path in writing if time.monotonic() - self._unfinished[path] >= patience}
         reason = f"it has been written for more than {patience:g} s; it is read when its writer closes it."
         return look.readings | {

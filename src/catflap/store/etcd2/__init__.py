@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catflap.store.etcd2.follower import Tuning
 from catflap.store.etcd2.store import Etcd2Store
 
-__all__ = ["Etcd2Store"]
+__all__ = ["Etcd2Store", "Tuning"]

@@ -6,7 +6,6 @@ It must never use ``stream=true``: etcd drops events from such a stream without 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
@@ -20,6 +19,7 @@ from catflap.store.api import StoreError, StoreUnavailableError
 from catflap.store.etcd2.faults import denied, reason_of
 from catflap.store.etcd2.nesting import without_deep_parts
 from catflap.store.etcd2.tree import Answer, Failure
+from catflap.store.tls import client_context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -40,7 +40,7 @@ _REFUSING = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _NO_QUERY: Final[Mapping[str, str]] = {}
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long a member may take, in seconds. etcd itself gives up a request that finds no quorum after 7 s."""
 
     connect: float = 3.0  # with the TLS handshake
@@ -50,7 +50,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     load_silence: float = 8.0  # between two parts of it
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -76,20 +76,20 @@ class Etcd2Client:
         endpoint: host and port.
         options: TLS files (read now) and credentials.
         tls: whether to use https.
-        limits: when to give a request up.
+        timeouts: when to give a request up.
     """
 
     def __init__(
-        self, endpoint: str, options: StoreOptions, *, tls: bool, limits: Limits = DEFAULT_LIMITS
+        self, endpoint: str, options: StoreOptions, *, tls: bool, timeouts: Timeouts = DEFAULT_TIMEOUTS
     ) -> None:
         self.endpoint = endpoint
-        self.limits = limits
+        self.timeouts = timeouts
         self._options = options
         self._tls = tls
         self._base = f"{'https' if tls else 'http'}://{endpoint}/v2/keys"
         self._session = aiohttp.ClientSession(
             headers=_authorization(options),
-            connector=aiohttp.TCPConnector(ssl=tls_context(options) if tls else True),
+            connector=aiohttp.TCPConnector(ssl=client_context(options) if tls else True),
             trust_env=False,
             middlewares=(self._send_once,),
         )
@@ -101,12 +101,12 @@ class Etcd2Client:
             StoreUnavailableError: the member does not serve; such an answer says nothing about the state.
             StoreDeniedError: it refuses.
         """
-        timeout = self._timeout(self.limits.answer)
+        timeout = self._timeout(self.timeouts.answer)
         return self._state(await self._call("GET", path, {"quorum": "true"}, timeout))
 
     async def load(self, path: str) -> Reply:
         """Read all that is below a directory; otherwise as `read`."""
-        timeout = self._timeout(self.limits.load, self.limits.load_silence)
+        timeout = self._timeout(self.timeouts.load, self.timeouts.load_silence)
         return self._state(await self._call("GET", path, {"quorum": "true", "recursive": "true"}, timeout))
 
     async def put(
@@ -122,11 +122,11 @@ class Etcd2Client:
         query = {**conditions, **({} if ttl is None else {"ttl": str(ttl)})}
         if value is None:
             query |= {"refresh": "true", "prevExist": "true"}
-        return await self._call("PUT", path, query, self._timeout(self.limits.write), form)
+        return await self._call("PUT", path, query, self._timeout(self.timeouts.write), form)
 
     async def delete(self, path: str, conditions: Mapping[str, str] = _NO_QUERY) -> Reply:
         """Delete a key; errors as for `put`."""
-        return await self._call("DELETE", path, conditions, self._timeout(self.limits.write))
+        return await self._call("DELETE", path, conditions, self._timeout(self.timeouts.write))
 
     async def poll(self, path: str, index: int) -> Poll:
         """Ask for the first event below ``path`` from ``index`` on; the answer's headers come at once.
@@ -139,7 +139,7 @@ class Etcd2Client:
             self._url(path, query), timeout=self._timeout(None), allow_redirects=False
         )
         try:
-            async with asyncio.timeout(self.limits.answer):
+            async with asyncio.timeout(self.timeouts.answer):
                 response = await request
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
@@ -205,7 +205,7 @@ class Etcd2Client:
 
     def _timeout(self, total: float | None, silence: float | None = None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
-            total=total, connect=self.limits.connect, sock_read=silence, ceil_threshold=float("inf")
+            total=total, connect=self.timeouts.connect, sock_read=silence, ceil_threshold=float("inf")
         )
 
     def _url(self, path: str, query: Mapping[str, str]) -> URL:
@@ -328,19 +328,3 @@ def _authorization(options: StoreOptions) -> dict[str, str]:
         return {"Authorization": aiohttp.encode_basic_auth(options.username, options.password or "")}
     except ValueError as error:
         raise StoreError(f"the user name cannot be used with etcd's v2 API: {error}") from error
-
-
-def tls_context(options: StoreOptions) -> ssl.SSLContext:
-    """A TLS context from the files as they are now; without a CA file the system's authorities count.
-
-    Raises:
-        StoreError: a file cannot be read or is not what it should be.
-    """
-    try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-        if options.cert_file is not None:
-            context.load_cert_chain(options.cert_file, options.key_file)
-    except OSError as error:  # SSLError is one
-        files = ", ".join(filter(None, (options.ca_file, options.cert_file, options.key_file)))
-        raise StoreError(f"cannot use the TLS files {files}: {error}") from error
-    return context

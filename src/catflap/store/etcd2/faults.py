@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from catflap.store.api import StoreDeniedError
+from catflap.store.tls import remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from catflap.store.api import StoreOptions
-
-# OpenSSL's codes of what is wrong with a certificate (X509_V_ERR_…).
-_NOT_NOW = frozenset({9, 10})
-_UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
-_OTHER_NAME = frozenset({62, 63, 64})
 
 
 def reason_of(error: Exception, options: StoreOptions, *, tls: bool) -> str:
@@ -30,7 +26,7 @@ def reason_of(error: Exception, options: StoreOptions, *, tls: bool) -> str:
     causes = tuple(_chain(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not accepted: {cause.verify_message} ({_remedy(cause, options)})"
+            return f"its certificate is not accepted: {cause.verify_message} ({remedy(cause, options)})"
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {cause}{_suspicion(options) if 'alert' in str(cause).lower() else ''}"
     text = str(error) or "no answer in time"
@@ -44,16 +40,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         if not isinstance(error, aiohttp.ClientError):
             yield error
         error = error.__cause__ or error.__context__
-
-
-def _remedy(error: ssl.SSLCertVerificationError, options: StoreOptions) -> str:
-    if error.verify_code in _NOT_NOW:
-        return "renew it, and check this host's clock"
-    if error.verify_code in _UNKNOWN_AUTHORITY:
-        return f"{options.ca_file or 'the CA file of this system'} must hold the authority that signed it"
-    if error.verify_code in _OTHER_NAME:
-        return "use an address that the certificate names, or have it name this one"
-    return f"the CA file is {options.ca_file or 'that of this system'}"
 
 
 def _suspicion(options: StoreOptions) -> str:

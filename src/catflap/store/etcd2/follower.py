@@ -9,7 +9,6 @@ than ten seconds.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -18,11 +17,12 @@ import msgspec
 
 from catflap.model import V1_ROOT
 from catflap.store.api import Snapshot
-from catflap.store.etcd2.client import Limits
+from catflap.store.etcd2.client import Timeouts
 from catflap.store.etcd2.history import Position, event_of, proved, resumed
 from catflap.store.etcd2.mailbox import Mailbox
 from catflap.store.etcd2.tree import Answer, Node, Tree, content_of, newest_of
-from catflap.store.supervisor import ResyncNeededError, spread
+from catflap.store.pace import spread
+from catflap.store.supervisor import ResyncNeededError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -34,14 +34,9 @@ if TYPE_CHECKING:
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Times of a follower, in seconds."""
 
-    shortest_silence: float = 3.0  # after which a member has to prove that it serves
-    longest_silence: float = 5.0
-    limits: Limits = Limits()
+    silence: float = 4.0  # give or take a quarter; after that a member has to prove that it serves
+    timeouts: Timeouts = Timeouts()
     reload_after: float = 3600.0  # a full read now and then heals what no check can see
-
-    def silence(self) -> float:
-        """How long to be patient with one poll: a fleet must not ask for proofs at the same instant."""
-        return random.uniform(self.shortest_silence, self.longest_silence)  # noqa: S311 - protects nothing
 
 
 DEFAULT_TUNING = Tuning()
@@ -115,7 +110,7 @@ class Etcd2Session:
                 if _doubtful(poll, position):
                     position = await proved(client, position)
                 mailbox.connected(client.endpoint)
-            reply = await poll.answer(self._tuning.silence())
+            reply = await poll.answer(spread(self._tuning.silence, 0.25))
         if reply is None:
             position = (await proved(client, position)).after_silence(poll.index)
             mailbox.alive(position.index)

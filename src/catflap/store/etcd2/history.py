@@ -59,7 +59,7 @@ async def resumed(client: Etcd2Client, position: Position) -> Position:
     newest = position.newest
     if newest is not None:
         async with aclosing(await client.poll(V1_ROOT, newest.modified_index)) as poll:
-            reply = await poll.answer(client.limits.answer)
+            reply = await poll.answer(client.timeouts.answer)
         if reply is None or (isinstance(reply.body, Answer) and reply.body.node != newest):
             raise ResyncNeededError(
                 f"the change of {newest.key} at index {newest.modified_index} is not in the store's history"

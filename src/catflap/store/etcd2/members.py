@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from catflap.store.api import StoreUnavailableError
-from catflap.store.etcd2.client import DEFAULT_LIMITS, Etcd2Client, Limits, Reply
+from catflap.store.etcd2.client import DEFAULT_TIMEOUTS, Etcd2Client, Reply, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -23,11 +23,11 @@ class Members(msgspec.Struct, frozen=True):
     endpoints: tuple[str, ...]
     options: StoreOptions
     tls: bool = False
-    limits: Limits = DEFAULT_LIMITS
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
 
     def connect(self, endpoint: str) -> Etcd2Client:
         """A client of one member. The TLS files are read now: nothing has to be restarted when they change."""
-        return Etcd2Client(endpoint, self.options, tls=self.tls, limits=self.limits)
+        return Etcd2Client(endpoint, self.options, tls=self.tls, timeouts=self.timeouts)
 
     @asynccontextmanager
     async def reach(self, path: str, *, recursive: bool = False) -> AsyncGenerator[tuple[Etcd2Client, Reply]]:

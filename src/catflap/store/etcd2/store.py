@@ -13,7 +13,8 @@ from catflap.store.etcd2.tree import Answer, leaves
 from catflap.store.etcd2.writer import Writer
 from catflap.store.lease import KeptKeys
 from catflap.store.lifetime import Lifetime
-from catflap.store.supervisor import DEFAULT_PACE, Pace, supervise
+from catflap.store.pace import DEFAULT_PACE, Pace
+from catflap.store.supervisor import supervise
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,7 +38,7 @@ class Etcd2Store:
         tuning: Tuning = DEFAULT_TUNING,
         pace: Pace = DEFAULT_PACE,
     ) -> None:
-        self._members = Members(tuple(endpoints), options, tls, tuning.limits)
+        self._members = Members(tuple(endpoints), options, tls, tuning.timeouts)
         self._tuning = tuning
         self._pace = pace
         self._lifetime = Lifetime()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
 
@@ -30,6 +31,7 @@ from catflap.store.etcd3.stream import WatchStream
 from catflap.store.lease import LeaseLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from google.protobuf.message import Message
@@ -195,14 +197,13 @@ class Connection:
         Raises:
             LeaseLostError: there is no such lease any more.
         """
-        call = self._keep_alive(metadata=self._metadata(), timeout=CALL_TIMEOUT)
         try:
-            await call.write(pb.LeaseKeepAliveRequest(ID=lease))
-            answer = await call.read()
+            with self._not_closed_meanwhile():
+                answer = await self._ask_to_keep(lease)
+        except TimeoutError as error:
+            raise self._no_answer(CALL_TIMEOUT) from error
         except AioRpcError as error:
             raise translate(error, self.endpoint) from error
-        finally:
-            call.cancel()
         if answer is grpc.aio.EOF:
             raise StoreUnavailableError(f"etcd {self.endpoint}: the server did not answer for a lease")
         if cast("pb.LeaseKeepAliveResponse", answer).TTL <= 0:  # that is how etcd says it
@@ -294,24 +295,49 @@ class Connection:
         metadata: Metadata,
     ) -> Response:
         try:
-            return await method(request, timeout=seconds, metadata=metadata)
+            with self._not_closed_meanwhile():
+                return await method(request, timeout=seconds, metadata=metadata)
         except AioRpcError as error:
             raise await self._explained(error, seconds) from error
-        except asyncio.CancelledError as error:
+
+    async def _ask_to_keep(self, lease: int) -> object:
+        """The one answer. gRPC's own time limit would not end a write whose channel is closed before it has begun."""
+        call = self._keep_alive(metadata=self._metadata())
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT):
+                await call.write(pb.LeaseKeepAliveRequest(ID=lease))
+                return await call.read()
+        finally:
+            call.cancel()
+
+    @contextmanager
+    def _not_closed_meanwhile(self) -> Iterator[None]:
+        """Make an ordinary fault of it when somebody else who shares this connection closes it.
+
+        gRPC takes a call that runs then for cancelled, which would end the caller's task, and the next one for misuse.
+
+        Raises:
+            StoreUnavailableError: that has happened; the call may or may not have been done.
+        """
+        try:
+            yield
+        except (asyncio.CancelledError, grpc.aio.UsageError) as error:
             if _being_cancelled():
                 raise
-            reason = f"etcd {self.endpoint}: the connection was given up during a call"
-            raise StoreUnavailableError(reason) from error
+            raise StoreUnavailableError(f"etcd {self.endpoint}: the connection was given up") from error
 
     async def _explained(self, error: AioRpcError, seconds: float) -> StoreError:
         """The store's error for a failed call, with a reason where gRPC tells none that helps."""
         if error.code() is StatusCode.DEADLINE_EXCEEDED:
-            return StoreUnavailableError(f"etcd {self.endpoint}: no answer within {seconds:g} s")
+            return self._no_answer(seconds)
         if error.code() is StatusCode.UNAVAILABLE and CONNECT_FAILURE in (error.details() or ""):
             reason = await self._reason_of_no_connection(error.details() or "")
             if reason is not None:
                 return StoreUnavailableError(f"etcd {self.endpoint}: {reason}")
         return translate(error, self.endpoint)
+
+    def _no_answer(self, seconds: float) -> StoreUnavailableError:
+        return StoreUnavailableError(f"etcd {self.endpoint}: no answer within {seconds:g} s")
 
     async def _reason_of_no_connection(self, details: str) -> str | None:
         if self._tls is not None:

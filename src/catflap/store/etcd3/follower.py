@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from catflap.model import V1_ROOT
 from catflap.store.api import Alive, Connected, Snapshot, StoreDeniedError, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.assembler import Assembler, merge
 from catflap.store.etcd3.connection import Connection
 from catflap.store.etcd3.errors import MessageTooLargeError
 from catflap.store.etcd3.history import Position, Witness, newest
-from catflap.store.etcd3.paths import decode_path
+from catflap.store.etcd3.paths import RANGE_END, RANGE_START, decode_path
 from catflap.store.etcd3.permissions import Permission
 from catflap.store.etcd3.ranges import PAGE, pages
-from catflap.store.supervisor import ResyncNeededError, spread
+from catflap.store.pace import spread
+from catflap.store.supervisor import ResyncNeededError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from catflap.store.api import Delta, StoreError, StoreEvent
     from catflap.store.etcd3.stream import WatchStream
 
-# One contiguous range, so one watch. Per-host status and address management have their trees outside of it.
-RANGE_START = b"/calico/resources/v3/"
-RANGE_END = V1_ROOT.encode()[:-1] + b"0"  # '0' follows '/': the end of everything below /calico/v1/
 READ_ALL = Permission("read", RANGE_START, RANGE_END)
 CHECK_TIMEOUT = (
     3.5  # seconds; with the longest `Tuning.silence` before it, a black hole is noticed within 9 s
@@ -130,7 +127,7 @@ class RangeWatch:
         self._created = False
         self._stalled = False
         self._ended = False
-        self._reopen_at = 0.0
+        self._check_at = self._reopen_at = 0.0
         self.doubt: StoreError | None = None  # why to open another one; if that ends so too, it is believed
 
     async def events(self, until: float) -> AsyncGenerator[Connected | Delta | Alive, None]:
@@ -140,7 +137,7 @@ class RangeWatch:
             ResyncNeededError: changes may have been missed.
             StoreError: the member does not serve, or refuses.
         """
-        self._heard()
+        self._heard(moved=True)
         async with aclosing(
             await self._connection.watch(watch_request(self._position.revision + 1))
         ) as stream:
@@ -151,10 +148,10 @@ class RangeWatch:
                     yield event
 
     async def _read(self, stream: WatchStream) -> pb.WatchResponse | None:
-        """The next answer, None after a silence."""
-        patience = self._tuning.grace if self._stalled else spread(self._tuning.silence, 0.25)
+        """The next answer, None after a silence; answers that bring nothing are one, however many they are."""
+        patience = self._check_at - time.monotonic()
         try:
-            return await stream.read(patience)
+            return None if patience <= 0 else await stream.read(patience)
         except MessageTooLargeError as error:  # the same watch would fail in the same way for ever
             raise ResyncNeededError(str(error)) from error
 
@@ -162,7 +159,7 @@ class RangeWatch:
         if answer.canceled:
             self._on_refusal(answer)
             return None
-        self._heard()
+        self._heard(moved=answer.created or bool(answer.events))
         if answer.created:
             self._created = True
             return Connected(self._connection.endpoint)
@@ -196,15 +193,22 @@ class RangeWatch:
             return None
         now = await self._connection.transact(self._position.request(then=False), CHECK_TIMEOUT, READ_ALL)
         self._stalled = self._position.is_behind(now) or not self._created
+        self._postpone_check()
         if self._stalled:
             return None
         self._ended = time.monotonic() >= self._reopen_at and now.header.revision > self._position.revision
         return Alive(now.header.revision)
 
-    def _heard(self) -> None:
-        """The watch itself has shown that it lives."""
-        self._stalled = False
+    def _heard(self, *, moved: bool) -> None:
+        """The watch itself has shown that it lives, and that it has ``moved`` on, too, if it has brought anything."""
         self._reopen_at = time.monotonic() + spread(self._tuning.reopen_after, 0.1)
+        if moved:
+            self._stalled = False
+            self._postpone_check()
+
+    def _postpone_check(self) -> None:
+        patience = self._tuning.grace if self._stalled else spread(self._tuning.silence, 0.25)
+        self._check_at = time.monotonic() + patience
 
     def _suspect(self, error: StoreError) -> None:
         """Let the watch be opened anew, unless that was tried already."""

@@ -10,6 +10,7 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING
 
+from catflap.store import tls
 from catflap.store.api import StoreError
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from catflap.store.api import StoreOptions
 
 PROBE_TIMEOUT = 2.0  # seconds
-_WRONG_NAME = (62, 64)  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
-_WRONG_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 _FLIGHTS = 4  # of messages in a handshake, more than enough
 
 
@@ -35,46 +34,23 @@ async def explain(endpoint: str, options: StoreOptions) -> str | None:
 
 async def _probe(host: str, port: int, options: StoreOptions) -> str | None:
     try:
-        context = _context(options)
+        context = tls.client_context(options)
+        context.set_alpn_protocols(["h2"])
         async with _connection(host, port, context) as (reader, _):
             return await _refusal_of_client(reader, options)
     except StoreError as error:
         return str(error)
     except ssl.SSLCertVerificationError as error:
-        if error.verify_code in _WRONG_NAME:
+        if tls.has_other_name(error):
             return await _wrong_name(host, port, context)
-        remedy = _remedy(error, options)
+        remedy = tls.remedy(error, options)
         return f"the server's certificate is refused: {error.verify_message} ({remedy})"
     except ssl.SSLError as error:
-        return f"the handshake failed: {_words(error)}"
+        if "ALERT" in (error.reason or "") and "CERT" in error.reason:  # TLS 1.2 tells within the handshake
+            return _refused(options, tls.words(error))
+        return f"the handshake failed: {tls.words(error)}"
     except ConnectionResetError:
         return "the server ended the handshake (does it serve TLS at this port?)"
-
-
-def _context(options: StoreOptions) -> ssl.SSLContext:
-    """The client's side, from the same files that gRPC has.
-
-    Raises:
-        StoreError: a file has no usable content.
-    """
-    try:
-        context = ssl.create_default_context(cafile=options.ca_file)
-    except ssl.SSLError as error:
-        raise StoreError(f"ca_file {options.ca_file} cannot be used: {_words(error)}") from error
-    _present(context, options)
-    context.set_alpn_protocols(["h2"])
-    return context
-
-
-def _present(context: ssl.SSLContext, options: StoreOptions) -> None:
-    """Let a side show the client's certificate."""
-    if options.cert_file is None:
-        return
-    try:
-        context.load_cert_chain(options.cert_file, options.key_file, password="")  # never ask a terminal
-    except ssl.SSLError as error:
-        files = f"cert_file {options.cert_file} with key_file {options.key_file}"
-        raise StoreError(f"{files} cannot be used: {_words(error)}") from error
 
 
 @contextlib.asynccontextmanager
@@ -95,9 +71,14 @@ async def _refusal_of_client(reader: asyncio.StreamReader, options: StoreOptions
             return None
         words = "it hung up"
     except ssl.SSLError as error:
-        words = _words(error)
+        words = tls.words(error)
     except ConnectionResetError:
         words = "it hung up"
+    return _refused(options, words)
+
+
+def _refused(options: StoreOptions, words: str) -> str:
+    """Why the server, in these words, wants nothing to do with the client."""
     if options.cert_file is None:
         return f"the server wants a client's certificate: give cert_file and key_file ({words})"
     return f"the server refuses the client's certificate {options.cert_file}: {_own_fault(options) or words}"
@@ -120,7 +101,7 @@ def _own_fault(options: StoreOptions) -> str | None:
     client.check_hostname = False
     client.verify_mode = ssl.CERT_NONE  # the server's end has the client's certificate, too
     for context in (server, client):
-        _present(context, options)
+        tls.show_certificate(context, options)
     one_way, other_way = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = (client.wrap_bio(one_way, other_way), server.wrap_bio(other_way, one_way, server_side=True))
     for end in ends * _FLIGHTS:
@@ -131,14 +112,3 @@ def _own_fault(options: StoreOptions) -> str | None:
         except ssl.SSLWantReadError:
             continue
     return None
-
-
-def _remedy(error: ssl.SSLCertVerificationError, options: StoreOptions) -> str:
-    if error.verify_code in _WRONG_TIME:
-        return "renew it, or set this host's clock"
-    trusted = "the system's authorities" if options.ca_file is None else f"ca_file {options.ca_file}"
-    return f"the authority that signed it must be in {trusted}"
-
-
-def _words(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).replace("_", " ").lower()

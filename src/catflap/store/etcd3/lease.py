@@ -9,26 +9,25 @@ from catflap.store.etcd3.transactions import MAX_OPERATIONS, transaction
 from catflap.store.lease import LeaseLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from catflap.store.etcd3.connection import Connection
+    from catflap.store.etcd3.members import Members
 
 
 class Etcd3Keys:
     """Implements `catflap.store.lease.LeaseBackend` with one lease of at least ``seconds``.
 
-    The lease is granted with the first key, and anew after it was lost. ``reach`` gives a connection that serves.
+    The lease is granted with the first key, and anew after it was lost.
     """
 
-    def __init__(self, reach: Callable[[], Awaitable[Connection]], seconds: float) -> None:
-        self._reach = reach
+    def __init__(self, members: Members, seconds: float) -> None:
+        self._members = members
         self._seconds = math.ceil(seconds)
         self._lease: int | None = None
         self._versions: dict[str, int] = {}
 
     async def put(self, path: str, value: bytes) -> None:
         """See `catflap.store.lease.LeaseBackend.put`."""
-        connection = await self._reach()
+        connection, _ = await self._members.reach()
         if self._lease is None:
             self._lease = await connection.grant_lease(self._seconds)
         try:
@@ -40,7 +39,7 @@ class Etcd3Keys:
 
     async def delete(self, path: str) -> None:
         """See `catflap.store.lease.LeaseBackend.delete`."""
-        connection = await self._reach()
+        connection, _ = await self._members.reach()
         await connection.transact(transaction([(path, None)], {}))
         self._versions.pop(path, None)
 
@@ -51,7 +50,7 @@ class Etcd3Keys:
         """
         if self._lease is None:
             return
-        connection = await self._reach()
+        connection, _ = await self._members.reach()
         try:
             await connection.keep_lease(self._lease)
         except LeaseLostError:
@@ -66,7 +65,8 @@ class Etcd3Keys:
             return
         lease = self._lease
         self._forget()
-        await (await self._reach()).revoke_lease(lease)
+        connection, _ = await self._members.reach()
+        await connection.revoke_lease(lease)
 
     async def _unchanged(self, connection: Connection) -> bool:
         """Whether every key is what was put last."""

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import re
 
+from catflap.model import V1_ROOT
 from catflap.store.api import StoreError
+
+# What is followed: one contiguous range, so one watch. Trees that grow with what hosts report are outside of it.
+RANGE_START = b"/calico/resources/v3/"
+RANGE_END = V1_ROOT.encode()[:-1] + b"0"  # '0' follows '/': the end of everything below /calico/v1/
 
 _ESCAPE = re.compile(rb"\\x([89a-f][0-9a-f])")  # what no UTF-8 text consists of
 

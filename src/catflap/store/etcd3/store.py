@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from typing import TYPE_CHECKING
 
 from catflap.store.api import Entry, Listing, StoreError, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3 import transactions
-from catflap.store.etcd3.connection import Connection, Login, channel_credentials
 from catflap.store.etcd3.errors import MessageTooLargeError
-from catflap.store.etcd3.follower import DEFAULT_TUNING, RANGE_START, Etcd3Session, Tuning
+from catflap.store.etcd3.follower import DEFAULT_TUNING, Etcd3Session, Tuning
 from catflap.store.etcd3.lease import Etcd3Keys
+from catflap.store.etcd3.members import Members
 from catflap.store.etcd3.paths import after_prefix, decode_path, encode_path
 from catflap.store.etcd3.ranges import read_range
 from catflap.store.lease import KeptKeys
 from catflap.store.lifetime import Lifetime
-from catflap.store.supervisor import DEFAULT_PACE, Pace, supervise
+from catflap.store.pace import DEFAULT_PACE, Pace
+from catflap.store.supervisor import supervise
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,20 +36,15 @@ class Etcd3Store:
         tuning: Tuning = DEFAULT_TUNING,
         pace: Pace = DEFAULT_PACE,
     ) -> None:
-        self._endpoints = tuple(endpoints)
-        self._options = options
-        self._tls = tls
+        self._members = Members(endpoints, options, tls=tls)
         self._tuning = tuning
         self._pace = pace
-        self._login = Login(options)
         self._lifetime = Lifetime()
-        self._connection: Connection | None = None
-        self._connecting = asyncio.Lock()
 
     @property
     def url(self) -> str:
         """The store's address."""
-        return f"{'etcds' if self._tls else 'etcd'}://{','.join(self._endpoints)}"
+        return f"{'etcds' if self._members.tls else 'etcd'}://{','.join(self._members.endpoints)}"
 
     @property
     def driver(self) -> str:
@@ -59,18 +53,18 @@ class Etcd3Store:
 
     def follow(self) -> AsyncIterator[StoreEvent]:
         """See `catflap.store.api.Store.follow`."""
-        session = Etcd3Session(self._connect, self._tuning)
-        return self._lifetime.bound(supervise(self._endpoints, session, self._pace))
+        session = Etcd3Session(self._members.connect, self._tuning)
+        return self._lifetime.bound(supervise(self._members.endpoints, session, self._pace))
 
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
-        connection, _ = await self._reach()
+        connection, _ = await self._members.reach()
         answer = await connection.range(pb.RangeRequest(key=encode_path(path)))
         return answer.kvs[0].value if answer.kvs else None
 
     async def read(self, prefix: str) -> Listing:
         """See `catflap.store.api.Store.read`. A version is the revision of the key's last change."""
-        connection, _ = await self._reach()
+        connection, _ = await self._members.reach()
         start = encode_path(prefix)
         revision, found = await read_range(connection, start or b"\0", after_prefix(start))
         entries = {decode_path(kv.key): Entry(kv.value, kv.mod_revision) for kv in found}
@@ -95,7 +89,7 @@ class Etcd3Store:
         expected = expected or {}
         transactions.check(changes, expected)
         request = transactions.transaction(changes, expected)
-        connection, before = await self._reach()
+        connection, before = await self._members.reach()
         try:
             answer = await connection.transact(request)
         except StoreUnavailableError as error:
@@ -108,59 +102,19 @@ class Etcd3Store:
 
     def lease(self, seconds: float) -> Lease:
         """See `catflap.store.api.Store.lease`. No time is shorter than etcd's minimum, by default 2 s."""
-        return KeptKeys(Etcd3Keys(self._reach_connection, seconds), seconds, self._pace)
+        return KeptKeys(Etcd3Keys(self._members, seconds), seconds, self._pace)
 
     async def close(self) -> None:
         """See `catflap.store.api.Store.close`."""
         await self._lifetime.end()
-        await self._drop()
-
-    def _connect(self, endpoint: str) -> Connection:
-        credentials = channel_credentials(self._options) if self._tls else None
-        return Connection(endpoint, self._login, credentials)
-
-    async def _reach(self) -> tuple[Connection, int]:
-        """A connection that has just proved to serve, and the store's revision at that moment."""
-        async with self._connecting:
-            if self._connection is not None:
-                try:
-                    return self._connection, (await self._connection.ready(RANGE_START)).revision
-                except StoreUnavailableError:
-                    await self._drop()
-            return await self._reach_any()
-
-    async def _reach_any(self) -> tuple[Connection, int]:
-        reasons = []
-        for endpoint in random.sample(self._endpoints, len(self._endpoints)):
-            connection = self._connect(endpoint)
-            try:
-                header = await connection.ready(RANGE_START)
-            except StoreUnavailableError as error:
-                reasons.append(str(error))
-                await connection.close()
-            except BaseException:
-                await connection.close()
-                raise
-            else:
-                self._connection = connection
-                return connection, header.revision
-        raise StoreUnavailableError("; ".join(reasons))
-
-    async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
-    async def _reach_connection(self) -> Connection:
-        connection, _ = await self._reach()
-        return connection
+        await self._members.close()
 
     async def _read_back(
         self, changes: Sequence[tuple[str, bytes | None]], before: int, lost: StoreUnavailableError
     ) -> int:
         """The revision of a write whose answer was lost."""
         try:
-            connection, _ = await self._reach()
+            connection, _ = await self._members.reach()
             answer = await connection.transact(transactions.reading(path for path, _ in changes))
         except StoreError as error:
             raise _unknown_outcome(lost, f"and the store cannot be read now: {error}") from error
