@@ -87,6 +87,14 @@ def test_the_default_hostname_is_the_systems() -> None:
     assert PARAMETERS["felixhostname"].default() == socket.gethostname()
 
 
+@pytest.mark.parametrize(("raw", "shown"), [("drop", "DROP"), ("ACCEPT", "ACCEPT"), ("RETURN", "ACCEPT")])
+def test_what_becomes_of_packets_to_the_host_is_shown_in_the_parameters_own_words(
+    raw: str, shown: str
+) -> None:
+    parameter = PARAMETERS["defaultendpointtohostaction"]
+    assert parameter.show(parameter.parse(raw)) == shown
+
+
 def test_secrets_are_not_shown() -> None:
     assert PARAMETERS["etcdpassword"].show("s3cret") == "(hidden)"
     assert PARAMETERS["etcdpassword"].show(None) is None

@@ -64,7 +64,7 @@ class Hold:
         began, self._header = self._header is None, header
         if began:
             self._since, self._reminders = self._clock(), Reminders()
-            log.warning("Holding changes back, what is enforced stays: %s; %s", _describe(header), REMEDY)
+            log.info("Holding changes back, what is enforced stays: %s", _describe(header))
 
     def _warn(self, raw: bytes, header: ChangeHeader | None) -> None:
         if header is None:
@@ -81,7 +81,7 @@ class Hold:
             )
 
     def remind(self) -> None:
-        """Say it again when that is due."""
+        """Warn of what has not ended soon, as it does while its author lives; and again when that is due."""
         if self._header is not None and self._reminders.due(seconds := self._clock() - self._since):
             log.warning(
                 "Holding changes back for %.0f s, what is enforced stays: %s; %s",

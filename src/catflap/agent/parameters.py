@@ -193,6 +193,11 @@ def _always(value: Any) -> Callable[[], Any]:
     return lambda: value
 
 
+def _show_workload_to_host(value: Action) -> str:
+    """The word that the parameter takes; RETURN means the same as ACCEPT."""
+    return "DROP" if value is Action.DENY else "ACCEPT"
+
+
 def _show_list(value: tuple[str, ...]) -> str:
     return ",".join(value)
 
@@ -286,6 +291,7 @@ PARAMETERS: Mapping[str, Parameter] = {
             "What becomes of packets from workloads to the host",
             _always(Action.DENY),
             _workload_to_host,
+            _show_workload_to_host,
         ),
         Parameter(
             "AutoHostEndpoints",

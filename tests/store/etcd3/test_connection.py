@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from grpc import StatusCode
-from msgspec import structs
 from tests.store.etcd3.fake_etcd import AbortError, FakeEtcd
 
 from catflap.lab.etcd import free_port
-from catflap.store.api import StoreDeniedError, StoreError, StoreOptions, StoreUnavailableError
+from catflap.store.api import StoreDeniedError, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import connection as connection_module
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.connection import CONNECT_TIMEOUT, Connection, Login, channel_credentials
+from catflap.store.etcd3.connection import CONNECT_TIMEOUT, Connection
+from catflap.store.etcd3.credentials import Login
 from catflap.store.etcd3.permissions import Permission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -90,26 +89,6 @@ async def test_a_lease_is_not_kept_for_ever_on_a_connection_that_is_closed_befor
             await connection.close()
             with pytest.raises(StoreUnavailableError, match=r"no answer within 0\.2 s|given up"):
                 await keeping
-
-
-@pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])
-def test_a_tls_file_that_cannot_be_read_is_named(option: str, tmp_path: Path) -> None:
-    file = str(tmp_path / "missing.pem")
-    with pytest.raises(StoreError, match=rf"cannot read {option} .*missing\.pem: No such file"):
-        channel_credentials(structs.replace(StoreOptions(), **{option: file}))
-
-
-@pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])
-@pytest.mark.parametrize(
-    "content", ["", "\n", "-----BEGIN CERTIFICATE-----\nMII"], ids=["empty", "blank", "half"]
-)
-def test_a_tls_file_that_is_being_written_is_named_and_not_given_to_grpc(
-    option: str, content: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "new.pem"
-    file.write_text(content)
-    with pytest.raises(StoreError, match=rf"{option} .*new\.pem holds no whole PEM block"):
-        channel_credentials(structs.replace(StoreOptions(), **{option: str(file)}))
 
 
 @pytest.mark.parametrize(("set_by_user", "used"), [(None, "NONE"), ("ERROR", "ERROR")])

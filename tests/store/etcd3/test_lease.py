@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catflap.lab.etcd import EtcdServer, cluster
+from catflap.lab.etcd import EtcdServer
 from catflap.lab.grpc_proxy import GrpcProxy
 from catflap.store import Lease, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import Etcd3Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 SECONDS = 2.0
@@ -138,14 +138,6 @@ async def test_a_key_that_somebody_deleted_or_overwrote_comes_back(etcd: EtcdSer
         await until(store, b"1")
         etcd.etcdctl("put", KEY, "foreign")
         await until(store, b"1")
-
-
-@pytest.fixture
-def members() -> Iterator[list[EtcdServer]]:
-    members = cluster(3)
-    yield members
-    for member in members:
-        member.close()
 
 
 async def test_failover_keeps_the_keys(members: list[EtcdServer]) -> None:

@@ -12,7 +12,8 @@ from tests.store.following import Following
 from catflap.lab.etcd import EtcdServer, add_learner, cluster, free_port
 from catflap.store import Connected, Delta, Disconnected, Snapshot, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import Etcd3Store
-from catflap.store.etcd3.connection import Connection, Login
+from catflap.store.etcd3.connection import Connection
+from catflap.store.etcd3.credentials import Login
 from catflap.store.etcd3.follower import Etcd3Session
 from catflap.store.etcd3.members import Members
 

@@ -8,7 +8,8 @@ import pytest
 
 from catflap.store import StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.connection import Connection, Login
+from catflap.store.etcd3.connection import Connection
+from catflap.store.etcd3.credentials import Login
 from catflap.store.etcd3.errors import MessageTooLargeError
 from catflap.store.etcd3.ranges import ATTEMPTS, read_range
 

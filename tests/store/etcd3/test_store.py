@@ -7,9 +7,10 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.store.etcd3.fake_etcd import FakeEtcd
 from tests.store.following import Following
 
-from catflap.lab.etcd import EtcdServer, cluster, free_port
+from catflap.lab.etcd import EtcdServer, free_port
 from catflap.store import (
     ABSENT,
     Connected,
@@ -24,12 +25,13 @@ from catflap.store import (
 )
 from catflap.store.etcd3 import Etcd3Store
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.connection import Connection, Login
+from catflap.store.etcd3.connection import Connection
+from catflap.store.etcd3.credentials import Login
 from catflap.store.etcd3.follower import DEFAULT_TUNING, Etcd3Session, Tuning
 from catflap.store.supervisor import ResyncNeededError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from catflap.store import StoreEvent
 
@@ -156,14 +158,6 @@ async def test_a_frozen_server_is_noticed_and_taken_up_again(own_etcd: EtcdServe
         await follower.until(lambda seen: seen.count(Connected) == 1)
         await store.write([("/calico/v1/a", b"1")])
         await follower.next(Delta)
-
-
-@pytest.fixture
-def members() -> Iterator[list[EtcdServer]]:
-    members = cluster(3)
-    yield members
-    for member in members:
-        member.close()
 
 
 async def test_a_cluster_survives_its_members(members: list[EtcdServer]) -> None:
@@ -325,23 +319,28 @@ async def test_a_key_that_is_no_text_is_read_changed_and_deleted(etcd: EtcdServe
     assert (await store.read("/calico/v1/")).entries == {}
 
 
-async def test_a_call_on_a_connection_that_is_given_up_is_an_error_and_no_cancellation(
-    own_etcd: EtcdServer,
-) -> None:
-    store = Etcd3Store([own_etcd.endpoint], NOBODY)
-    connection, _ = await store._members.reach()
-    own_etcd.freeze()
-    reading = asyncio.create_task(connection.range(pb.RangeRequest(key=b"/a")))
-    await asyncio.sleep(0.05)
-    await store._members.close()
-    with pytest.raises(StoreUnavailableError, match="given up"):
-        await reading
-    getting = asyncio.create_task(store.get("/a"))
-    await asyncio.sleep(0.05)
-    getting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await getting
-    await store.close()
+async def test_a_call_on_a_connection_that_is_given_up_is_an_error_and_no_cancellation() -> None:
+    async with FakeEtcd() as server:
+        store = Etcd3Store([server.endpoint], NOBODY)
+        connection, _ = await store._members.reach()
+        server.answering.clear()
+        reading = asyncio.create_task(connection.range(pb.RangeRequest(key=b"/a")))
+        await until_asked(server, 2)
+        await store._members.close()
+        with pytest.raises(StoreUnavailableError, match="given up"):
+            await reading
+        getting = asyncio.create_task(store.get("/a"))
+        await until_asked(server, 3)
+        getting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await getting
+        await store.close()
+
+
+async def until_asked(server: FakeEtcd, times: int) -> None:
+    async with asyncio.timeout(10):
+        while len(server.reads) < times:
+            await asyncio.sleep(0.001)
 
 
 CHANGES = [("/calico/v1/a", b"new"), ("/calico/v1/b", None)]

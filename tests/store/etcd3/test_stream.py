@@ -10,7 +10,8 @@ from tests.store.etcd3.fake_etcd import AbortError, EndError, FakeEtcd, answer, 
 
 from catflap.store.api import StoreError, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
-from catflap.store.etcd3.connection import Connection, Login
+from catflap.store.etcd3.connection import Connection
+from catflap.store.etcd3.credentials import Login
 from catflap.store.etcd3.errors import MessageTooLargeError
 
 if TYPE_CHECKING:

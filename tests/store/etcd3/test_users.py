@@ -13,7 +13,8 @@ from tests.store.following import Following
 from catflap.lab.etcd import EtcdServer
 from catflap.store import Alive, Connected, Delta, Disconnected, Snapshot, StoreDeniedError, StoreOptions
 from catflap.store.etcd3 import Etcd3Store
-from catflap.store.etcd3.connection import Connection, Login
+from catflap.store.etcd3.connection import Connection
+from catflap.store.etcd3.credentials import Login
 from catflap.store.etcd3.follower import Tuning
 
 if TYPE_CHECKING:

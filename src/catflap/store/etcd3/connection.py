@@ -1,23 +1,21 @@
 """One channel to one etcd member, with the few methods that Catflap uses.
 
-Method paths are written by hand, since generated stubs tie the program to one release of gRPC. A connection does
-not heal itself: after an error its owner opens another one, to this or another member, so that no fault is hidden.
+Method paths are written by hand, since generated stubs tie the program to one release of gRPC. A call is
+repeated only if it was refused for an old token: after any other error its owner opens another connection, to this or
+another member, so that no fault is hidden.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import re
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, cast
 
 import grpc
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
-from catflap.store.api import StoreDeniedError, StoreError, StoreUnavailableError
+from catflap.store.api import StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3.errors import (
     LoginNotNeededError,
@@ -37,9 +35,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from grpc.aio import StreamStreamMultiCallable, UnaryUnaryMultiCallable
 
-    from catflap.store.api import StoreOptions
-
-log = logging.getLogger(__name__)
+    from catflap.store.api import StoreDeniedError, StoreError
+    from catflap.store.etcd3.credentials import Login, TlsCredentials
 
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 Request = TypeVar("Request", bound="Message")
@@ -62,7 +59,6 @@ _KEEPALIVE = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
-_PEM = re.compile(rb"-----BEGIN [^-]+-----.*-----END [^-]+-----", re.DOTALL)
 _CHANNEL = (
     *_KEEPALIVE,
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -71,45 +67,6 @@ _CHANNEL = (
     ("grpc.use_local_subchannel_pool", 1),  # a new connection is really a new one
     ("grpc.enable_http_proxy", 0),
 )
-
-
-class Login:
-    """A user's credentials and the latest token, shared by a store's connections: logging in costs etcd 0.1 s."""
-
-    def __init__(self, options: StoreOptions) -> None:
-        self.user = options.username
-        self._password = options.password or ""
-        self.token: str | None = None
-        self._needed = True
-
-    @property
-    def due(self) -> bool:
-        """Whether to log in before anything else."""
-        return self.user is not None and self.token is None and self._needed
-
-    def request(self) -> pb.AuthenticateRequest:
-        """The message that asks for a token."""
-        return pb.AuthenticateRequest(name=self.user, password=self._password)
-
-    def succeeded(self, token: str) -> None:
-        """Use this token from now on."""
-        self.token = token
-        self._needed = True
-
-    def not_needed(self, endpoint: str) -> None:
-        """Go on without a token, until one is asked for: authentication is switched off."""
-        if self._needed:
-            log.warning("etcd %s does not ask who anybody is: its authentication is not enabled", endpoint)
-        self.token = None
-        self._needed = False
-
-
-class TlsCredentials:
-    """What gRPC needs for TLS, and the paths of the files that it is made of."""
-
-    def __init__(self, channel: grpc.ChannelCredentials, options: StoreOptions) -> None:
-        self.channel = channel
-        self.options = options
 
 
 class Connection:
@@ -352,31 +309,3 @@ def _being_cancelled() -> bool:
     """Whether somebody cancels this task; closing a channel cancels its calls, and that looks the same."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def channel_credentials(options: StoreOptions) -> TlsCredentials:
-    """TLS credentials from the files as they are now; without a CA file the system's authorities count.
-
-    Raises:
-        StoreError: a file cannot be read, or has nothing of the kind in it.
-    """
-    channel = grpc.ssl_channel_credentials(
-        root_certificates=_read_pem(options.ca_file, "ca_file"),
-        private_key=_read_pem(options.key_file, "key_file"),
-        certificate_chain=_read_pem(options.cert_file, "cert_file"),
-    )
-    return TlsCredentials(channel, options)
-
-
-def _read_pem(path: str | None, option: str) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {option} {path}: {error.strerror}") from error
-    if not _PEM.search(content):  # of an empty certificate or key gRPC would end the process
-        raise StoreError(
-            f"{option} {path} holds no whole PEM block; if it is being written, rename a finished file into place"
-        )
-    return content

@@ -7,7 +7,8 @@ import random
 from typing import TYPE_CHECKING
 
 from catflap.store.api import StoreUnavailableError
-from catflap.store.etcd3.connection import Connection, Login, channel_credentials
+from catflap.store.etcd3.connection import Connection
+from catflap.store.etcd3.credentials import Login, channel_credentials
 from catflap.store.etcd3.paths import RANGE_START
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The store for etcd's v3 API: puts connections, follower and transactions behind the store's port."""
+"""The store for etcd's v3 API: puts follower, transactions and leases behind the store's port."""
 
 from __future__ import annotations
 
