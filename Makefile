@@ -29,7 +29,7 @@ format:  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 unit:  ## tests without root or kernel
-	@$(BIN)/pytest -q --ignore tests/e2e --ignore tests/faults
+	@$(BIN)/pytest -q -n 3 --dist worksteal --ignore tests/e2e --ignore tests/faults
 
 e2e:  ## tests with a real kernel, a real etcd and real packets, in network namespaces
 	@$(BIN)/pytest -q -n 3 tests/e2e

@@ -156,3 +156,11 @@ def test_a_kind_that_is_none(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     status, _, stderr = run("get", "hostendpiont")
     assert status == 2
     assert "Did you mean 'hostendpoint'?" in stderr
+
+
+def test_a_file_that_cannot_be_used_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(yaml.safe_dump(document("Tier", "good", order=1)))
+    (tmp_path / "broken.yaml").write_text("kind: [")
+    status, stdout, stderr = run("get", "tier", "-o", "name", "--store", f"dir:{tmp_path}")
+    assert (status, stdout) == (0, "tier/good\n")
+    assert f"Warning: file {tmp_path}/broken.yaml: the file is not valid YAML" in stderr

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,9 +116,9 @@ async def test_only_a_session_that_may_have_missed_something_begins_anew(
 
 
 async def test_resyncs_keep_their_distance() -> None:
-    script = Script(*[RESYNC] * 3, [SNAPSHOT])
+    script = Script(*[[SNAPSHOT, *RESYNC]] * 3, [SNAPSHOT])
     started = asyncio.get_running_loop().time()
-    await events_of(script, ["a"], 1, Pace(between_resyncs=0.05))
+    await events_of(script, ["a"], 4, Pace(between_resyncs=0.05))
     assert 0.1 <= asyncio.get_running_loop().time() - started < 1.0
 
 
@@ -132,7 +133,7 @@ def recorded_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-@pytest.mark.parametrize(("entries", "longest"), [(0, 0.0), (20_000, 2.0), (1_000_000, 15.0)])
+@pytest.mark.parametrize(("entries", "longest"), [(0, 0.0), (20_000, 2.0), (1_000_000, 10.0)])
 async def test_resyncs_of_a_fleet_are_spread_by_the_size_of_what_is_read(
     monkeypatch: pytest.MonkeyPatch, entries: int, longest: float
 ) -> None:
@@ -172,6 +173,25 @@ async def test_the_pause_does_not_grow_while_sessions_bring_something(
     await events_of(Script(*[cut_short] * 10, [SNAPSHOT]), ["a"], 20, Pace(first_delay=1.0))
     assert len(pauses) >= 6
     assert max(pauses) <= 1.5
+
+
+async def test_an_outage_is_logged_once_for_each_member_and_reason(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    script = Script(*[DOWN] * 20, [StoreError("other")], *[DOWN] * 20, [SNAPSHOT, StoreError("down")])
+    await events_of(script, ["a"], 5)
+    assert caplog.messages == [
+        *("Lost the store at a: down", "Lost the store at a: other", "Lost the store at a: down"),
+        *("Following the store through a", "Lost the store at a: down"),
+    ]
+
+
+async def test_a_member_that_can_never_be_read_to_the_end_is_left() -> None:
+    compacted: list[StoreEvent | Exception] = [ResyncNeededError("compacted")]
+    script = Script([SNAPSHOT, ResyncNeededError("compacted")], compacted, compacted, [SNAPSHOT])
+    seen = await events_of(script, ["a", "b"], 3)
+    assert seen == [SNAPSHOT, Disconnected("compacted"), SNAPSHOT]
+    first, other = script.endpoints[0], script.endpoints[2]
+    assert (script.endpoints, first != other) == ([first, first, other, first], True)
 
 
 async def test_each_session_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -72,7 +72,7 @@ def options(certificates: Path, ca: str = "ca", client: str | None = "client") -
     ("code", "ca_file", "text"),
     [
         (10, "ca.pem", "renew it, or set this host's clock"),
-        (20, "ca.pem", "the authority that signed it must be in ca_file ca.pem"),
+        (20, "ca.pem", "the authority that signed it must be in the CA file ca.pem"),
         (19, None, "the authority that signed it must be in the system's authorities"),
         (64, "ca.pem", "use an address that the certificate names, or have it name this one"),
     ],
@@ -92,7 +92,7 @@ def test_files_that_cannot_be_used_are_named(
     (tmp_path / f"{bad}.pem").unlink()
     if content is not None:
         (tmp_path / f"{bad}.pem").write_text(content)
-    with pytest.raises(StoreError, match=rf"_file {tmp_path}/{bad}\.pem .*cannot be used: \w"):
+    with pytest.raises(StoreError, match=rf"file {tmp_path}/{bad}\.pem .*cannot be used: \w"):
         client_context(options(tmp_path))
 
 
@@ -154,8 +154,8 @@ async def test_a_server_with_a_wrong_certificate_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("ca", "client", "reason"),
     [
-        ("stranger", "client", r"TLS: the server's certificate is refused: .*must be in ca_file"),
-        ("ca", None, r"TLS: the server wants a client's certificate: give cert_file and key_file"),
+        ("stranger", "client", r"TLS: the server's certificate is refused: .*must be in the CA file"),
+        ("ca", None, r"TLS: the server wants a client's certificate: give the files of one and of its key"),
         ("ca", "expired", r"TLS: the server refuses the client's certificate .*: certificate has expired"),
     ],
 )

@@ -80,7 +80,7 @@ def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
     [
         (StoreOptions(cert_file="c.pem"), "belong together"),
         (StoreOptions(key_file="c.key"), "belong together"),
-        (StoreOptions(password="x"), "without username"),  # noqa: S106 - of this test
+        (StoreOptions(password="x"), "no user name"),  # noqa: S106 - of this test
     ],
 )
 def test_options_must_fit_together(options: StoreOptions, reason: str) -> None:

@@ -74,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
     async def work(store: Store) -> tuple[list[StoredObject], list[Subject]]:
         await _warn_of_change(store)
+        await _warn_of_unreadable(store)
         return await (_named if chosen.subjects else _all)(store, chosen)
 
     found, missing = in_store(options, work)
@@ -118,6 +119,15 @@ async def _warn_of_change(store: Store) -> None:
     else:
         if header is not None:
             print(f"Warning: {in_progress(header)}", file=sys.stderr)
+
+
+async def _warn_of_unreadable(store: Store) -> None:
+    """Tell of files that may hold what was asked for, and cannot be used."""
+    from catflap.model import V3_ROOT
+
+    if store.driver == "directory":
+        for problem in (await store.read(V3_ROOT)).problems:
+            print(f"Warning: {problem.subject}: {' '.join(problem.reasons)}", file=sys.stderr)
 
 
 def _selector(text: str | None) -> Selector | None:

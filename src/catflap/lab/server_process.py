@@ -6,6 +6,7 @@ It must never signal anything but the very process that it launched.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -94,8 +95,10 @@ class ServerProcess:
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Keep it from doing anything while its connections stay (SIGSTOP)."""
+        """Keep it from doing anything while its connections stay (SIGSTOP); returns when it has stopped."""
         self._signal(signal.SIGSTOP)
+        if self.pid is not None:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Let a frozen process go on."""

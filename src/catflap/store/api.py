@@ -96,10 +96,14 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """What was asked for, as it was at ``revision``."""
+    """What was asked for, as it was at ``revision``.
+
+    ``problems`` are all places of the store that cannot be read just now, and may hold what was asked for, too.
+    """
 
     revision: int
     entries: Mapping[str, Entry]
+    problems: tuple[Problem, ...] = ()
 
 
 class Lease(Protocol):

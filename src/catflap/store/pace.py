@@ -18,7 +18,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     stable_after: float = 1.0
     between_resyncs: float = 1.0
     resync_spread: float = 1e-4  # for each entry: a whole fleet may have to read everything anew at once
-    longest_resync_spread: float = 15.0
+    longest_resync_spread: float = 10.0  # less than the silence that makes an agent stale
 
     def delay(self, faults: int, longest: float = math.inf) -> float:
         """About how long to wait after so many ``faults`` in a row (one at least): twice as long after each."""

@@ -53,8 +53,10 @@ class _Record:
         self._pace = pace
         self._failures = 0  # in a row
         self._serving_since: float | None = None
+        self._resyncing = False  # everything is being read anew, and has not come yet
         self._entries = 0  # of the last snapshot
         self._last_resync = -pace.between_resyncs
+        self._logged: dict[str, str] = {}  # why an endpoint was lost, since any was followed
         self.reported: str | None = None  # the reason of the outage that was reported and is not over
 
     def begin(self) -> None:
@@ -68,12 +70,25 @@ class _Record:
             self._failures = 0  # a session that brings something is a good one, however short
         if isinstance(event, Snapshot):
             self._entries = len(event.entries)
+            self._resyncing = False
         if isinstance(event, Connected | Snapshot):
             self.reported = None
             if self._serving_since is None:
                 self._serving_since = time.monotonic()
+                self._logged.clear()
                 log.info("Following the store through %s", endpoint)
         return wanted
+
+    def is_news(self, endpoint: str, reason: str) -> bool:
+        """Whether an endpoint is lost for another reason than it was the last time, in one outage."""
+        known = self._logged.get(endpoint)
+        self._logged[endpoint] = reason
+        return known != reason
+
+    def may_resync(self) -> bool:
+        """Whether to read everything anew from the same endpoint: not where that has just been tried in vain."""
+        in_vain, self._resyncing = self._resyncing and self._serving_since is None, True
+        return not in_vain
 
     def failed(self) -> bool:
         """Count the session as failed; whether by now every endpoint has failed."""
@@ -116,12 +131,14 @@ async def supervise(
                 async for event in events:
                     if record.take(event, endpoint):
                         yield event
-        except ResyncNeededError as error:
-            log.info("Reading everything anew from %s: %s", endpoint, error)
-            session.forget()
-            await asyncio.sleep(record.resync_delay())
         except Exception as error:  # noqa: BLE001 - a bug must not end the agent; it is logged
-            reason = _reason_of_loss(error, endpoint, session)
+            if isinstance(error, ResyncNeededError):
+                session.forget()
+                if record.may_resync():
+                    log.info("Reading everything anew from %s: %s", endpoint, error)
+                    await asyncio.sleep(record.resync_delay())
+                    continue
+            reason = _reason_of_loss(error, endpoint, session, record)
             position += 1
             if record.failed():
                 if record.reported != reason:
@@ -130,11 +147,17 @@ async def supervise(
                 await asyncio.sleep(record.delay())
 
 
-def _reason_of_loss(error: Exception, endpoint: str, session: Session) -> str:
+def _reason_of_loss(error: Exception, endpoint: str, session: Session, record: _Record) -> str:
     """Log why a session ended. After a bug nothing that the session remembers can be relied upon."""
     if isinstance(error, StoreError):
-        log.info("Lost the store at %s: %s", endpoint, error)
-        return str(error)
+        reason = str(error)
+        log.log(
+            logging.INFO if record.is_news(endpoint, reason) else logging.DEBUG,
+            "Lost the store at %s: %s",
+            endpoint,
+            error,
+        )
+        return reason
     log.error("Internal error while following the store at %s", endpoint, exc_info=error)
     session.forget()
     return f"internal error while following {endpoint}: {error!r}"

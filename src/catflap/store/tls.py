@@ -26,7 +26,7 @@ def client_context(options: StoreOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=options.ca_file)
     except OSError as error:  # SSLError is one
-        raise StoreError(f"ca_file {options.ca_file} cannot be used: {words(error)}") from error
+        raise StoreError(f"the CA file {options.ca_file} cannot be used: {words(error)}") from error
     show_certificate(context, options)
     return context
 
@@ -42,7 +42,7 @@ def show_certificate(context: ssl.SSLContext, options: StoreOptions) -> None:
     try:
         context.load_cert_chain(options.cert_file, options.key_file, password="")  # never ask a terminal
     except OSError as error:
-        files = f"cert_file {options.cert_file} with key_file {options.key_file}"
+        files = f"the certificate file {options.cert_file} with the key file {options.key_file}"
         rule = "they must be PEM and fit together, the key without a passphrase"
         raise StoreError(f"{files} cannot be used: {words(error)} ({rule})") from error
 
@@ -58,7 +58,7 @@ def remedy(error: ssl.SSLCertVerificationError, options: StoreOptions) -> str:
         return "renew it, or set this host's clock"
     if has_other_name(error):
         return "use an address that the certificate names, or have it name this one"
-    trusted = "the system's authorities" if options.ca_file is None else f"ca_file {options.ca_file}"
+    trusted = "the system's authorities" if options.ca_file is None else f"the CA file {options.ca_file}"
     return f"the authority that signed it must be in {trusted}"
 
 

@@ -72,9 +72,9 @@ def _endpoint(url: str, member: str) -> str:
 
 def _check_options(options: StoreOptions) -> None:
     if (options.cert_file is None) != (options.key_file is None):
-        raise StoreError("cert_file and key_file belong together: give both or none")
+        raise StoreError("a client's certificate and its key belong together: give both files or none")
     if options.password is not None and options.username is None:
-        raise StoreError("a password without username was given")
+        raise StoreError("a password was given, but no user name")
 
 
 def _refusal(url: str, reason: str) -> StoreError:

@@ -96,6 +96,17 @@ def test_an_object_in_two_files_is_not_touched(tmp_path: Path) -> None:
         write_changes(str(tmp_path), [(path("a"), None)])
 
 
+def test_nothing_is_created_while_a_file_cannot_be_used_that_may_hold_it(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(tier("a"))
+    (tmp_path / "broken.yaml").write_text("kind: [")
+    with pytest.raises(
+        StoreError, match=r"cannot create .*/b: file .*broken\.yaml may hold it already, .*YAML"
+    ):
+        write_changes(str(tmp_path), [(path("b"), value("b"))])
+    write_changes(str(tmp_path), [(path("a"), value("a", 7))])
+    assert files(tmp_path) == ["a.yaml", "broken.yaml"]
+
+
 def test_a_file_that_is_in_the_way_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "tiers-a.yaml").write_text("half [written")
     with pytest.raises(StoreConflictError, match=r"tiers-a\.yaml .* exists with another content"):

@@ -113,7 +113,7 @@ async def test_what_etcd_and_openssl_really_say_is_understood(tmp_path: Path) ->
         make_certificate(tmp_path, f"of-{authority}", authority)
     ca, stranger = str(tmp_path / "ca.pem"), str(tmp_path / "stranger.pem")
     async with etcd_with(tmp_path, "of-ca", f"--trusted-ca-file={ca}", "--client-cert-auth") as server:
-        assert f"must be in ca_file {stranger})" in await reason(server, StoreOptions(ca_file=stranger))
+        assert f"must be in the CA file {stranger})" in await reason(server, StoreOptions(ca_file=stranger))
         assert "none is configured" in await reason(server, StoreOptions(ca_file=ca))
         certificate, key = (str(tmp_path / f"of-stranger.{suffix}") for suffix in ("pem", "key"))
         impostor = StoreOptions(ca_file=ca, cert_file=certificate, key_file=key)

@@ -52,9 +52,9 @@ async def test_a_refused_read_names_what_it_needs_or_what_it_was_told_to_ask_for
 
     server.on_range = refuse
     async with connection_to(server.endpoint) as connection:
-        with pytest.raises(StoreDeniedError, match="refuses to read /a: this client"):
+        with pytest.raises(StoreDeniedError, match="refuses to read /a: the user"):
             await connection.range(pb.RangeRequest(key=b"/a"))
-        with pytest.raises(StoreDeniedError, match="refuses to read /b: this client"):
+        with pytest.raises(StoreDeniedError, match="refuses to read /b: the user"):
             await connection.range(pb.RangeRequest(key=b"/a"), permission=Permission("read", b"/b"))
 
 

@@ -36,21 +36,27 @@ def test_that_authentication_is_off_is_told_once_until_it_was_on_again(
     assert login.token is None
 
 
-@pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])
-def test_a_tls_file_that_cannot_be_read_is_named(option: str, tmp_path: Path) -> None:
+FILES = pytest.mark.parametrize(
+    ("option", "words"),
+    [("ca_file", "CA file"), ("cert_file", "certificate file"), ("key_file", "key file")],
+)
+
+
+@FILES
+def test_a_tls_file_that_cannot_be_read_is_named(option: str, words: str, tmp_path: Path) -> None:
     file = str(tmp_path / "missing.pem")
-    with pytest.raises(StoreError, match=rf"cannot read {option} .*missing\.pem: No such file"):
+    with pytest.raises(StoreError, match=rf"cannot read the {words} .*missing\.pem: No such file"):
         channel_credentials(structs.replace(StoreOptions(), **{option: file}))
 
 
-@pytest.mark.parametrize("option", ["ca_file", "cert_file", "key_file"])
+@FILES
 @pytest.mark.parametrize(
     "content", ["", "\n", "-----BEGIN CERTIFICATE-----\nMII"], ids=["empty", "blank", "half"]
 )
 def test_a_tls_file_that_is_being_written_is_named_and_not_given_to_grpc(
-    option: str, content: str, tmp_path: Path
+    option: str, words: str, content: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "new.pem"
     file.write_text(content)
-    with pytest.raises(StoreError, match=rf"{option} .*new\.pem holds no whole PEM block"):
+    with pytest.raises(StoreError, match=rf"the {words} .*new\.pem holds no whole PEM block"):
         channel_credentials(structs.replace(StoreOptions(), **{option: str(file)}))

@@ -151,7 +151,7 @@ async def test_a_watch_that_is_refused_twice_is_an_outage_that_names_the_permiss
         outage = await follower.next(Disconnected)
         await follower.next(Connected)
     assert "refuses to read /calico/resources/v3/ … /calico/v10" in outage.reason
-    assert "role grant-permission ROLE read /calico/resources/v3/ /calico/v10" in outage.reason
+    assert "one of the roles of scripts/etcd-roles" in outage.reason
 
 
 @pytest.mark.parametrize("reason", ["etcdserver: permission denied", "etcdserver: invalid auth token"])

@@ -74,9 +74,9 @@ async def test_where_all_is_well_nothing_is_found(files: Path) -> None:
             "stranger",
             "client",
             None,
-            r"server's certificate is refused: self-signed .* must be in ca_file .*stranger",
+            r"server's certificate is refused: self-signed .* must be in the CA file .*stranger",
         ),
-        ("ca", None, None, r"server wants a client's certificate: give cert_file and key_file"),
+        ("ca", None, None, r"server wants a client's certificate: give the files of one and of its key"),
         (
             "ca",
             "expired",
@@ -84,9 +84,19 @@ async def test_where_all_is_well_nothing_is_found(files: Path) -> None:
             r"server refuses the client's certificate .*expired\.pem: certificate has expired",
         ),
         ("ca", "impostor", None, r"server refuses the client's certificate .*impostor\.pem: .*issuer"),
-        ("ca", "garbage", None, r"cert_file .*garbage\.pem with key_file .*garbage\.key cannot be used"),
-        ("ca", "client", "server", r"cert_file .*client\.pem with key_file .*server\.key cannot .* mismatch"),
-        ("garbage", "client", None, r"ca_file .*garbage\.pem cannot be used"),
+        (
+            "ca",
+            "garbage",
+            None,
+            r"certificate file .*garbage\.pem with the key file .*garbage\.key cannot be used",
+        ),
+        (
+            "ca",
+            "client",
+            "server",
+            r"certificate file .*client\.pem with the key file .*server\.key cannot .* mismatch",
+        ),
+        ("garbage", "client", None, r"CA file .*garbage\.pem cannot be used"),
     ],
 )
 async def test_files_that_do_not_fit_are_named(

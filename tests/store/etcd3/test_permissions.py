@@ -36,20 +36,21 @@ def test_of_other_requests_nothing_is_known() -> None:
 
 def test_a_refused_read_names_range_user_and_remedy() -> None:
     assert str(refusal("host:2379", "agent1", [READ_ALL])) == (
-        "etcd host:2379 refuses to read /a/ … /a0: user 'agent1' has no role with read permission for it "
-        "(grant it with: etcdctl role grant-permission ROLE read /a/ /a0; see docs/etcd-security.md)"
+        "etcd host:2379 refuses to read /a/ … /a0: user 'agent1' has no role with read permission for it; "
+        "give it one of the roles of scripts/etcd-roles (agent, operator, observer; see docs/etcd-security.md)"
     )
 
 
 def test_who_has_no_user_name_is_known_by_its_certificate() -> None:
-    assert "refuses to write /b: this client has no role" in str(refusal("host:2379", None, [WRITE_B]))
+    text = str(refusal("host:2379", None, [WRITE_B]))
+    assert "refuses to write /b: the user that the client's certificate names has no role" in text
 
 
 def test_a_refused_transaction_names_the_first_of_what_it_needs() -> None:
     permissions = [WRITE_B, READ_A, *(Permission("write", f"/{number}".encode()) for number in range(5))]
     assert str(refusal("host:2379", "agent1", permissions)) == (
         "etcd host:2379 refuses the transaction: user 'agent1' needs permission to write /b, read /a, write /0, "
-        "4 more (grant what is missing with commands such as: etcdctl role grant-permission ROLE write /b; "
+        "4 more; give it one of the roles of scripts/etcd-roles (agent, operator, observer; "
         "see docs/etcd-security.md)"
     )
 

@@ -62,9 +62,10 @@ class DirectoryStore:
     async def read(self, prefix: str) -> Listing:
         """See `catflap.store.api.Store.read`. A version is a hash of the object, whatever else its file holds."""
         revision = time.time_ns()
-        found = sorted((await self._view()).entries.items())
+        view = await self._view()
+        found = sorted(view.entries.items())
         entries = {path: Entry(value, version(value)) for path, value in found if path.startswith(prefix)}
-        return Listing(revision, entries)
+        return Listing(revision, entries, view.problems)
 
     @property
     def transaction_limit(self) -> int | None:

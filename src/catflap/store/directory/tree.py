@@ -97,6 +97,11 @@ class Tree:
         self._files = dict(sorted(files.items()))
         return self._view()
 
+    @property
+    def unusable(self) -> Problem | None:
+        """The first file that cannot be read or understood now, and so may hold any object."""
+        return next((state.problem for state in self._files.values() if state.problem is not None), None)
+
     def content(self, file: str) -> FileContent:
         """The last good content of a file."""
         return self._files[file].content

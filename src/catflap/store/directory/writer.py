@@ -146,7 +146,7 @@ def _step(root: str, tree: Tree, view: View, change: _Change) -> _Step | None:
     elif change.document is None:
         return None
     else:
-        file = _new_file(root, change.path)
+        file = _new_file(root, tree, change.path)
     if change.document is None:
         return _Step(file, None)
     file = Path(os.path.realpath(file))  # a link stays one
@@ -163,11 +163,16 @@ def _own_file(tree: Tree, path: str, sources: tuple[str, ...]) -> Path:
     return Path(sources[0])
 
 
-def _new_file(root: str, path: str) -> Path:
+def _new_file(root: str, tree: Tree, path: str) -> Path:
     file = Path(root, f"{path.removeprefix(V3_ROOT).replace('/', '-')}.yaml")
     if os.path.lexists(file):
         raise StoreConflictError(
             f"cannot create {file} for {path}: it exists with another content; rename it", (path,)
+        )
+    if tree.unusable is not None:  # what it holds would count twice when it can be read again
+        raise StoreError(
+            f"cannot create {path}: {tree.unusable.subject} may hold it already, and cannot be used: "
+            f"{' '.join(tree.unusable.reasons)}"
         )
     return file
 

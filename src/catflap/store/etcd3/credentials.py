@@ -66,22 +66,22 @@ def channel_credentials(options: StoreOptions) -> TlsCredentials:
         StoreError: a file cannot be read, or has nothing of the kind in it.
     """
     channel = grpc.ssl_channel_credentials(
-        root_certificates=_read_pem(options.ca_file, "ca_file"),
-        private_key=_read_pem(options.key_file, "key_file"),
-        certificate_chain=_read_pem(options.cert_file, "cert_file"),
+        root_certificates=_read_pem(options.ca_file, "CA file"),
+        private_key=_read_pem(options.key_file, "key file"),
+        certificate_chain=_read_pem(options.cert_file, "certificate file"),
     )
     return TlsCredentials(channel, options)
 
 
-def _read_pem(path: str | None, option: str) -> bytes | None:
+def _read_pem(path: str | None, what: str) -> bytes | None:
     if path is None:
         return None
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise StoreError(f"cannot read {option} {path}: {error.strerror}") from error
+        raise StoreError(f"cannot read the {what} {path}: {error.strerror}") from error
     if not _PEM.search(content):  # of an empty certificate or key gRPC would end the process
         raise StoreError(
-            f"{option} {path} holds no whole PEM block; if it is being written, rename a finished file into place"
+            f"the {what} {path} holds no whole PEM block; if it is being written, rename a finished file into place"
         )
     return content

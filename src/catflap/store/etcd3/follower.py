@@ -159,7 +159,7 @@ class RangeWatch:
         if answer.canceled:
             self._on_refusal(answer)
             return None
-        self._heard(moved=answer.created or bool(answer.events))
+        self._heard(moved=bool(answer.events) or not self._created)
         if answer.created:
             self._created = True
             return Connected(self._connection.endpoint)

@@ -80,7 +80,7 @@ async def _refusal_of_client(reader: asyncio.StreamReader, options: StoreOptions
 def _refused(options: StoreOptions, words: str) -> str:
     """Why the server, in these words, wants nothing to do with the client."""
     if options.cert_file is None:
-        return f"the server wants a client's certificate: give cert_file and key_file ({words})"
+        return f"the server wants a client's certificate: give the files of one and of its key ({words})"
     return f"the server refuses the client's certificate {options.cert_file}: {_own_fault(options) or words}"
 
 

@@ -5,7 +5,6 @@ Pure: no I/O.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 SHOWN = 3  # permissions listed in a message
-DOCUMENT = "docs/etcd-security.md"
+REMEDY = (
+    "give it one of the roles of scripts/etcd-roles (agent, operator, observer; see docs/etcd-security.md)"
+)
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -35,12 +36,6 @@ class Permission(msgspec.Struct, frozen=True):
         start = decode_path(self.key)
         return f"{start} … {decode_path(self.range_end)}" if self.range_end else start
 
-    @property
-    def command(self) -> str:
-        """The command that grants it."""
-        ends = [decode_path(key) for key in (self.key, self.range_end) if key]
-        return f"etcdctl role grant-permission ROLE {self.kind} {shlex.join(ends)}"
-
 
 def needed(request: Message) -> list[Permission]:
     """What a request needs, each permission once; nothing is known of requests other than reads and transactions."""
@@ -55,21 +50,18 @@ def needed(request: Message) -> list[Permission]:
 
 def refusal(endpoint: str, user: str | None, permissions: Sequence[Permission]) -> PermissionMissingError:
     """The error for a request that was refused to ``user`` (None: who the client's certificate says)."""
-    who = "this client" if user is None else f"user {user!r}"
+    who = "the user that the client's certificate names" if user is None else f"user {user!r}"
     if not permissions:
-        return PermissionMissingError(
-            f"etcd {endpoint} refuses: {who} has no role with the permission (see {DOCUMENT})"
+        text = f"etcd {endpoint} refuses: {who} has no role with the permission"
+    elif len(permissions) == 1:
+        (only,) = permissions
+        text = (
+            f"etcd {endpoint} refuses to {only.kind} {only.keys}: {who} has no role with {only.kind} "
+            "permission for it"
         )
-    first, *others = permissions
-    if not others:
-        return PermissionMissingError(
-            f"etcd {endpoint} refuses to {first.kind} {first.keys}: {who} has no role with {first.kind} "
-            f"permission for it (grant it with: {first.command}; see {DOCUMENT})"
-        )
-    return PermissionMissingError(
-        f"etcd {endpoint} refuses the transaction: {who} needs permission to {_listed(permissions)} "
-        f"(grant what is missing with commands such as: {first.command}; see {DOCUMENT})"
-    )
+    else:
+        text = f"etcd {endpoint} refuses the transaction: {who} needs permission to {_listed(permissions)}"
+    return PermissionMissingError(f"{text}; {REMEDY}")
 
 
 def _of_operation(operation: pb.RequestOp) -> Permission:
