@@ -201,16 +201,20 @@ async def interrupted(number: signal.Signals, store: str, *, group: bool) -> tup
 
 @pytest.mark.parametrize(
     ("number", "group", "expected"),
-    [(signal.SIGINT, True, 130), (signal.SIGTERM, False, 143), (signal.SIGHUP, True, 129)],
+    [
+        (signal.SIGINT, True, (130, "catflap: interrupted\n")),
+        (signal.SIGTERM, False, (143, "")),
+        (signal.SIGHUP, True, (129, "")),
+    ],
     ids=["Ctrl-C", "SIGTERM", "terminal closed"],
 )
 @pytest.mark.parametrize("store", ["dir", "etcd"])
 async def test_nothing_stays_when_it_is_interrupted(
-    number: signal.Signals, group: bool, expected: int, store: str
+    number: signal.Signals, group: bool, expected: tuple[int, str], store: str
 ) -> None:
     files = temporary_files()
     pid, status, stderr = await interrupted(number, store, group=group)
-    assert (status, stderr) == (expected, "")
+    assert (status, stderr) == expected
     assert left_by(pid) == []
     assert temporary_files() <= files
 

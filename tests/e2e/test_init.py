@@ -203,7 +203,9 @@ def test_a_store_that_cannot_be_is_a_slip_of_usage(
 
 @pytest.mark.parametrize("missing", ["FELIX_ETCDCAFILE", "FELIX_ETCDCERTFILE", "FELIX_ETCDKEYFILE"])
 def test_a_certificate_that_does_not_exist_is_named(tmp_path: Path, missing: str) -> None:
-    files = dict.fromkeys(("FELIX_ETCDCERTFILE", "FELIX_ETCDKEYFILE"), __file__) | {
+    present = tmp_path / "present.pem"
+    present.write_text("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
+    files = dict.fromkeys(("FELIX_ETCDCERTFILE", "FELIX_ETCDKEYFILE"), str(present)) | {
         missing: f"{tmp_path}/none.pem"
     }
     result = init("--store", "etcds://127.0.0.1:1", **files)
