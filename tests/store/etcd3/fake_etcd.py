@@ -28,7 +28,8 @@ class EndError(Exception):
     """End the stream with status OK."""
 
 
-Step: TypeAlias = pb.WatchResponse | AbortError | EndError | asyncio.Event  # the last is waited for
+GARBAGE = b"\xff"  # no message of any kind
+Step: TypeAlias = pb.WatchResponse | bytes | AbortError | EndError | asyncio.Event  # the last is waited for
 
 
 class FakeEtcd:
@@ -50,7 +51,8 @@ class FakeEtcd:
         self.on_range: Callable[[pb.RangeRequest], None] = lambda _request: None
         self.answering = asyncio.Event()  # reads wait for it
         self.answering.set()
-        self.lease_requested = asyncio.Event()  # what concerns leases is never answered
+        self.lease_requested = asyncio.Event()
+        self.lease_answer: bytes | None = None  # to whatever concerns leases; None: there is none
         self._server = grpc.aio.server()
         self.endpoint = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
@@ -80,9 +82,11 @@ class FakeEtcd:
         watches = grpc.stream_stream_rpc_method_handler(
             self._watch,
             request_deserializer=pb.WatchRequest.FromString,
-            response_serializer=pb.WatchResponse.SerializeToString,
+            response_serializer=serialized,
         )
-        leases: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._stay_silent)
+        leases: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+            self._answer_lease
+        )
         self._server.add_generic_rpc_handlers(
             (
                 grpc.method_handlers_generic_handler(
@@ -119,13 +123,15 @@ class FakeEtcd:
         answers = [pb.ResponseOp(response_range=answer) for answer in found]
         return pb.TxnResponse(header=self.header, succeeded=True, responses=answers)
 
-    async def _stay_silent(
+    async def _answer_lease(
         self, requests: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> AsyncIterator[bytes]:
         async for _ in requests:
             self.lease_requested.set()
-            await asyncio.Event().wait()
-            yield b""
+            if self.lease_answer is None:
+                await asyncio.Event().wait()
+            else:
+                yield self.lease_answer
 
     def _state(self, revision: int) -> dict[bytes, pb.KeyValue]:
         """Every key as it was at a revision."""
@@ -141,7 +147,7 @@ class FakeEtcd:
 
     async def _watch(
         self, requests: AsyncIterator[pb.WatchRequest], context: Context
-    ) -> AsyncIterator[pb.WatchResponse]:
+    ) -> AsyncIterator[pb.WatchResponse | bytes]:
         self.watches.append((await anext(requests)).create_request)
         script: Iterable[Step] = self.scripts.pop(0) if self.scripts else [self.created()]
         for step in script:
@@ -151,11 +157,17 @@ class FakeEtcd:
                 await context.abort(step.code, step.details)
             elif isinstance(step, asyncio.Event):
                 await step.wait()
+            elif isinstance(step, bytes):
+                yield step
             else:
                 self.happen(*step.events)
                 self.sent += 1
                 yield step
         await asyncio.Event().wait()
+
+
+def serialized(step: pb.WatchResponse | bytes) -> bytes:
+    return step if isinstance(step, bytes) else step.SerializeToString()
 
 
 def put(revision: int, key: str, value: str = "v") -> pb.Event:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from grpc import StatusCode
-from tests.store.etcd3.fake_etcd import AbortError, FakeEtcd
+from tests.store.etcd3.fake_etcd import GARBAGE, AbortError, FakeEtcd
 
 from catflap.lab.etcd import free_port
 from catflap.store.api import StoreDeniedError, StoreOptions, StoreUnavailableError
@@ -76,6 +76,16 @@ async def test_whoever_shares_a_connection_that_is_closed_learns_of_a_fault_and_
         for attempt in (during, call(connection, 1)):
             with pytest.raises(StoreUnavailableError, match="given up"):
                 await attempt
+
+
+@pytest.mark.parametrize("call", [Connection.keep_lease, Connection.revoke_lease])
+async def test_an_answer_that_cannot_be_decoded_is_a_fault_of_the_member(
+    server: FakeEtcd, call: Callable[[Connection, int], Coroutine[None, None, None]]
+) -> None:
+    server.lease_answer = GARBAGE
+    async with connection_to(server.endpoint) as connection:
+        with pytest.raises(StoreUnavailableError, match="cannot be decoded"):
+            await call(connection, 1)
 
 
 async def test_a_lease_is_not_kept_for_ever_on_a_connection_that_is_closed_before_it_is_one(

@@ -65,6 +65,18 @@ async def test_pages_shrink_when_an_answer_is_too_large(
     assert limits == [12, 6, 3, 3, 3, 3]
 
 
+@pytest.mark.parametrize("keys", [[], [KEYS[0]]], ids=["no keys", "the same keys again"])
+async def test_pages_that_do_not_go_on_are_not_asked_for_for_ever(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, keys: list[bytes]
+) -> None:
+    async def more(_self: Connection, _request: pb.RangeRequest, *_how: Any) -> pb.RangeResponse:
+        return pb.RangeResponse(kvs=[pb.KeyValue(key=key) for key in keys], more=True)
+
+    monkeypatch.setattr(Connection, "range", more)
+    with pytest.raises(StoreUnavailableError, match="do not go on"):
+        await read_range(connection, START, END)
+
+
 async def test_a_compaction_between_pages_begins_the_read_anew(
     etcd: EtcdServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from grpc import StatusCode
-from tests.store.etcd3.fake_etcd import AbortError, EndError, FakeEtcd, answer, put
+from tests.store.etcd3.fake_etcd import GARBAGE, AbortError, EndError, FakeEtcd, answer, put
 
 from catflap.store.api import StoreError, StoreOptions, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
@@ -54,6 +54,7 @@ async def test_silence_keeps_the_watch_and_its_next_answer() -> None:
         (EndError(), StoreUnavailableError, "ended the watch"),
         (AbortError(StatusCode.UNAVAILABLE, "etcdserver: no leader"), StoreUnavailableError, "no leader"),
         (AbortError(StatusCode.RESOURCE_EXHAUSTED, "larger than max"), MessageTooLargeError, "larger"),
+        (GARBAGE, StoreUnavailableError, "cannot be decoded"),  # taken for silence, it would lose changes
     ],
 )
 async def test_the_end_of_a_watch_is_an_error(end: Step, kind: type[StoreError], text: str) -> None:

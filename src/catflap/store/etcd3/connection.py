@@ -22,6 +22,7 @@ from catflap.store.etcd3.errors import (
     PermissionMissingError,
     TokenInvalidError,
     translate,
+    unreadable,
 )
 from catflap.store.etcd3.handshake import explain
 from catflap.store.etcd3.permissions import Permission, needed, refusal
@@ -163,6 +164,8 @@ class Connection:
             raise translate(error, self.endpoint) from error
         if answer is grpc.aio.EOF:
             raise StoreUnavailableError(f"etcd {self.endpoint}: the server did not answer for a lease")
+        if answer is None:
+            raise unreadable(self.endpoint)
         if cast("pb.LeaseKeepAliveResponse", answer).TTL <= 0:  # that is how etcd says it
             raise LeaseLostError(f"etcd {self.endpoint}: the lease has expired")
 
@@ -253,9 +256,12 @@ class Connection:
     ) -> Response:
         try:
             with self._not_closed_meanwhile():
-                return await method(request, timeout=seconds, metadata=metadata)
+                answer: Response | None = await method(request, timeout=seconds, metadata=metadata)
         except AioRpcError as error:
             raise await self._explained(error, seconds) from error
+        if answer is None:
+            raise unreadable(self.endpoint)
+        return answer
 
     async def _ask_to_keep(self, lease: int) -> object:
         """The one answer. gRPC's own time limit would not end a write whose channel is closed before it has begun."""

@@ -50,6 +50,13 @@ _LEARNER = "not supported for learner"
 _REFUSED_FOR_GOOD = (StatusCode.INVALID_ARGUMENT, StatusCode.FAILED_PRECONDITION, StatusCode.UNIMPLEMENTED)
 
 
+def unreadable(endpoint: str) -> StoreUnavailableError:
+    """The error for an answer that is no message of its kind, in whose place gRPC gives None."""
+    return StoreUnavailableError(
+        f"etcd {endpoint}: an answer cannot be decoded (is something else between us?)"
+    )
+
+
 def translate(error: AioRpcError, endpoint: str) -> StoreError:
     """The store's error for a failed call to ``endpoint``.
 

@@ -36,6 +36,8 @@ CHECK_TIMEOUT = (
     3.5  # seconds; with the longest `Tuning.silence` before it, a black hole is noticed within 9 s
 )
 
+LONGEST_REASON = 500  # characters of what a server says that are passed on
+
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes and times (seconds) of a follower."""
@@ -179,7 +181,7 @@ class RangeWatch:
         """
         if answer.compact_revision:
             raise ResyncNeededError(f"changes before revision {answer.compact_revision} have been compacted")
-        reason = answer.cancel_reason or "no reason given"
+        reason = answer.cancel_reason[:LONGEST_REASON] or "no reason given"
         if answer.cancel_reason and "permission denied" not in reason:
             self._suspect(StoreDeniedError(f"etcd {self._connection.endpoint} refuses the watch: {reason}"))
         else:

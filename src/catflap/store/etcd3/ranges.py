@@ -51,6 +51,8 @@ async def pages(
         yield answer
         if not answer.more:
             return
+        if not answer.kvs or answer.kvs[-1].key < start:  # nobody may be kept asking for ever
+            raise StoreUnavailableError(f"etcd {connection.endpoint}: strange answer: its pages do not go on")
         revision = revision or answer.header.revision
         start = answer.kvs[-1].key + b"\0"
 

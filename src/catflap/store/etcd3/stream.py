@@ -9,7 +9,7 @@ import grpc
 from grpc.aio import AioRpcError
 
 from catflap.store.api import StoreUnavailableError
-from catflap.store.etcd3.errors import translate
+from catflap.store.etcd3.errors import translate, unreadable
 
 if TYPE_CHECKING:
     from grpc.aio import StreamStreamCall
@@ -62,4 +62,6 @@ class WatchStream:
             raise translate(error, self._endpoint) from error
         if answer is grpc.aio.EOF:
             raise StoreUnavailableError(f"etcd {self._endpoint}: the server ended the watch")
+        if answer is None:  # else changes would be lost with it
+            raise unreadable(self._endpoint)
         return cast("pb.WatchResponse", answer)
