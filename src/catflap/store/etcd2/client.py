@@ -6,6 +6,7 @@ It must never use ``stream=true``: etcd drops events from such a stream without 
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
@@ -34,6 +35,8 @@ NOT_A_DIRECTORY = 104  # a value stands where the path wants a directory
 KEY_EXISTS = 105
 UNAUTHORIZED = 110
 HISTORY_CLEARED = frozenset({400, 401})
+
+LONGEST_BODY = 256 << 20  # bytes; a tree of 100,000 keys takes 50 MB
 
 _MISSING = frozenset({KEY_NOT_FOUND, NOT_A_DIRECTORY})
 _REFUSING = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -88,7 +91,8 @@ class Etcd2Client:
         self._tls = tls
         self._base = f"{'https' if tls else 'http'}://{endpoint}/v2/keys"
         self._session = aiohttp.ClientSession(
-            headers=_authorization(options),
+            headers={"Accept-Encoding": "identity", **_authorization(options)},
+            auto_decompress=False,  # a short body could be an endless one
             connector=aiohttp.TCPConnector(ssl=client_context(options) if tls else True),
             trust_env=False,
             middlewares=(self._send_once,),
@@ -176,14 +180,14 @@ class Etcd2Client:
         )
         try:
             async with request as response:
-                return self._understand(permission, path, response, await response.read())
+                return self._understand(permission, path, response, await self._read_all(response))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
 
     async def _receive(self, path: str, response: aiohttp.ClientResponse, patience: float) -> Reply | None:
         """Read the body of a poll and understand it; see `Poll.answer`."""
         try:
-            body = await _read_all(response, patience)
+            body = await self._read_all(response, patience)
         except TimeoutError:
             return None
         except (aiohttp.ClientError, OSError) as error:
@@ -193,6 +197,25 @@ class Etcd2Client:
                 f"etcd {self.endpoint}: ended a poll without an answer, as if shut down"
             )
         return self._understand("read", path, response, body)
+
+    async def _read_all(self, response: aiohttp.ClientResponse, patience: float | None = None) -> bytes:
+        """A body, which may not go on for ever.
+
+        Raises:
+            StoreUnavailableError: it is longer than any tree, or takes longer than one.
+            TimeoutError: nothing (more of it) came for ``patience`` seconds.
+        """
+        parts: list[bytes] = []
+        size, end = 0, float("inf")
+        while size <= LONGEST_BODY and time.monotonic() < end:
+            async with asyncio.timeout(patience):
+                part = await response.content.readany()
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+            size += len(part)
+            end = min(end, time.monotonic() + self.timeouts.load)
+        raise StoreUnavailableError(f"etcd {self.endpoint}: an answer does not end ({size} bytes so far)")
 
     async def _send_once(
         self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
@@ -232,7 +255,7 @@ class Etcd2Client:
             raise self._strange(response.status, body) from error
         if isinstance(content, Failure):
             if response.status in _REFUSING and content.error_code in (0, UNAUTHORIZED):
-                raise denied(self.endpoint, path, permission, self._options, content.cause or content.message)
+                raise denied(self.endpoint, path, permission, self._options, content.text)
             if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise StoreUnavailableError(f"etcd {self.endpoint}: {content.text}")
         return Reply(
@@ -302,16 +325,6 @@ class Poll:
         if self._transport is not None:
             self._transport.abort()
         self._response.close()
-
-
-async def _read_all(response: aiohttp.ClientResponse, patience: float) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        async with asyncio.timeout(patience):
-            part = await response.content.readany()
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
 
 
 def _decode(body: bytes, kind: type[Answer | Failure]) -> Answer | Failure:

@@ -15,6 +15,8 @@ Changes: TypeAlias = dict[str, bytes | None]
 REMOVALS = frozenset({"delete", "expire", "compareAndDelete"})
 WRITES = frozenset({"set", "create", "update", "compareAndSwap"})
 
+LONGEST_TEXT = 500  # characters
+
 _REPLACED = "\ufffd"  # what etcd prints for bytes that are no UTF-8
 _HIDDEN = "/_"
 
@@ -45,8 +47,8 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def text(self) -> str:
-        """What etcd says about it."""
-        return f"{self.message} {self.cause}".strip()
+        """What etcd says about it, in short."""
+        return f"{self.message} {self.cause}".strip()[:LONGEST_TEXT]
 
 
 class Content(msgspec.Struct, frozen=True):
