@@ -11,11 +11,12 @@ from tests.store.etcd2.loopback import Proxy, listening, mute, serving
 
 from catflap.lab.etcd import EtcdServer, free_port
 from catflap.store.api import StoreDeniedError, StoreError, StoreOptions, StoreUnavailableError
+from catflap.store.etcd2 import client as client_module
 from catflap.store.etcd2.client import Etcd2Client, Timeouts
 from catflap.store.etcd2.tree import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 ANSWER = '{"action":"get","node":{"key":"/calico/v1/a","value":"1"}}'
 INDEX = {"X-Etcd-Index": "7"}
@@ -216,6 +217,53 @@ async def test_a_load_that_stops_coming_is_given_up(etcd: EtcdServer) -> None:
         proxy.swallow_after(1_000_000)
         with pytest.raises(StoreUnavailableError, match=proxy.endpoint):
             await client.load("/calico/v1/")
+
+
+async def first_event(client: Etcd2Client) -> object:
+    async with aclosing(await client.poll("/calico/v1/", 1)) as poll:
+        return await poll.answer(5)
+
+
+async def one_read(client: Etcd2Client) -> object:
+    return await client.read("/calico/v1/a")
+
+
+@pytest.mark.parametrize("ask", [first_event, one_read])
+@pytest.mark.parametrize(("longest", "load"), [(1000, 5), (1 << 20, 0.1)], ids=["size", "time"])
+async def test_an_answer_that_does_not_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+    longest: int,
+    load: float,
+    ask: Callable[[Etcd2Client], Awaitable[object]],
+) -> None:
+    async def go_on(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers=INDEX)
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * 100)
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(client_module, "LONGEST_BODY", longest)
+    timeouts = Timeouts(answer=5, load=load)
+    async with (
+        serving(go_on) as endpoint,
+        Etcd2Client(endpoint, StoreOptions(), tls=False, timeouts=timeouts) as client,
+    ):
+        with pytest.raises(StoreUnavailableError, match="does not end"):
+            await ask(client)
+
+
+async def test_a_compressed_answer_is_not_unpacked() -> None:
+    packed = {**INDEX, "Content-Encoding": "deflate"}
+    async with answering(ANSWER, headers=packed) as client:
+        assert isinstance((await client.read("/calico/v1/a")).body, Answer)
+
+
+async def test_a_long_story_is_told_in_short() -> None:
+    async with answering(f'{{"errorCode":300,"message":"{10_000 * "x"}"}}', 500) as client:
+        with pytest.raises(StoreUnavailableError) as caught:
+            await client.read("/calico/v1/a")
+    assert len(str(caught.value)) < 1000
 
 
 async def test_an_answer_that_is_cut_off_is_unavailability(etcd: EtcdServer) -> None:
