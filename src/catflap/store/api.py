@@ -176,6 +176,9 @@ class Store(Protocol):
     ) -> int:
         """Set (or with None delete) paths, all or nothing where the store can, and return the revision.
 
+        Where the answer was lost, that the store holds just these values since then counts as done, although another
+        writer may have written the same ones: where only one of several may succeed, each needs values of its own.
+
         Args:
             changes: path and new value, each path once.
             expected: versions that paths must have just before (`ABSENT`: it must not exist), of paths that
