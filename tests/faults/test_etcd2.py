@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -47,11 +48,17 @@ async def test_freeze_connected_while_idle(begin: Begin, members: list[EtcdServe
         member = await connected(scene, members)
         scene.strike(member.freeze)
         scene.row.behind = await scene.noticed(30)
-        other = next(each for each in members if each is not member)
-        await asyncio.to_thread(other.etcdctl, "set", "/calico/v1/after", "x", api=2)
+        others = [each for each in members if each is not member]
+        await asyncio.to_thread(wait_for_leader, others)  # without one, etcdctl may write twice
+        await asyncio.to_thread(others[0].etcdctl, "set", "/calico/v1/after", "x", api=2)
         await scene.follower.until(lambda: "/calico/v1/after" in scene.judge.model, 20, "the change")
         member.thaw()
         assert scene.row.behind < TARGET
+
+
+def wait_for_leader(members: list[EtcdServer]) -> None:
+    while not any(member.leads() for member in members):
+        time.sleep(0.1)
 
 
 @pytest.mark.fault("quorum lost for 6 s: the two others frozen", "waits, goes on without a gap")
