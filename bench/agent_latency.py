@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.facts import resident_mebibytes
 from bench.generations import Generations
 from catflap.lab.agent import AgentProcess, catflap_command
 from catflap.lab.etcd import EtcdServer
@@ -68,7 +69,7 @@ async def measure(namespace: Namespace) -> list[tuple[str, str, str]]:
         with agent:
             agent.wait_for("Enforcing on")
             puts = await _puts(store)
-            memory = _resident_mebibytes(agent.pid)
+            memory = resident_mebibytes(agent.pid)
         await store.close()
     return [
         ("put → enforced, median", f"{statistics.median(puts):.1f} ms", "< 15 ms"),
@@ -109,13 +110,6 @@ async def _puts(store: Store) -> list[float]:
         await asyncio.sleep(BETWEEN)
     generations.close()
     return latencies
-
-
-def _resident_mebibytes(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} has no VmRSS")
 
 
 def _help_times() -> list[float]:

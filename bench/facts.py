@@ -20,6 +20,12 @@ def machine_facts() -> dict[str, str]:
     }
 
 
+def resident_mebibytes(pid: int) -> float:
+    """What a process has in memory now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines():
         if line.startswith("model name"):

@@ -12,9 +12,9 @@ import os
 import statistics
 import sys
 import time
-from pathlib import Path
 
 from bench import fleet
+from bench.facts import resident_mebibytes
 from catflap.model.decode import decode
 from catflap.policy import PolicyEngine, Settings
 
@@ -30,9 +30,9 @@ UPDATES_PER_POLICY = 100  # after so many the host policy is asked for
 def measure(encoding: fleet.Encoding) -> list[tuple[str, str, str]]:
     """Run all measurements; returns rows of what, measured and target."""
     entries = list(fleet.entries(encoding, ENDPOINTS, POLICIES, APPLYING))
-    before = _resident_mebibytes()
+    before = resident_mebibytes(os.getpid())
     engine, decoding, resolving = _load(entries)
-    growth = _resident_mebibytes() - before
+    growth = resident_mebibytes(os.getpid()) - before
     roles = [_delay(engine, encoding, number, _other_role(number)) for number in range(1, CHANGES)]
     environments = [
         _delay(engine, encoding, number, _other_environment(number)) for number in range(CHANGES, 2 * CHANGES)
@@ -98,11 +98,6 @@ def _updates(engine: PolicyEngine, encoding: fleet.Encoding) -> float:
         if number % UPDATES_PER_POLICY == 0:
             engine.host_policy()
     return UPDATES / (time.process_time() - started)
-
-
-def _resident_mebibytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import fleet
+from bench.facts import resident_mebibytes
 from bench.watch_worker import ROUND_PATH
 from catflap.lab.etcd import EtcdServer
 from catflap.lab.grpc_proxy import GrpcProxy
@@ -53,7 +54,7 @@ class Workers:
     @property
     def memory(self) -> float:
         """Resident memory of one follower, MiB: that of all processes shared out."""
-        return sum(_resident_mebibytes(process.pid) for process in self._processes) / WATCHERS
+        return sum(resident_mebibytes(process.pid) for process in self._processes) / WATCHERS
 
     def close(self) -> None:
         """End them."""
@@ -105,7 +106,7 @@ async def _measure(
         fanout_cost = cpu.lap()
         await asyncio.sleep(IDLE)
         idle_cost = cpu.lap()
-        memory = {name: _resident_mebibytes(pid) for name, pid in servers.items()}
+        memory = {name: resident_mebibytes(pid) for name, pid in servers.items()}
         follower = workers.memory
         server.kill()
         server.start()
@@ -174,11 +175,6 @@ def _pid(process: ServerProcess) -> int:
 def _processor_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mebibytes(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -29,7 +30,7 @@ NO_OPTIONS: Final = StoreOptions()
 PATIENCE: Final = 30.0  # seconds
 
 
-class Child:
+class Child(ABC):
     """A Python module run as a process; as an asynchronous context manager it is started, and killed at the end."""
 
     def __init__(self, module: str, arguments: Sequence[str], prefix: Sequence[str]) -> None:
@@ -103,8 +104,9 @@ class Child:
             async with self._heard:
                 self._heard.notify_all()
 
+    @abstractmethod
     async def _hear(self, stream: asyncio.StreamReader) -> bool:
-        raise NotImplementedError
+        """Read one message, and whether there may be another one."""
 
 
 class WriterProcess(Child):

@@ -16,13 +16,12 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
-from catflap.lab.server_process import ServerError, ServerProcess
+from catflap.lab.server_process import Server, ServerError, ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 START_TIMEOUT = 30.0  # seconds; a busy machine with slow disks needs a few
 READY = b"ready to serve client requests"  # etcd logs it when its first proposal is committed
@@ -55,7 +54,7 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise EtcdError(f"no free port was found from {SERVER_PORTS[0]} to {SERVER_PORTS[1]} on {host}")
 
 
-class EtcdServer:
+class EtcdServer(Server):
     """One etcd member with both APIs; as a context manager it is started, and removed with its data.
 
     Args:
@@ -176,19 +175,6 @@ class EtcdServer:
         """End it and remove its data."""
         self.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def etcdctl(self, *arguments: str, api: Literal[2, 3] = 3) -> str:
         """Run etcdctl against this member and return what it printed.

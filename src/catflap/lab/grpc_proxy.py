@@ -6,16 +6,16 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from catflap.lab.etcd import free_port
-from catflap.lab.server_process import ServerProcess
+from catflap.lab.server_process import Server, ServerProcess
 
 START_TIMEOUT: Final = 10.0  # seconds
 READY: Final = b"started gRPC proxy"
 
 
-class GrpcProxy:
+class GrpcProxy(Server):
     """A proxy on loopback in front of etcd members (host and port each); as a context manager it is started.
 
     Entering raises `catflap.lab.server_process.ServerError` if it does not start.
@@ -43,14 +43,3 @@ class GrpcProxy:
         """End it and remove its files."""
         self.process.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

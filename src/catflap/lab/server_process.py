@@ -10,9 +10,10 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 STOP_TIMEOUT: Final = 5.0  # seconds until a process that does not obey SIGTERM is killed
 POLL_INTERVAL: Final = 0.01
@@ -23,6 +24,29 @@ _GUARD: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 
 class ServerError(RuntimeError):
     """A server of the lab could not be started. The text has what it printed."""
+
+
+class Server(ABC):
+    """What serves for the length of a block: started on entering it, closed in the end or when it does not start."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start, and wait until it serves."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End it, and remove what it has left."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class ServerProcess:

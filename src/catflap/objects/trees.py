@@ -41,16 +41,19 @@ async def read_objects(store: Store, kinds: Iterable[str]) -> list[StoredObject]
     """
     wanted = set(kinds)
     entries: dict[str, Entry] = {}
-    for listing in await asyncio.gather(*map(store.read, _prefixes(trees_of(store), wanted))):
+    for listing in await asyncio.gather(*map(store.read, _prefixes(store, wanted))):
         entries.update(listing.entries)
     found = [each for each in stored_objects(entries) if each.subject.kind in wanted]
     return sorted(found, key=lambda each: (each.subject, each.tree))
 
 
-def _prefixes(trees: Iterable[Tree], kinds: Iterable[str]) -> set[str]:
+def _prefixes(store: Store, kinds: Iterable[str]) -> set[str]:
+    """What to read for some kinds. A directory reads all its files for any of them: once is enough."""
+    if store.driver == "directory":
+        return {V3_ROOT}
     return {
         prefix
-        for tree in trees
+        for tree in trees_of(store)
         for kind in kinds
         for prefix in (
             (f"{V3_ROOT}{PLURALS[kind]}/",)
