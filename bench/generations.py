@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 import time
 
-NETLINK_NETFILTER = 12
-NFNLGRP_NFTABLES = 7
-SOL_NETLINK = 270
-NETLINK_ADD_MEMBERSHIP = 1
-NFNL_SUBSYS_NFTABLES = 10
-NFT_MSG_NEWGEN = 15
-NEW_GENERATION = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN
-_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
+from catflap.nft.nfnetlink import NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN, messages
+from catflap.nft.nfsocket import netfilter_socket
 
 
 class Generations:
     """Listens to commits in this process's namespace. Times are those of `time.perf_counter`, in seconds."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self._socket = netfilter_socket(events=True)
         self._socket.settimeout(0)
-        self._socket.bind((0, 0))
-        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NFNLGRP_NFTABLES)
 
     async def last_commit(self, *, first: float, quiet: float) -> float:
         """The time of the last commit of a burst.
@@ -57,10 +47,6 @@ class Generations:
 
 
 def _has_new_generation(data: bytes) -> bool:
-    offset = 0
-    while offset + _HEADER.size <= len(data):
-        length, kind, *_ = _HEADER.unpack_from(data, offset)
-        if kind == NEW_GENERATION:
-            return True
-        offset += max((length + 3) & ~3, _HEADER.size)
-    return False
+    return any(
+        item.subsystem == NFNL_SUBSYS_NFTABLES and item.type == NFT_MSG_NEWGEN for item in messages(data)
+    )

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "lab/listeners.py": "needs namespaces: e2e/test_lab_listeners.py",
     "lab/stream.py": "needs namespaces: e2e/test_lab_stream.py",
     "model/target.py": "types only",
+    "nft/nfsocket.py": "needs a kernel: e2e/test_nft_nfsocket.py",
     "nft/port.py": "types only",
     "policy/host_policy.py": "types only",
     "store/directory/follower.py": "seen through store/directory/test_store.py",
