@@ -18,7 +18,7 @@ from catflap.nft.fixed import TRACKING_CHAIN
 from catflap.nft.memo import Memo
 from catflap.nft.names import UnsupportedInterface, unsupported
 from catflap.nft.ruleset import Chain, RuleSet, VerdictMap
-from catflap.nft.sets import needed_sets
+from catflap.nft.sets import Needs, needed_sets, with_other_members
 from catflap.nft.shared import SharedChains
 from catflap.nft.stages import Prefix, Stage, dispatch
 from catflap.nft.workloads import WorkloadRules
@@ -34,6 +34,14 @@ class Compiled(msgspec.Struct, frozen=True):
     unsupported: tuple[UnsupportedInterface, ...] = ()
 
 
+class _Last(msgspec.Struct, frozen=True):
+    """What was compiled last, what came of it, and what its rules refer to."""
+
+    policy: HostPolicy
+    compiled: Compiled
+    needs: Needs
+
+
 class Compiler:
     """Compiles one host policy after the other, and writes anew only what differs from the last one.
 
@@ -42,18 +50,36 @@ class Compiler:
 
     def __init__(self) -> None:
         self._memo = Memo()
+        self._last: _Last | None = None
 
     def compile(self, policy: HostPolicy) -> Compiled:
         """The rule set of a host. Interfaces whose name cannot be written in nft text are left out, and reported."""
-        problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
+        last, self._last = self._last, None
         self._memo.begin(policy)
-        rule_set = _Writer(_enforceable(policy, problems), self._memo).write()
-        return Compiled(rule_set, tuple(problems.values()))
+        if last is not None and not self._memo.reshaped and _differ_in_members_only(last.policy, policy):
+            sets = with_other_members(last.compiled.rule_set.sets, last.needs, self._memo.sets)
+            compiled = replace(last.compiled, rule_set=replace(last.compiled.rule_set, sets=sets))
+            needs = last.needs
+        else:
+            compiled, needs = self._write(policy)
+        self._last = _Last(policy, compiled, needs)
+        return compiled
+
+    def _write(self, policy: HostPolicy) -> tuple[Compiled, Needs]:
+        problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
+        writer = _Writer(_enforceable(policy, problems), self._memo)
+        return Compiled(writer.write(), tuple(problems.values())), writer.needs
 
 
 def compile_policy(policy: HostPolicy) -> Compiled:
     """Compile a single host policy, see `Compiler.compile`."""
     return Compiler().compile(policy)
+
+
+def _differ_in_members_only(old: HostPolicy, new: HostPolicy) -> bool:
+    return old.port_sets.keys() == new.port_sets.keys() and old == replace(
+        new, ip_sets=old.ip_sets, port_sets=old.port_sets
+    )
 
 
 def _names(policy: HostPolicy) -> Iterator[str]:
@@ -90,6 +116,11 @@ class _Writer:
         self._shared = SharedChains(policy, memo)
         self._maps: dict[str, VerdictMap] = {}
         self._chains: dict[str, Chain] = {}
+
+    @property
+    def needs(self) -> Needs:
+        """The sets that the rules refer to, once they are written."""
+        return self._shared.needs
 
     def write(self) -> RuleSet:
         """All of it. Without endpoints there is just the block of unknown workloads, and nothing where none can be."""

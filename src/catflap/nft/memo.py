@@ -13,7 +13,8 @@ import msgspec
 
 from catflap.model.resources import Direction, ResourceKey
 from catflap.nft.rules import RuleText, rule_text
-from catflap.nft.sets import Families, SplitSets, split_ip_set, split_port_set
+from catflap.nft.sets import Families, SplitSets, split_port_set
+from catflap.nft.split import Splitter, split_all
 from catflap.policy.host_policy import HostPolicy, RuleLists
 
 _Source = TypeVar("_Source")
@@ -29,26 +30,34 @@ _Key: TypeAlias = tuple[ResourceKey, Direction]
 
 
 class Memo:
-    """Rule texts and split sets of the last host policy. Call `begin` for each new one."""
+    """Rule texts and split sets of the last host policy. Call `begin` for each new one.
+
+    Attributes:
+        sets: those of the host policy, split.
+        reshaped: the IP sets that rules have to be written anew for, or that are new or gone.
+    """
 
     def __init__(self) -> None:
         self.sets = SplitSets()
         self._policy = HostPolicy()
+        self._splitters: dict[str, Splitter] = {}
         self._written: dict[_Key, _Written] = {}
         self._last: dict[_Key, _Written] = {}
-        self._reshaped: frozenset[str] = frozenset()
+        self.reshaped: frozenset[str] = frozenset()
 
     def begin(self, policy: HostPolicy) -> None:
         """Take the sets of a new host policy, and forget what the last one did not use."""
         last, old = self._policy, self.sets
+        splitters, self._splitters = self._splitters, {}
+        self._splitters = split_all(policy.ip_sets, splitters)
         self.sets = SplitSets(
-            _split(policy.ip_sets, last.ip_sets, old.ip_sets, split_ip_set),
+            {name: splitter.families for name, splitter in self._splitters.items()},
             _split(policy.port_sets, last.port_sets, old.port_sets, split_port_set),
         )
-        self._reshaped = frozenset(
+        self.reshaped = frozenset(
             name
-            for name, families in self.sets.ip_sets.items()
-            if _shape(families) != _shape(old.ip_sets.get(name, {}))
+            for name in self.sets.ip_sets.keys() | old.ip_sets.keys()
+            if not _same_shape(old.ip_sets.get(name, {}), self.sets.ip_sets.get(name, {}))
         )
         self._last = self._written if policy.accept_mark == last.accept_mark else {}
         self._written = {}
@@ -65,7 +74,7 @@ class Memo:
         return written.text
 
     def _holds(self, written: _Written, lists: RuleLists) -> bool:
-        return written.text.ip_sets.isdisjoint(self._reshaped) and _same(written.lists, lists)
+        return written.text.ip_sets.isdisjoint(self.reshaped) and _same(written.lists, lists)
 
 
 def _split(
@@ -81,9 +90,10 @@ def _same(old: object, new: object) -> bool:
     return old is new or old == new
 
 
-def _shape(families: Families) -> dict[int, tuple[str | None, bool]]:
-    """What the text of rules depends on: the name of the set of networks, if there is one, or that it is everything."""
-    return {
-        version: (sets.networks.name if sets.networks else None, sets.everything)
-        for version, sets in families.items()
-    }
+def _same_shape(old: Families, new: Families) -> bool:
+    return old is new or _shape(old) == _shape(new)
+
+
+def _shape(families: Families) -> dict[int, tuple[bool, bool]]:
+    """What the text of rules depends on: whether there is a set of networks, or that it is everything."""
+    return {version: (sets.networks is not None, sets.everything) for version, sets in families.items()}

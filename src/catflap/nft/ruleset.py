@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TypeAlias
 
 import msgspec
@@ -31,7 +32,7 @@ class NftSet(msgspec.Struct, frozen=True):
     name: str
     type: str
     flags: tuple[str, ...] = ()
-    elements: frozenset[str] = frozenset()
+    elements: AbstractSet[str] = frozenset()
     comment: str = ""
 
     @property
