@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from catflap.nft.libnftables import LibNftables
+from catflap.nft.port import ElementChange
 
 _Result = TypeVar("_Result")
 _CLONE_NEWNET = 0x40000000
@@ -55,6 +56,12 @@ class NamespaceNft:
 
     def run(self, commands: str) -> None:
         self._namespace.call(self._nft.run, commands)
+
+    def check(self, commands: str) -> None:
+        self._namespace.call(self._nft.check, commands)
+
+    def change_elements(self, changes: Sequence[ElementChange]) -> None:
+        self._namespace.call(self._nft.change_elements, changes)
 
     def list_table(self) -> Mapping[str, Any] | None:
         return self._namespace.call(self._nft.list_table)

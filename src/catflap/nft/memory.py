@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from msgspec.structs import replace
 
 from catflap.nft.parse import AddBlock, ChangeElements, DeleteTable, Elements, Remove, parse
-from catflap.nft.port import NftError
+from catflap.nft.port import ElementChange, NftError
 from catflap.nft.ruleset import (
     CONCATENATION,
     FAMILY,
@@ -64,6 +64,24 @@ class MemoryNft:
                 table.change(command)
             else:
                 table.remove(command)
+        self._table = table
+
+    def check(self, commands: str) -> None:
+        """Whether `run` would work. See `Nft.check`."""
+        before = self._table
+        try:
+            self.run(commands)
+        finally:
+            self._table = before
+
+    def change_elements(self, changes: Sequence[ElementChange]) -> None:
+        """Change elements as one transaction. See `Nft.change_elements`."""
+        if self._table is None:
+            raise NftError("No such file or directory: the table")
+        table = _Table(self._table)
+        for change in changes:
+            table.change(ChangeElements("delete", change.name, dict.fromkeys(change.removed, "")))
+            table.change(ChangeElements("add", change.name, dict.fromkeys(change.added, "")))
         self._table = table
 
     def list_table(self) -> Mapping[str, Any] | None:
