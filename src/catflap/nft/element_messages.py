@@ -69,6 +69,11 @@ _ENCODERS: Final[Mapping[str, _Encoder]] = {
 _SIZES: Final = {"ipv4_addr": 4, "ipv6_addr": 16, "inet_service": 2}  # bytes of values that intervals are made of
 
 
+def is_known(type_: str, *, interval: bool) -> bool:
+    """Whether elements of such a set can be written."""
+    return type_ in _SIZES if interval else all(part in _ENCODERS for part in type_.split(CONCATENATION))
+
+
 def requests(changes: Iterable[ElementChange]) -> Iterator[Request]:
     """The messages of a transaction.
 
