@@ -36,7 +36,9 @@ def refused_objects(nft: Nft, existing: Existing, desired: RuleSet, *, in_place:
     nft.check(_NOTHING)
     placed = place(existing, desired, in_place=in_place)
     changed = [item for name, item in placed.sets.items() if not _is_same(existing.sets.get(name), item)]
-    refused = _refused(changed, lambda sets: nft.check(_commands(existing, _with_sets(existing, placed, sets))))
+    refused = _refused(
+        changed, lambda sets: nft.check(_commands(existing, _with_sets(existing, placed, sets)))
+    )
     good = [item for item in placed.sets.values() if item.name not in refused]
     rules = _Rules(nft, existing, replace(placed, sets={item.name: item for item in good}))
     return {base_name(name): reason for name, reason in (refused | rules.refused()).items()}
@@ -90,7 +92,9 @@ class _Rules:
         self._nft = nft
         self._existing = existing
         empty = {
-            name: replace(item, elements=existing.sets[name].elements if name in existing.sets else frozenset())
+            name: replace(
+                item, elements=existing.sets[name].elements if name in existing.sets else frozenset()
+            )
             for name, item in desired.sets.items()
         }
         self._desired = replace(desired, sets=empty)  # what is in them makes no difference to rules

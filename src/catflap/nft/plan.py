@@ -99,7 +99,8 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
         found = [
             *_fill([item for name, item in desired.sets.items() if name not in existing.sets]),
             Transaction(Phase.TRACK, track),
-            *_switch(tracking, desired),
+            Transaction(Phase.FILL, _fixed(existing, desired)),
+            *_switch(_with_fixed(tracking, desired), desired),
             Transaction(Phase.SWEEP, "".join(_sweep(existing, desired))),
         ]
     return tuple(transaction for transaction in found if transaction.commands or transaction.elements)
@@ -131,6 +132,28 @@ def _fill(new: Iterable[NftSet]) -> Iterator[Transaction]:
         for first in range(0, len(elements), _MOST):
             part = frozenset(elements[first : first + _MOST])
             yield Transaction(Phase.FILL, elements=(change_of(item, part, frozenset()),))
+
+
+def _fixed(existing: Existing, desired: RuleSet) -> str:
+    """Create chains and maps that never change: nothing that packets meet refers to them yet.
+
+    An interval map is there before rules refer to it, as an interval set is. Their rules may ask for the state of
+    connections, so this is not done before `_track`.
+    """
+    maps = [item for name, item in desired.maps.items() if item.fixed and name not in existing.maps]
+    chains = [chain for name, chain in desired.chains.items() if chain.fixed and name not in existing.hooks]
+    return block((), maps, chains) if maps or chains else ""
+
+
+def _with_fixed(existing: Existing, desired: RuleSet) -> Existing:
+    """What there is after `_fixed`."""
+    chains = [chain for name, chain in desired.chains.items() if chain.fixed and name not in existing.hooks]
+    return replace(
+        existing,
+        maps={**{name: item for name, item in desired.maps.items() if item.fixed}, **existing.maps},
+        hooks={**{chain.name: None for chain in chains}, **existing.hooks},
+        rules={**{chain.name: chain.rules for chain in chains}, **existing.rules},
+    )
 
 
 def _track(existing: Existing, desired: RuleSet) -> str:
@@ -237,7 +260,7 @@ def _clash(existing: Existing, desired: RuleSet) -> bool:
             for item in sets
         )
         or any(
-            item.name in existing.sets or item.type != existing.maps.get(item.name, item).type
+            item.name in existing.sets or item.shape != existing.maps.get(item.name, item).shape
             for item in maps
         )
         or any(chain.hook != existing.hooks.get(name, chain.hook) for name, chain in desired.chains.items())

@@ -87,6 +87,11 @@ class SetTable:
         interval = any("/" in net for net in nets)
         return self._value(f"nets{version}", _TYPE[version], nets, interval=interval)
 
+    def address_condition(self, field: str, nets: Iterable[str], version: IpVersion) -> str:
+        """That an address is in one of the networks; empty where every address is."""
+        collapsed = collapse(nets)
+        return "" if collapsed == [EVERYTHING[version]] else f"{field} {self.nets(collapsed, version)}"
+
     def ports(self, ranges: Sequence[PortRange]) -> str:
         """What to compare a port with: the one range, or a set of several."""
         return str(ranges[0]) if len(ranges) == 1 else self.set_of_ports(ranges)

@@ -102,9 +102,7 @@ def _addresses(
     return replace(old, elements=elements.changed(came, went - kept))
 
 
-def split_all(
-    ip_sets: Mapping[str, IpSet], known: dict[str, Splitter]
-) -> dict[str, Splitter]:
+def split_all(ip_sets: Mapping[str, IpSet], known: dict[str, Splitter]) -> dict[str, Splitter]:
     """Split all sets of a host policy. ``known`` loses what is in use, so that an error leaves nothing half done."""
     found = {}
     for name, ip_set in ip_sets.items():

@@ -1,0 +1,250 @@
+"""From a long list of rules to few look-ups: what makes a large policy cost a packet no more than a small one.
+
+A list becomes a tree. A node with few rules is written as rules, neighbours of one verdict put together. A longer one
+begins with a look-up (`catflap.nft.splits`) that leads to the node of those rules that a packet can match. A list whose
+rules would have to be repeated too often stays as it is. `docs/dataplane.md` describes the algorithm for readers.
+
+The meaning is that of the list, rule by rule: order, deny, pass and log included; the proof holds the kernel to it.
+Where a list ends without a decision the packet returns to whoever jumped to the tree.
+
+Nodes are named after their content and never change; only the root does, and the first look-up of services, whose
+elements are exchanged one by one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from catflap.model.resources import IpVersion
+from catflap.nft.clauses import Clause, Clauses, Known
+from catflap.nft.names import digest
+from catflap.nft.rules import line
+from catflap.nft.ruleset import INTERVAL, Chain, VerdictMap
+from catflap.nft.sets import IP_VERSIONS, Needs, SetTable, SplitSets
+from catflap.nft.splits import Split, split_by_destination, split_by_service, split_by_source
+
+_DIRECT: Final = {"accept", "drop", "return"}  # verdicts that a map can hold
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The cost model. ``rules``: a list of no more is written as it is, and any node should have no more.
+
+    ``repetition``: how often a rule may stand in a tree, on average. ``union``: an IP set with more addresses is never
+    put together with others. ``total``: addresses in all such unions of a rule set.
+    """
+
+    rules: int = 8
+    repetition: int = 16
+    union: int = 4_096
+    total: int = 131_072
+
+
+DEFAULT_LIMITS: Final = Limits()
+NO_LOOKUPS: Final = Limits(rules=sys.maxsize)  # every rule as it was written
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """The rules of a node, and all that they lead to."""
+
+    lines: tuple[str, ...] = ()
+    chains: Mapping[str, Chain] = {}
+    maps: Mapping[str, VerdictMap] = {}
+    needs: Needs = msgspec.field(default_factory=Needs)
+
+
+class _Leaf(msgspec.Struct, frozen=True):
+    """What a look-up leads to."""
+
+    verdict: str
+    tree: Tree
+
+
+_Key: TypeAlias = tuple[tuple[Clause, ...], Known, int]
+
+
+class Decisions:
+    """Writes trees, and remembers their nodes from one host policy to the next.
+
+    Args:
+        limits: the cost model.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._leaves: dict[_Key, _Leaf] = {}
+        self._last: dict[_Key, _Leaf] = {}
+        self._sets = SplitSets()
+
+    def begin(self, sets: SplitSets) -> None:
+        """Take the sets of a new host policy, and forget what the last one did not use."""
+        self._last, self._leaves, self._sets = self._leaves, {}, sets
+
+    def tree(self, name: str, clauses: Clauses, end: Clause | None = None) -> Tree:
+        """The tree of a list; ``name`` is that of the chain that it is for, ``end`` follows after the last rule."""
+        roots = {
+            version: self._root(name, version, (*clauses.of(version), *([end] if end else ())))
+            for version in IP_VERSIONS
+        }
+        needs = Needs()
+        for root in roots.values():
+            needs.add(root.needs)
+        chains = {
+            f"{name}/ipv{version}": Chain(f"{name}/ipv{version}", root.lines)
+            for version, root in roots.items()
+            if root.lines
+        }
+        lines = (
+            line(f"meta nfproto ipv{version}", f"goto {name}/ipv{version}", about=f"IPv{version}")
+            for version, root in roots.items()
+            if root.lines
+        )
+        below: dict[str, Chain] = {}
+        maps: dict[str, VerdictMap] = {}
+        for root in roots.values():
+            below.update(root.chains)
+            maps.update(root.maps)
+        return Tree(tuple(lines), {**chains, **below}, maps, needs)
+
+    def _root(self, name: str, version: IpVersion, clauses: tuple[Clause, ...]) -> Tree:
+        return self._node(clauses, Known(version), self.limits.repetition, f"{name}/ipv{version}")
+
+    def _node(
+        self, clauses: tuple[Clause, ...], known: Known, repetition: int, root: str | None = None
+    ) -> Tree:
+        """The rules for packets of which something is known, in at most ``repetition`` times their number."""
+        live = _live(clauses, known)
+        table = SetTable(self._sets)
+        lines = _rules(live, known, table)
+        if len(lines) <= self.limits.rules:
+            return Tree(tuple(lines), needs=table.needs)
+        split = self._split(live, known, repetition)
+        if split is None:
+            return Tree(tuple(lines), needs=table.needs)
+        return self._looked_up(split, known, max(1, repetition * len(live) // split.size), root)
+
+    def _split(self, clauses: tuple[Clause, ...], known: Known, repetition: int) -> Split | None:
+        """The first split that makes lists half as long or better."""
+        for way in (split_by_service, split_by_source, split_by_destination):
+            split = way(clauses, known, repetition * len(clauses))
+            if split is not None and split.longest <= len(clauses) // 2 and self._is_short(split):
+                return split
+        return None
+
+    def _is_short(self, split: Split) -> bool:
+        """Whether what stands before the look-up is not long itself."""
+        return len(_rules(split.first, split.known, SetTable(self._sets))) <= self.limits.rules
+
+    def _looked_up(self, split: Split, known: Known, repetition: int, root: str | None) -> Tree:
+        table = SetTable(self._sets)
+        leaves = {value: self._leaf(part, split.known, repetition) for value, part in split.parts.items()}
+        others = self._node(split.others, known, repetition)
+        elements = {value: leaf.verdict for value, leaf in leaves.items()}
+        name = f"{split.word}-{root}" if root and not split.interval else _content_name(split, elements)
+        found = VerdictMap(
+            name,
+            split.type,
+            elements,
+            flags=(INTERVAL,) if split.interval else (),
+            fixed=not root or split.interval,
+        )
+        lines = (
+            *_rules(split.first, known, table),
+            line(f"{split.key} vmap @{name}", about=f"by {split.word}"),
+            *others.lines,
+        )
+        chains, maps, needs = dict(others.chains), dict(others.maps), table.needs
+        needs.add(others.needs)
+        for leaf in {id(leaf): leaf for leaf in leaves.values()}.values():
+            chains.update(leaf.tree.chains)
+            maps.update(leaf.tree.maps)
+            needs.add(leaf.tree.needs)
+        return Tree(lines, chains, {**maps, name: found}, needs)
+
+    def _leaf(self, clauses: tuple[Clause, ...], known: Known, repetition: int) -> _Leaf:
+        key = clauses, known, repetition
+        leaf = self._leaves.get(key) or self._last.get(key)
+        if leaf is None:
+            leaf = _leaf_of(self._node(clauses, known, repetition), clauses, known)
+        self._leaves[key] = leaf
+        return leaf
+
+
+def _content_name(split: Split, elements: Mapping[str, str]) -> str:
+    content = " ".join(f"{value} {verdict}" for value, verdict in elements.items())
+    return f"{split.word}{split.known.version}-{digest(content)}"
+
+
+def _leaf_of(tree: Tree, clauses: tuple[Clause, ...], known: Known) -> _Leaf:
+    """A verdict for the map, where that is all; a chain named after its content otherwise."""
+    first = clauses[0]
+    if first.decides_all(known) and not first.log and first.verdict in _DIRECT:
+        return _Leaf(first.verdict, Tree())
+    if not tree.lines:
+        return _Leaf("return", Tree())
+    name = f"match-{digest(' '.join(tree.lines))}"
+    chain = Chain(name, tree.lines, fixed=True)
+    return _Leaf(f"goto {name}", replace(tree, lines=(), chains={**tree.chains, name: chain}))
+
+
+def _live(clauses: Sequence[Clause], known: Known) -> tuple[Clause, ...]:
+    """Without those that no packet gets to."""
+    for index, clause in enumerate(clauses):
+        if clause.decides_all(known):
+            return tuple(clauses[: index + 1])
+    return tuple(clauses)
+
+
+def _rules(clauses: Sequence[Clause], known: Known, table: SetTable) -> list[str]:
+    """The clauses as rules, with neighbours of one verdict put together where one set can stand for them."""
+    lines: list[str] = []
+    for commuting, run in groupby(clauses, key=lambda item: item.verdict if item.commutes else ""):
+        group = list(run)
+        lines += (
+            _together(group, known, table) if commuting and len(group) > 1 else _apart(group, known, table)
+        )
+    return lines
+
+
+def _apart(clauses: Iterable[Clause], known: Known, table: SetTable) -> list[str]:
+    return [line for clause in clauses for line in clause.lines(known, table)]
+
+
+def _together(clauses: list[Clause], known: Known, table: SetTable) -> list[str]:
+    """Clauses of one verdict: those that ask just for the network of one end are one rule."""
+    lines: list[str] = []
+    left = clauses
+    for end, nets_of in _ENDS:
+        asking = [clause for clause in left if nets_of(clause) is not None and _asks_only(clause, known, end)]
+        if len(asking) > 1:
+            chosen = set(asking)
+            left = [clause for clause in left if clause not in chosen]
+            lines.append(_merged(asking, end, nets_of, known, table))
+    return lines + _apart(left, known, table)
+
+
+_NetsOf: TypeAlias = Callable[[Clause], tuple[str, ...] | None]
+_ENDS: Final[tuple[tuple[str, _NetsOf], ...]] = (
+    ("source", lambda clause: clause.sources),
+    ("destination", lambda clause: clause.destinations),
+)
+
+
+def _asks_only(clause: Clause, known: Known, end: str) -> bool:
+    """Whether just the network of one end is left to be asked."""
+    if not clause.plain or getattr(known, end):
+        return False
+    return clause.decides_all(replace(known, **{end: True}))
+
+
+def _merged(clauses: Sequence[Clause], end: str, nets_of: _NetsOf, known: Known, table: SetTable) -> str:
+    """One rule for the networks of all."""
+    nets = [net for clause in clauses for net in nets_of(clause) or ()]
+    field = f"{'ip' if known.version == 4 else 'ip6'} {end[0]}addr"  # noqa: PLR2004  # its name
+    about = f"{clauses[0].about} and {len(clauses) - 1} more"
+    return line(table.address_condition(field, nets, known.version), clauses[0].verdict, about=about)
