@@ -53,9 +53,9 @@ class Split(msgspec.Struct, frozen=True):
         return sum(map(len, self.parts.values())) + len(self.others)
 
     @property
-    def longest(self) -> int:
+    def longest(self) -> Part:
         """The clauses of the value that has most."""
-        return max([len(self.others), *map(len, self.parts.values())])
+        return max(self.parts.values(), key=len)
 
 
 def split_by_service(clauses: Sequence[Clause], known: Known, most: int) -> Split | None:
