@@ -7,18 +7,19 @@ the kernel has no netfilter sockets at all, so that is looked at first. Text fro
 from __future__ import annotations
 
 import ctypes
-import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from catflap.nft.content import Outline
+from catflap.nft.kernel_content import KernelContent
+from catflap.nft.nfnetlink import Generation
 from catflap.nft.port import NftError
-from catflap.nft.ruleset import TABLE
+from catflap.nft.ruleset import TABLE, SetOrMap
 
 _LIBRARY: Final = "libnftables.so.1"
-_NETLINK_NETFILTER: Final = 12
 _OUTPUT_JSON: Final = 1 << 4
 _CONTEXT = ctypes.c_void_p
 
@@ -41,9 +42,9 @@ class LibNftables:
     """
 
     def __init__(self) -> None:
-        _require_netfilter()
         self._lock = threading.Lock()
         self._library = _load()
+        self._content = KernelContent()  # the library ends the process where there are no netfilter sockets
         self._context: int | None = self._library.nft_ctx_new(0)
         if self._context is None:
             raise NftError("libnftables cannot make a context: out of memory")
@@ -70,12 +71,29 @@ class LibNftables:
                 f"libnftables lists table {TABLE} in a form that cannot be read: {error}"
             ) from error
 
+    def generation(self) -> Generation:
+        """See `NftContent.generation`."""
+        return self._content.generation()
+
+    def outline(self) -> Outline | None:
+        """See `NftContent.outline`."""
+        return self._content.outline()
+
+    def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
+        """See `NftContent.chain_digests`."""
+        return self._content.chain_digests(names)
+
+    def elements(self, item: SetOrMap) -> Mapping[str, str]:
+        """See `NftContent.elements`."""
+        return self._content.elements(item)
+
     def close(self) -> None:
         """Free the context; the object cannot be used afterwards."""
         with self._lock:
             context, self._context = self._context, None
             if context is not None:
                 self._library.nft_ctx_free(context)
+                self._content.close()
 
     def _execute(self, commands: str, flags: int = 0) -> tuple[bytes, str | None]:
         """The output, and the error text if it failed."""
@@ -88,15 +106,6 @@ class LibNftables:
             output: bytes = library.nft_ctx_get_output_buffer(self._context)
             error: bytes = library.nft_ctx_get_error_buffer(self._context)
         return output, error.decode(errors="replace") if code else None
-
-
-def _require_netfilter() -> None:
-    try:
-        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER).close()
-    except OSError as error:
-        raise NftError(
-            f"the kernel has no netfilter sockets ({error.strerror}): load the modules nfnetlink and nf_tables"
-        ) from error
 
 
 def _load() -> ctypes.CDLL:

@@ -22,6 +22,7 @@ from catflap.nft.nfnetlink import (
     NLM_F_REQUEST,
     NLMSG_DONE,
     NLMSG_ERROR,
+    Generation,
     Message,
     Request,
     batch,
@@ -29,7 +30,7 @@ from catflap.nft.nfnetlink import (
     message,
     messages,
 )
-from catflap.nft.port import Generation, NftError
+from catflap.nft.port import NftError
 
 NETLINK_NETFILTER: Final = 12
 NFNLGRP_NFTABLES: Final = 7
