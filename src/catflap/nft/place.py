@@ -21,7 +21,17 @@ from catflap.nft.ruleset import INTERVAL, Chain, NftSet, RuleSet
 
 # What a rule refers to, apart from what is quoted in it.
 _REFERENCE: Final = re.compile(r'("[^"]*")|@([^\s"{},;]+)')
+_SEEN: Final = (6, 18)  # measured, under load: see docs/dataplane.md
 _NUMBER: Final = re.compile(r"(.+)/(\d+)")  # no set of a rule set has such a name
+
+
+def changes_intervals_in_place(release: str) -> bool:
+    """Whether a kernel of this release (``6.18.5-amd64``) was seen to do so, or is newer than one that was.
+
+    Older ones are not trusted: some of them miss members of large sets while these change.
+    """
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return found is not None and (int(found[1]), int(found[2])) >= _SEEN
 
 
 def place(existing: Existing, desired: RuleSet, *, in_place: bool = True) -> RuleSet:

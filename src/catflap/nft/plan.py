@@ -198,7 +198,7 @@ def _switch(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
 
 def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
     """Commands for chains and maps; none where they stay."""
-    chains = [chain for chain in desired.chains.values() if chain.rules != existing.rules.get(chain.name)]
+    chains = [desired.chains[name] for name in rewritten(existing, desired)]
     detached = [name for name, hook in existing.hooks.items() if hook and name not in desired.chains]
     new_maps = [item for name, item in desired.maps.items() if name not in existing.maps]
     changes = [
@@ -210,6 +210,18 @@ def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
     if chains or new_maps:
         yield block((), new_maps, chains)
     yield from (adds for _, adds in changes)
+
+
+def rewritten(existing: Existing, desired: RuleSet) -> list[str]:
+    """The chains whose rules are written, or that are made, by what `plan` says."""
+    everything = _clash(existing, desired)
+    return [
+        name
+        for name, chain in desired.chains.items()
+        if everything
+        or chain.rules != existing.rules.get(name)
+        or chain.hook != existing.hooks.get(name, chain.hook)
+    ]
 
 
 def _map_change(old: VerdictMap, new: VerdictMap) -> tuple[str, str]:
@@ -240,8 +252,16 @@ def _clash(existing: Existing, desired: RuleSet) -> bool:
             item.name in existing.sets or item.type != existing.maps.get(item.name, item).type
             for item in maps
         )
-        or any(chain.hook != existing.hooks.get(name, chain.hook) for name, chain in desired.chains.items())
+        or any(
+            _place(chain.hook) != _place(existing.hooks.get(name, chain.hook))
+            for name, chain in desired.chains.items()
+        )
     )
+
+
+def _place(hook: Hook | None) -> Hook | None:
+    """What of a hook cannot be changed in place: everything but the policy."""
+    return hook and replace(hook, policy="")
 
 
 def _replacement(existing: Existing, desired: RuleSet) -> str:
