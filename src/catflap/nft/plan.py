@@ -97,7 +97,7 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
         found = [Transaction(Phase.TRACK, track), Transaction(Phase.SWITCH, _replacement(tracking, desired))]
     else:
         found = [
-            *_fill([item for name, item in desired.sets.items() if name not in existing.sets]),
+            *_fill([item for old, item in _other_sets(existing, desired) if old is None]),
             Transaction(Phase.TRACK, track),
             *_switch(tracking, desired),
             Transaction(Phase.SWEEP, "".join(_sweep(existing, desired))),
@@ -173,12 +173,17 @@ def change_of(item: NftSet, added: AbstractSet[str], removed: AbstractSet[str]) 
 
 def _changes(existing: Existing, desired: RuleSet) -> list[ElementChange]:
     """What becomes of the elements of sets in use."""
-    kept = ((existing.sets[name], item) for name, item in desired.sets.items() if name in existing.sets)
     return [
         change_of(item, item.elements - old.elements, old.elements - item.elements)
-        for old, item in kept
-        if old.elements is not item.elements and old.elements != item.elements
+        for old, item in _other_sets(existing, desired)
+        if old is not None and old.elements != item.elements
     ]
+
+
+def _other_sets(existing: Existing, desired: RuleSet) -> list[tuple[NftSet | None, NftSet]]:
+    """The sets that may have to change, as they are and as they shall be; None where there is none yet."""
+    known = existing.sets
+    return [(known.get(name), item) for name, item in desired.sets.items() if known.get(name) is not item]
 
 
 def _switch(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
@@ -198,7 +203,7 @@ def _switch(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
 
 def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
     """Commands for chains and maps; none where they stay."""
-    chains = [desired.chains[name] for name in rewritten(existing, desired)]
+    chains = [desired.chains[name] for name in _differing(existing, desired)]
     detached = [name for name, hook in existing.hooks.items() if hook and name not in desired.chains]
     new_maps = [item for name, item in desired.maps.items() if name not in existing.maps]
     changes = [
@@ -214,13 +219,15 @@ def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
 
 def rewritten(existing: Existing, desired: RuleSet) -> list[str]:
     """The chains whose rules are written, or that are made, by what `plan` says."""
-    everything = _clash(existing, desired)
+    return list(desired.chains) if _clash(existing, desired) else _differing(existing, desired)
+
+
+def _differing(existing: Existing, desired: RuleSet) -> list[str]:
+    """The chains that are not as they shall be, or not there."""
     return [
         name
         for name, chain in desired.chains.items()
-        if everything
-        or chain.rules != existing.rules.get(name)
-        or chain.hook != existing.hooks.get(name, chain.hook)
+        if chain.rules != existing.rules.get(name) or chain.hook != existing.hooks.get(name, chain.hook)
     ]
 
 
@@ -242,18 +249,14 @@ def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:
 
 def _clash(existing: Existing, desired: RuleSet) -> bool:
     """Whether somebody else gave one of our names to an object that cannot be changed into ours in place."""
-    sets, maps = desired.sets.values(), desired.maps.values()
     return (
-        any(
-            item.name in existing.maps or item.shape != existing.sets.get(item.name, item).shape
-            for item in sets
-        )
+        not desired.sets.keys().isdisjoint(existing.maps)
+        or not desired.maps.keys().isdisjoint(existing.sets)
+        or any(old is not None and old.shape != item.shape for old, item in _other_sets(existing, desired))
+        or any(item.type != existing.maps.get(name, item).type for name, item in desired.maps.items())
         or any(
-            item.name in existing.sets or item.type != existing.maps.get(item.name, item).type
-            for item in maps
-        )
-        or any(
-            _place(chain.hook) != _place(existing.hooks.get(name, chain.hook))
+            chain.hook is not existing.hooks.get(name, chain.hook)
+            and _place(chain.hook) != _place(existing.hooks[name])
             for name, chain in desired.chains.items()
         )
     )
