@@ -81,6 +81,7 @@ async def test_every_metric_says_what_the_status_says(served: Served) -> None:
         'catflap_store_state{state="stale"}': 1,
         "catflap_enforced_revision": 11,
         "catflap_invalid_objects": 3,
+        "catflap_interfaces_not_enforced": 2,
         "felix_resync_state": 3,
         "felix_resyncs_started": 2,
     }

@@ -25,7 +25,7 @@ from catflap.nft.nfnetlink import Generation
 from catflap.nft.place import changes_intervals_in_place, place
 from catflap.nft.plan import Existing, Phase, Transaction, plan, rewritten
 from catflap.nft.port import Nft, NftError
-from catflap.nft.quarantine import Quarantine, Refused, describe
+from catflap.nft.quarantine import Quarantine, Refused, title
 from catflap.nft.reach import interfaces_that_meet
 from catflap.nft.read import existing
 from catflap.nft.ruleset import RuleSet, block
@@ -43,8 +43,7 @@ class EnforceError(Exception):
 class Enforced(msgspec.Struct, frozen=True):
     """What one call did. ``seconds`` is the time from policy to kernel; ``unsupported`` is not policed.
 
-    ``refused`` is what the kernel refuses: what was asked for is not enforced on its interfaces. Asked for the same
-    policy once more, the enforcer tries it again.
+    ``refused`` is what the kernel refuses: what was asked for is not enforced on its interfaces.
     """
 
     transactions: int
@@ -78,8 +77,8 @@ class Enforcer:
         self._in_place = changes_intervals_in_place(os.uname().release) if in_place is None else in_place
         self._compiler = Compiler()
         self._quarantine = Quarantine()
-        self._asked: HostPolicy | None = None  # for what it was asked last
-        self._in_force = HostPolicy()  # that, or what is enforced instead
+        self._in_force = HostPolicy()  # what was asked for, or what is enforced instead
+        self._closed: frozenset[str] = frozenset()  # interfaces that are closed in it, since it was refused
         self._wanted: RuleSet | None = None  # what was in force last
         self._known: Known | None = None  # None: what the kernel holds is unknown, to be read
         self._generation: int | None = None  # after our last transaction
@@ -101,9 +100,8 @@ class Enforcer:
             EnforceError: the kernel or libnftables refused.
         """
         start = time.perf_counter()
-        again, self._asked = policy is self._asked, policy
         compiled = self._compiler.compile(policy)
-        refused: Mapping[str, str] = {} if again else self._quarantine.among(compiled.rule_set)
+        refused = self._quarantine.among(compiled.rule_set)
         try:
             if not refused:
                 try:
@@ -116,7 +114,7 @@ class Enforcer:
 
     def _enforce(self, policy: HostPolicy, compiled: Compiled, start: float) -> Enforced:
         transactions, seconds = self._bring(compiled.rule_set, self._held(), start)
-        self._in_force = policy
+        self._in_force, self._closed = policy, frozenset()
         return Enforced(transactions, seconds, compiled.unsupported)
 
     def _isolate(self, desired: RuleSet, error: NftError) -> Mapping[str, str]:
@@ -130,23 +128,40 @@ class Enforcer:
     def _enforce_rest(
         self, policy: HostPolicy, compiled: Compiled, objects: Mapping[str, str], start: float
     ) -> Enforced:
-        """Enforce the policy but for the interfaces that meet what is refused."""
+        """Enforce the policy but for the interfaces that meet what is refused: these stay as they were, or close."""
         names = [item.interface for item in policy.interfaces] + [item.interface for item in policy.workloads]
-        interfaces = interfaces_that_meet(compiled.rule_set, names, objects)
-        if not interfaces:
+        meeting = {name: interfaces_that_meet(compiled.rule_set, names, (name,)) for name in objects}
+        if not all(meeting.values()):  # it is in the way of all
             raise NftError("; ".join(f"{name}: {reason}" for name, reason in objects.items()))
-        last = kept(policy, self._in_force, interfaces)
-        if last is not None:
-            try:
-                found = self._enforce(last, self._compiler.compile(last), start)
-            except NftError:
-                last = None
-        if last is None:
-            rest = closed(policy, interfaces)
-            found = self._enforce(rest, self._compiler.compile(rest), start)
+        concerned = frozenset().union(*meeting.values())
+        found, shut = self._enforce_degraded(policy, concerned, start)
+        self._closed = shut
         self._quarantine.put(compiled.rule_set, objects)
-        refused = describe(compiled.rule_set, objects, interfaces, kept=last is not None)
-        return replace(found, refused=refused)
+        refused = (
+            Refused(title(compiled.rule_set, name), objects[name], where, kept=where_kept)
+            for name in sorted(objects)
+            for where_kept in (True, False)
+            if (where := tuple(item for item in meeting[name] if (item not in shut) == where_kept))
+        )
+        return replace(found, refused=tuple(refused))
+
+    def _enforce_degraded(
+        self, policy: HostPolicy, interfaces: frozenset[str], start: float
+    ) -> tuple[Enforced, frozenset[str]]:
+        """Returns the interfaces that are closed as well."""
+        last = kept(policy, self._in_force, interfaces - self._closed)
+        if last is not None:
+            rest, staying = last
+            shut = interfaces - staying
+            try:
+                return self._enforce_closed(rest, shut, start), shut
+            except NftError:  # the kernel does not take the last state either, so it is left
+                pass
+        return self._enforce_closed(policy, interfaces, start), interfaces
+
+    def _enforce_closed(self, policy: HostPolicy, interfaces: frozenset[str], start: float) -> Enforced:
+        rest = closed(policy, interfaces)
+        return self._enforce(rest, self._compiler.compile(rest), start)
 
     def block_workloads(self, prefixes: tuple[str, ...]) -> None:
         """Block workload interfaces until policy is known. Where our table exists already, it stays as it is.
@@ -193,6 +208,10 @@ class Enforcer:
     def _held(self) -> Existing | None:
         """What the kernel holds, as far as that is known."""
         return None if self._known is None else Existing.of(self._known.rule_set)
+
+    def reconsider(self) -> None:
+        """The next call asks the kernel again about what it refused. Without this, only what has changed is tried."""
+        self._quarantine = Quarantine()
 
     def forget(self) -> None:
         """Somebody else changed the table: the next call reads it and writes every chain anew."""

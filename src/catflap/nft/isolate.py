@@ -100,7 +100,8 @@ class _Rules:
         desired, existing = self._desired, self._existing
         chains = [item for name, item in desired.chains.items() if item.rules != existing.rules.get(name)]
         maps = [item for name, item in desired.maps.items() if item != existing.maps.get(name)]
-        objects: list[Chain | VerdictMap] = [*chains, *maps]
+        # Ways to a chain before the chain: some expressions are refused only where packets can reach them.
+        objects: list[Chain | VerdictMap] = [*maps, *chains]
         return _refused(objects, self._check)
 
     def _check(self, real: Sequence[Chain | VerdictMap]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -38,7 +38,7 @@ class Quarantine:
         self._objects = {name: find(rule_set, name) for name in reasons}
         self._reasons = reasons
 
-    def among(self, rule_set: RuleSet) -> dict[str, str]:
+    def among(self, rule_set: RuleSet) -> Mapping[str, str]:
         """Those that a rule set has, unchanged, with the reasons."""
         return {
             name: self._reasons[name]
@@ -52,17 +52,8 @@ def find(rule_set: RuleSet, name: str) -> Chain | SetOrMap | None:
     return rule_set.sets.get(name) or rule_set.maps.get(name) or rule_set.chains.get(name)
 
 
-def describe(
-    rule_set: RuleSet, reasons: Mapping[str, str], interfaces: Iterable[str], *, kept: bool
-) -> tuple[Refused, ...]:
-    """What to report of objects that were refused."""
-    where = tuple(interfaces)
-    return tuple(
-        Refused(_title(rule_set, name), reason, where, kept) for name, reason in sorted(reasons.items())
-    )
-
-
-def _title(rule_set: RuleSet, name: str) -> str:
+def title(rule_set: RuleSet, name: str) -> str:
+    """Names an object of a rule set for people."""
     if name in rule_set.sets:
         item = rule_set.sets[name]
         about = f" ({item.comment})" if item.comment else ""
