@@ -17,7 +17,7 @@ from catflap.lab.etcd import free_port
 
 from .conftest import local_sources
 
-STALE = AgentStatus(StoreStatus(State.STALE, 17.5, 12, 2.5, "lost"), 11, 3, 2)
+STALE = AgentStatus(StoreStatus(State.STALE, 17.5, 12, 2.5, "lost"), 11, 3, 2, ("eth0", "eth1"))
 FRESH = AgentStatus(StoreStatus(State.WAIT_FOR_READY, 1, None, 1, None), None, 0, 0)
 
 

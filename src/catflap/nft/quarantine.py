@@ -57,5 +57,5 @@ def title(rule_set: RuleSet, name: str) -> str:
     if name in rule_set.sets:
         item = rule_set.sets[name]
         about = f" ({item.comment})" if item.comment else ""
-        return f"set {name} with {len(item.elements):,} elements{about}"
+        return f"set {name} of size {len(item.elements):,}{about}"
     return f"{'map' if name in rule_set.maps else 'chain'} {name}"
