@@ -6,6 +6,7 @@ Everything happens in a network namespace that the test makes for itself.
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from tests.nft.scenarios import SCENARIOS, Step
 
 from catflap.model.resources import Action
 from catflap.nft.compile import compile_policy
-from catflap.nft.enforcer import EnforceError, Enforcer
+from catflap.nft.enforcer import Enforcer
 from catflap.nft.memory import MemoryNft
 from catflap.nft.names import unsupported
 from catflap.nft.plan import Existing
@@ -33,6 +34,15 @@ _SETTINGS = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 _KEY = policy_key("web")
+
+
+def with_plain_names(document: Any) -> Any:
+    """What is listed as if no set had taken the place of another: without the numbers of sets (see `nft.place`)."""
+    if isinstance(document, dict):
+        return {key: with_plain_names(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [with_plain_names(value) for value in document]
+    return re.sub(r"^(@?networks.*)/\d+$", r"\1", document) if isinstance(document, str) else document
 
 
 def kernel_rules(document: Any) -> dict[str, list[Any]]:
@@ -69,7 +79,7 @@ def test_any_change_ends_as_a_fresh_install(nft: NamespaceNft, old: HostPolicy, 
     enforcer = Enforcer(nft)
     enforcer.enforce(old)
     enforcer.enforce(new)
-    changed = nft.list_table()
+    changed = with_plain_names(nft.list_table())
     enforcer.enforce(HostPolicy())
     assert nft.list_table() is None
     nft.run(compile_policy(new).rule_set.text())
@@ -85,7 +95,7 @@ def test_any_table_can_be_taken_over(nft: NamespaceNft, old: HostPolicy, new: Ho
     Enforcer(nft).enforce(old)
     Enforcer(nft).enforce(new)
     expected = Existing.of(compile_policy(new).rule_set)
-    assert existing(nft.list_table()) == replace(expected, rules={})
+    assert existing(with_plain_names(nft.list_table())) == replace(expected, rules={})
     assert Enforcer(nft).enforce(HostPolicy()).transactions == (1 if expected.present else 0)
 
 
@@ -179,13 +189,11 @@ def test_tables_of_others_stay_as_they_are(namespace: Namespace, nft: NamespaceN
     assert namespace.nft("list", "ruleset") == before
 
 
-def test_after_the_table_was_deleted_by_others_the_first_call_fails_and_the_next_repairs(
+def test_after_the_table_was_deleted_by_others_the_next_call_makes_it_anew(
     namespace: Namespace, nft: NamespaceNft
 ) -> None:
     enforcer = Enforcer(nft)
     enforcer.enforce(host_policy(("eth0", "eth1")))
     namespace.nft("delete table inet catflap")
-    with pytest.raises(EnforceError, match="No such file or directory"):
-        enforcer.enforce(host_policy(("eth0",)))
     enforcer.enforce(host_policy(("eth0",)))
     assert set(existing(nft.list_table()).maps["ingress_interfaces"].elements) == {"eth0"}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from catflap.nft.content import Outline
 from catflap.nft.libnftables import LibNftables
+from catflap.nft.nfnetlink import Generation
 from catflap.nft.port import ElementChange
+from catflap.nft.ruleset import SetOrMap
 
 _Result = TypeVar("_Result")
 _CLONE_NEWNET = 0x40000000
@@ -65,6 +68,18 @@ class NamespaceNft:
 
     def list_table(self) -> Mapping[str, Any] | None:
         return self._namespace.call(self._nft.list_table)
+
+    def generation(self) -> Generation:
+        return self._namespace.call(self._nft.generation)
+
+    def outline(self) -> Outline | None:
+        return self._namespace.call(self._nft.outline)
+
+    def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
+        return self._namespace.call(self._nft.chain_digests, names)
+
+    def elements(self, item: SetOrMap) -> Mapping[str, str]:
+        return self._namespace.call(self._nft.elements, item)
 
     def close(self) -> None:
         self._namespace.call(self._nft.close)

@@ -16,6 +16,7 @@ from catflap.nft.nfnetlink import (
     NLM_F_ACK,
     NLM_F_CREATE,
     NLM_F_REQUEST,
+    Generation,
     Request,
     attribute,
     attribute_list,
@@ -31,7 +32,6 @@ from catflap.nft.nfnetlink import (
     u32,
     u64,
 )
-from catflap.nft.port import Generation
 
 _attributes = st.lists(st.tuples(st.integers(0, 0x3FFF), st.binary(max_size=20)))
 

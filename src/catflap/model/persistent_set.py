@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from itertools import chain
-from typing import Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
 _MOST = 2_048  # changes that are kept apart; more are made one with the rest
 _SMALL = 256  # elements of a set that is simply copied
+
+
+class _View(NamedTuple):
+    """A set as another one and what is different: none of ``plus`` is in ``base``, all of ``minus`` are."""
+
+    base: frozenset[Any]
+    plus: frozenset[Any] = frozenset()
+    minus: frozenset[Any] = frozenset()
 
 
 class PersistentSet(AbstractSet[T]):
@@ -25,57 +33,70 @@ class PersistentSet(AbstractSet[T]):
         elements: all of them.
     """
 
-    __slots__ = ("_base", "_minus", "_plus")
+    __slots__ = ("_before", "_view")
 
     def __init__(self, elements: Iterable[T] = ()) -> None:
-        self._base = frozenset(elements)
-        self._plus: frozenset[T] = frozenset()  # none is in the base
-        self._minus: frozenset[T] = frozenset()  # all are in the base
+        self._view = _View(frozenset(elements))
+        self._before: _View | None = None  # the same set by what those before it were made of
 
     def changed(self, added: Collection[T], removed: Collection[T]) -> Self:
         """This set with some elements more and some less; what is in both is in the result."""
-        base, added = self._base, frozenset(added)
-        gone = frozenset(removed) - added
-        plus = (self._plus - gone) | (added - base)
-        minus = (self._minus - added) | (gone & base)
+        base = self._view.base
+        more = frozenset(added)
+        less = frozenset(removed) - more
+        view = _View(
+            base, (self._view.plus - less) | (more - base), (self._view.minus - more) | (less & base)
+        )
         result = self.__class__()
-        if len(base) <= _SMALL or len(plus) + len(minus) > min(_MOST, len(base)):
-            result._base = (base - minus) | plus
-        else:
-            result._base, result._plus, result._minus = base, plus, minus
+        result._view = view
+        if len(view.plus) + len(view.minus) > min(_MOST, len(base)) or len(base) <= _SMALL:
+            result._view = _View((base - view.minus) | view.plus)
+            result._before = view
         return result
 
     def is_related_to(self, other: AbstractSet[T]) -> bool:
         """Whether the differences of the two cost no more than these are large."""
-        return isinstance(other, PersistentSet) and other._base is self._base
+        return isinstance(other, PersistentSet) and self._common(other) is not None
+
+    def _common(self, other: PersistentSet[Any]) -> tuple[_View, _View] | None:
+        """Both by the same base, if there is one."""
+        for own in filter(None, (self._view, self._before)):
+            for theirs in filter(None, (other._view, other._before)):
+                if own.base is theirs.base:
+                    return own, theirs
+        return None
 
     def __contains__(self, element: object) -> bool:
-        if element in self._base:
-            return element not in self._minus
-        return element in self._plus
+        if element in self._view.base:
+            return element not in self._view.minus
+        return element in self._view.plus
 
     def __iter__(self) -> Iterator[T]:
-        if not self._minus:
-            return chain(self._base, self._plus)
-        return chain((element for element in self._base if element not in self._minus), self._plus)
+        base, plus, minus = self._view
+        if not minus:
+            return chain(base, plus)
+        return chain((element for element in base if element not in minus), plus)
 
     def __len__(self) -> int:
-        return len(self._base) - len(self._minus) + len(self._plus)
+        return len(self._view.base) - len(self._view.minus) + len(self._view.plus)
 
     def __sub__(self, other: AbstractSet[object]) -> frozenset[T]:
         """The elements that the other set lacks."""
-        if isinstance(other, PersistentSet):
-            if other._base is self._base:
-                return (self._plus - other._plus) | (other._minus - self._minus)
+        if not isinstance(other, PersistentSet):
+            return frozenset(self) - other
+        common = self._common(other)
+        if common is None:
             return frozenset(self) - frozenset(other)
-        return frozenset(self) - other
+        own, theirs = common
+        return (own.plus - theirs.plus) | (theirs.minus - own.minus)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
         if isinstance(other, PersistentSet):
-            if other._base is self._base:
-                return self._plus == other._plus and self._minus == other._minus
+            common = self._common(other)
+            if common is not None:
+                return common[0] == common[1]
             return len(self) == len(other) and frozenset(self) == frozenset(other)
         if isinstance(other, AbstractSet):
             return len(self) == len(other) and frozenset(self) == other

@@ -10,6 +10,7 @@ from catflap.nft.libnftables import LibNftables
 from catflap.nft.memory import MemoryNft
 from catflap.nft.names import UnsupportedInterface
 from catflap.nft.port import Nft, NftError
+from catflap.nft.quarantine import Refused
 from catflap.nft.ruleset import RuleSet
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MemoryNft",
     "Nft",
     "NftError",
+    "Refused",
     "RuleSet",
     "UnsupportedInterface",
     "compile_policy",

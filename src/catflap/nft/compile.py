@@ -53,6 +53,7 @@ class Compiler:
     """
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
         self._memo = Memo(limits)
         self._last: _Last | None = None
 

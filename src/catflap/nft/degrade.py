@@ -58,21 +58,22 @@ def _closed(item: InterfacePolicy) -> InterfacePolicy:
     )
 
 
-def kept(policy: HostPolicy, last: HostPolicy, interfaces: Collection[str]) -> HostPolicy | None:
-    """The policy with some interfaces as they were last.
+def kept(
+    policy: HostPolicy, last: HostPolicy, interfaces: Collection[str]
+) -> tuple[HostPolicy, frozenset[str]] | None:
+    """The policy with some interfaces as they were last, and which of them: those that were policed by then.
 
-    None where that cannot stand: the interface is new, or its old policy needs an object in a state in which others
-    must not meet it any more.
+    None where that cannot stand: none was, or the old policy needs an object in a state in which others must not meet
+    it any more.
     """
     old = [item for item in _policed(last) if item.interface in interfaces]
-    others = [item for item in _policed(policy) if item.interface not in interfaces]
-    if {item.interface for item in old} != set(interfaces) or policy.accept_mark != last.accept_mark:
-        return None
+    staying = frozenset(item.interface for item in old)
+    others = [item for item in _policed(policy) if item.interface not in staying]
     here, there = _Used(last, old), _Used(policy, others)
-    if here.contradicts(there):
+    if not old or policy.accept_mark != last.accept_mark or here.contradicts(there):
         return None
-    interfaces_before = {item.interface: item for item in last.interfaces if item.interface in interfaces}
-    workloads_before = {item.interface: item for item in last.workloads if item.interface in interfaces}
+    interfaces_before = {item.interface: item for item in last.interfaces if item.interface in staying}
+    workloads_before = {item.interface: item for item in last.workloads if item.interface in staying}
     return replace(
         policy,
         interfaces=tuple(interfaces_before.get(item.interface, item) for item in policy.interfaces),
@@ -81,7 +82,7 @@ def kept(policy: HostPolicy, last: HostPolicy, interfaces: Collection[str]) -> H
         profiles={**here.profiles, **there.profiles},
         ip_sets={**here.ip_sets, **there.ip_sets},
         port_sets={**here.port_sets, **there.port_sets},
-    )
+    ), staying
 
 
 def _policed(policy: HostPolicy) -> Iterator[_Policed]:

@@ -17,7 +17,7 @@ from catflap.nft.plan import Existing, Phase, plan
 from catflap.nft.port import Nft, NftError
 from catflap.nft.ruleset import TABLE, Chain, NftSet, RuleSet, VerdictMap
 
-_Object = TypeVar("_Object")
+_Object = TypeVar("_Object", bound=NftSet | VerdictMap | Chain)
 _NOTHING: Final = f"table {TABLE} {{\n}}\n"  # a transaction that only a kernel refuses that refuses all
 
 
@@ -57,7 +57,7 @@ def _refused(items: Sequence[_Object], check: Callable[[Sequence[_Object]], None
             check([*accepted, *part])
         except NftError as error:
             if len(part) == 1:
-                refused[part[0].name] = str(error)  # type: ignore[attr-defined]  # all objects have names
+                refused[part[0].name] = str(error)
                 return
             middle = len(part) // 2
             go_through(part[:middle])
@@ -104,7 +104,9 @@ class _Rules:
         desired, existing = self._desired, self._existing
         chains = [item for name, item in desired.chains.items() if item.rules != existing.rules.get(name)]
         maps = [item for name, item in desired.maps.items() if item != existing.maps.get(name)]
-        return _refused([*chains, *maps], self._check)
+        # Ways to a chain before the chain: some expressions are refused only where packets can reach them.
+        objects: list[Chain | VerdictMap] = [*maps, *chains]
+        return _refused(objects, self._check)
 
     def _check(self, real: Sequence[Chain | VerdictMap]) -> None:
         """Let the kernel look at some objects, with all others empty."""

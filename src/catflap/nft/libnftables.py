@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from catflap.nft.content import Outline
 from catflap.nft.element_messages import requests
+from catflap.nft.kernel_content import KernelContent
+from catflap.nft.nfnetlink import Generation
 from catflap.nft.nfsocket import Nfnetlink
 from catflap.nft.port import ElementChange, NftError
-from catflap.nft.ruleset import TABLE
+from catflap.nft.ruleset import TABLE, SetOrMap
 
 _LIBRARY: Final = "libnftables.so.1"
 _OUTPUT_JSON: Final = 1 << 4
@@ -41,9 +44,10 @@ class LibNftables:
     """
 
     def __init__(self) -> None:
-        self._netlink = Nfnetlink()  # the library ends the process where there are no netfilter sockets
         self._lock = threading.Lock()
         self._library = _load()
+        self._content = KernelContent()  # the library ends the process where there are no netfilter sockets
+        self._netlink = Nfnetlink()
         self._context: int | None = self._library.nft_ctx_new(0)
         if self._context is None:
             raise NftError("libnftables cannot make a context: out of memory")
@@ -52,9 +56,12 @@ class LibNftables:
 
     def run(self, commands: str) -> None:
         """Run nft text as one transaction. See `Nft.run`."""
-        failure = self._execute(commands)[1]
-        if failure is not None:
-            raise NftError(_explain(failure))
+        with self._lock:
+            self._live_context()
+            before = self._netlink.generation().id
+            failure = self._run(commands)[1]
+            if failure is not None and not was_committed(failure, before, self._netlink.generation().id):
+                raise NftError(_explain(failure))
 
     def check(self, commands: str) -> None:
         """Let the kernel validate text without acting on it. See `Nft.check`."""
@@ -71,7 +78,10 @@ class LibNftables:
         """Change elements over netlink, without the library. See `Nft.change_elements`."""
         with self._lock:
             self._live_context()
-            self._netlink.commit(list(requests(changes)))
+            try:
+                self._netlink.commit(list(requests(changes)))
+            except ValueError as error:
+                raise NftError(f"elements cannot be written: {error}") from error
 
     def list_table(self) -> Mapping[str, Any] | None:
         """Our table as a document, or None. See `Nft.list_table`."""
@@ -87,6 +97,22 @@ class LibNftables:
                 f"libnftables lists table {TABLE} in a form that cannot be read: {error}"
             ) from error
 
+    def generation(self) -> Generation:
+        """See `NftContent.generation`."""
+        return self._content.generation()
+
+    def outline(self) -> Outline | None:
+        """See `NftContent.outline`."""
+        return self._content.outline()
+
+    def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
+        """See `NftContent.chain_digests`."""
+        return self._content.chain_digests(names)
+
+    def elements(self, item: SetOrMap) -> Mapping[str, str]:
+        """See `NftContent.elements`."""
+        return self._content.elements(item)
+
     def close(self) -> None:
         """Free the context; the object cannot be used afterwards."""
         with self._lock:
@@ -94,6 +120,7 @@ class LibNftables:
             if context is not None:
                 self._library.nft_ctx_free(context)
                 self._netlink.close()
+                self._content.close()
 
     def _execute(self, commands: str, flags: int = 0) -> tuple[bytes, str | None]:
         """The output, and the error text if it failed."""
@@ -113,6 +140,15 @@ class LibNftables:
         if self._context is None:
             raise NftError("libnftables was closed")
         return self._context
+
+
+def was_committed(failure: str, before: int, after: int) -> bool:
+    """Whether a transaction took effect although the library reports a failure.
+
+    Where the kernel's answers overran the socket, nobody knows them. One commit makes the next generation; had somebody
+    else committed as well, it would not be the next one.
+    """
+    return "No buffer space available" in failure and after == (before + 1) % (1 << 32)
 
 
 def _load() -> ctypes.CDLL:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from msgspec.structs import replace
 
+from catflap.nft.content import Outline
+from catflap.nft.names import digest
+from catflap.nft.nfnetlink import Generation
 from catflap.nft.parse import AddBlock, ChangeElements, DeleteTable, Elements, Remove, parse
 from catflap.nft.port import ElementChange, NftError
 from catflap.nft.ruleset import (
@@ -24,6 +28,7 @@ from catflap.nft.ruleset import (
     Chain,
     NftSet,
     RuleSet,
+    SetOrMap,
     VerdictMap,
 )
 
@@ -42,6 +47,7 @@ class MemoryNft:
 
     def __init__(self) -> None:
         self._table: _Table | None = None
+        self._generation = 1
 
     @property
     def rule_set(self) -> RuleSet:
@@ -65,14 +71,15 @@ class MemoryNft:
             else:
                 table.remove(command)
         self._table = table
+        self._generation += bool(commands)
 
     def check(self, commands: str) -> None:
         """Whether `run` would work. See `Nft.check`."""
-        before = self._table
+        before = self._table, self._generation
         try:
             self.run(commands)
         finally:
-            self._table = before
+            self._table, self._generation = before
 
     def change_elements(self, changes: Sequence[ElementChange]) -> None:
         """Change elements as one transaction. See `Nft.change_elements`."""
@@ -83,10 +90,44 @@ class MemoryNft:
             table.change(ChangeElements("delete", change.name, dict.fromkeys(change.removed, "")))
             table.change(ChangeElements("add", change.name, dict.fromkeys(change.added, "")))
         self._table = table
+        self._generation += 1
 
     def list_table(self) -> Mapping[str, Any] | None:
         """The table as nft's document, without rules. See `Nft.list_table`."""
         return None if self._table is None else {"nftables": list(self._table.document())}
+
+    def generation(self) -> Generation:
+        """The number of transactions. See `NftContent.generation`."""
+        return Generation(self._generation, threading.get_native_id(), threading.current_thread().name)
+
+    def outline(self) -> Outline | None:
+        """The table without rules and elements. See `NftContent.outline`."""
+        table = self._table
+        if table is None:
+            return None
+        return Outline(
+            hooks={chain.name: chain.hook for chain in table.chains.values()},
+            sets={item.name: replace(item, elements=frozenset(), comment="") for item in table.sets.values()},
+            maps={item.name: replace(item, elements={}) for item in table.maps.values()},
+        )
+
+    def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
+        """A digest of the text of each chain's rules. See `NftContent.chain_digests`."""
+        chains = self._table.chains if self._table else {}
+        asked = chains.keys() if names is None else chains.keys() & set(names)
+        return {name: digest("\n".join(chains[name].rules)) for name in asked if chains[name].rules}
+
+    def elements(self, item: SetOrMap) -> Mapping[str, str]:
+        """The elements. See `NftContent.elements`."""
+        table = self._table or _Table()
+        found = table.sets.get(item.name) or table.maps.get(item.name)
+        return (
+            dict.fromkeys(found.elements, "")
+            if isinstance(found, NftSet)
+            else found.elements
+            if found
+            else {}
+        )
 
 
 class _Table:

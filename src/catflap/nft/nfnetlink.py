@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from catflap.nft.port import Generation
+import msgspec
 
 NFNL_SUBSYS_NFTABLES: Final = 10
 NFNL_MSG_BATCH_BEGIN: Final = 16
@@ -59,6 +59,20 @@ NFTA_LIST_ELEM: Final = 1
 HEADER: Final = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence number, port
 NFGENMSG: Final = struct.Struct(">BBH")  # struct nfgenmsg: family, version, resource
 ATTRIBUTE: Final = struct.Struct("=HH")  # struct nlattr: length, type
+
+
+class Generation(msgspec.Struct, frozen=True):
+    """A state of a namespace's nf_tables. Every commit makes a new one, with an ``id`` that is greater by one.
+
+    Attributes:
+        id: its number; after 32 bits it begins anew.
+        thread: who made it: the id of a thread, not of its process, in the machine's own process namespace.
+        name: that thread's name, which is mostly the program's.
+    """
+
+    id: int
+    thread: int
+    name: str
 
 
 class Message(NamedTuple):

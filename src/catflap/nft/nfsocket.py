@@ -22,6 +22,7 @@ from catflap.nft.nfnetlink import (
     NLM_F_REQUEST,
     NLMSG_DONE,
     NLMSG_ERROR,
+    Generation,
     Message,
     Request,
     batch,
@@ -29,7 +30,7 @@ from catflap.nft.nfnetlink import (
     message,
     messages,
 )
-from catflap.nft.port import Generation, NftError
+from catflap.nft.port import NftError
 
 NETLINK_NETFILTER: Final = 12
 NFNLGRP_NFTABLES: Final = 7
@@ -171,8 +172,9 @@ class Nfnetlink:
                 self._socket.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
-            except OSError:  # told of earlier, or of no interest any more
-                continue
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # told of earlier, or of no interest any more
+                    raise _refusal(error) from error
 
 
 def netfilter_socket(*, events: bool = False) -> socket.socket:

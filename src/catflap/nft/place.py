@@ -21,7 +21,17 @@ from catflap.nft.ruleset import INTERVAL, Chain, NftSet, RuleSet
 
 # What a rule refers to, apart from what is quoted in it.
 _REFERENCE: Final = re.compile(r'("[^"]*")|@([^\s"{},;]+)')
+_SEEN: Final = (6, 18)  # measured, under load: see docs/dataplane.md
 _NUMBER: Final = re.compile(r"(.+)/(\d+)")  # no set of a rule set has such a name
+
+
+def changes_intervals_in_place(release: str) -> bool:
+    """Whether a kernel of this release (``6.18.5-amd64``) was seen to do so, or is newer than one that was.
+
+    Older ones are not trusted: some of them miss members of large sets while these change.
+    """
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return found is not None and (int(found[1]), int(found[2])) >= _SEEN
 
 
 def place(existing: Existing, desired: RuleSet, *, in_place: bool = True) -> RuleSet:
@@ -72,11 +82,9 @@ def _nothing_else_changes(existing: Existing, placed: RuleSet, changed: list[Nft
     return (
         len(set(types)) == len(types)
         and all(
-            old is not None
-            and old.shape == item.shape
-            and (
-                old.elements is item.elements or old.elements == item.elements or base_name(name) in concerned
-            )
+            old is item
+            or (old is not None and old.shape == item.shape)
+            and (old.elements == item.elements or base_name(name) in concerned)
             for name, item in placed.sets.items()
             for old in (existing.sets.get(name),)
         )

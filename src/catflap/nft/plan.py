@@ -97,7 +97,7 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
         found = [Transaction(Phase.TRACK, track), Transaction(Phase.SWITCH, _replacement(tracking, desired))]
     else:
         found = [
-            *_fill([item for name, item in desired.sets.items() if name not in existing.sets]),
+            *_fill([item for old, item in _other_sets(existing, desired) if old is None]),
             Transaction(Phase.TRACK, track),
             Transaction(Phase.FILL, _fixed(existing, desired)),
             *_switch(_with_fixed(tracking, desired), desired),
@@ -196,12 +196,17 @@ def change_of(item: NftSet, added: AbstractSet[str], removed: AbstractSet[str]) 
 
 def _changes(existing: Existing, desired: RuleSet) -> list[ElementChange]:
     """What becomes of the elements of sets in use."""
-    kept = ((existing.sets[name], item) for name, item in desired.sets.items() if name in existing.sets)
     return [
         change_of(item, item.elements - old.elements, old.elements - item.elements)
-        for old, item in kept
-        if old.elements is not item.elements and old.elements != item.elements
+        for old, item in _other_sets(existing, desired)
+        if old is not None and old.elements != item.elements
     ]
+
+
+def _other_sets(existing: Existing, desired: RuleSet) -> list[tuple[NftSet | None, NftSet]]:
+    """The sets that may have to change, as they are and as they shall be; None where there is none yet."""
+    known = existing.sets
+    return [(known.get(name), item) for name, item in desired.sets.items() if known.get(name) is not item]
 
 
 def _switch(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
@@ -221,7 +226,7 @@ def _switch(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
 
 def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
     """Commands for chains and maps; none where they stay."""
-    chains = [chain for chain in desired.chains.values() if chain.rules != existing.rules.get(chain.name)]
+    chains = [desired.chains[name] for name in _differing(existing, desired)]
     detached = [name for name, hook in existing.hooks.items() if hook and name not in desired.chains]
     new_maps = [item for name, item in desired.maps.items() if name not in existing.maps]
     changes = [
@@ -233,6 +238,20 @@ def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
     if chains or new_maps:
         yield block((), new_maps, chains)
     yield from (adds for _, adds in changes)
+
+
+def rewritten(existing: Existing, desired: RuleSet) -> list[str]:
+    """The chains whose rules are written, or that are made, by what `plan` says."""
+    return list(desired.chains) if _clash(existing, desired) else _differing(existing, desired)
+
+
+def _differing(existing: Existing, desired: RuleSet) -> list[str]:
+    """The chains that are not as they shall be, or not there."""
+    return [
+        name
+        for name, chain in desired.chains.items()
+        if chain.rules != existing.rules.get(name) or chain.hook != existing.hooks.get(name, chain.hook)
+    ]
 
 
 def _map_change(old: VerdictMap, new: VerdictMap) -> tuple[str, str]:
@@ -253,18 +272,22 @@ def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:
 
 def _clash(existing: Existing, desired: RuleSet) -> bool:
     """Whether somebody else gave one of our names to an object that cannot be changed into ours in place."""
-    sets, maps = desired.sets.values(), desired.maps.values()
     return (
-        any(
-            item.name in existing.maps or item.shape != existing.sets.get(item.name, item).shape
-            for item in sets
-        )
+        not desired.sets.keys().isdisjoint(existing.maps)
+        or not desired.maps.keys().isdisjoint(existing.sets)
+        or any(old is not None and old.shape != item.shape for old, item in _other_sets(existing, desired))
+        or any(item.shape != existing.maps.get(name, item).shape for name, item in desired.maps.items())
         or any(
-            item.name in existing.sets or item.shape != existing.maps.get(item.name, item).shape
-            for item in maps
+            chain.hook is not existing.hooks.get(name, chain.hook)
+            and _place(chain.hook) != _place(existing.hooks[name])
+            for name, chain in desired.chains.items()
         )
-        or any(chain.hook != existing.hooks.get(name, chain.hook) for name, chain in desired.chains.items())
     )
+
+
+def _place(hook: Hook | None) -> Hook | None:
+    """What of a hook cannot be changed in place: everything but the policy."""
+    return hook and replace(hook, policy="")
 
 
 def _replacement(existing: Existing, desired: RuleSet) -> str:

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 import msgspec
+
+from catflap.nft.content import Outline
+from catflap.nft.nfnetlink import Generation
+from catflap.nft.ruleset import SetOrMap
 
 
 class NftError(Exception):
     """The kernel or libnftables refused; nothing of the transaction took effect. The text says why and what helps."""
 
 
-class Generation(msgspec.Struct, frozen=True):
-    """A state of a namespace's nf_tables. Every commit makes a new one, with an ``id`` that is greater by one.
+class NftContent(Protocol):
+    """What a namespace's nf_tables really holds of our table."""
 
-    Attributes:
-        id: its number; after 32 bits it begins anew.
-        thread: who made it: the id of a thread, not of its process, in the machine's own process namespace.
-        name: that thread's name, which is mostly the program's.
-    """
+    def generation(self) -> Generation:
+        """The generation now. It names the calling thread, whoever made it.
 
-    id: int
-    thread: int
-    name: str
+        Raises:
+            NftError: it cannot be read.
+        """
+
+    def outline(self) -> Outline | None:
+        """The table without rules and elements; None without table.
+
+        Raises:
+            NftError: it cannot be read.
+        """
+
+    def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
+        """A digest of the rules of the chains named, or of all; chains without rules are left out.
+
+        Raises:
+            NftError: they cannot be read.
+        """
+
+    def elements(self, item: SetOrMap) -> Mapping[str, str]:
+        """What is in the set or map of that name, read as elements of that type: to empty text, or to verdicts.
+
+        Raises:
+            NftError: they cannot be read.
+        """
 
 
 class ElementChange(msgspec.Struct, frozen=True):
@@ -40,7 +62,7 @@ class ElementChange(msgspec.Struct, frozen=True):
     removed: AbstractSet[str] = frozenset()
 
 
-class Nft(Protocol):
+class Nft(NftContent, Protocol):
     """One network namespace's nf_tables, as far as our table needs it."""
 
     def run(self, commands: str) -> None:

@@ -1,0 +1,160 @@
+"""What the kernel really holds of our table, from its own words: an outline, and a digest of each chain's rules.
+
+A digest covers the expressions and comments of all rules in order, so a rule that was replaced by another one with
+the same comment shows. It leaves out what packets change (counters), and handles. It is only compared with digests of
+the same kernel, of the same rules: the text that made a rule cannot be had from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from catflap.nft.elements import TYPES
+from catflap.nft.nfnetlink import attribute, attribute_list, attributes, read_number, read_text
+from catflap.nft.ruleset import CONCATENATION, INTERVAL, Hook, NftSet, VerdictMap
+
+NFTA_TABLE_NAME: Final = 1
+NFTA_TABLE_FLAGS: Final = 2
+NFT_TABLE_F_DORMANT: Final = 0x1
+
+NFTA_CHAIN_TABLE: Final = 1
+NFTA_CHAIN_NAME: Final = 3
+NFTA_CHAIN_HOOK: Final = 4
+NFTA_CHAIN_POLICY: Final = 5
+NFTA_CHAIN_TYPE: Final = 7
+NFTA_HOOK_HOOKNUM: Final = 1
+NFTA_HOOK_PRIORITY: Final = 2
+
+NFTA_RULE_TABLE: Final = 1
+NFTA_RULE_CHAIN: Final = 2
+NFTA_RULE_EXPRESSIONS: Final = 4
+NFTA_RULE_USERDATA: Final = 7
+NFTA_EXPR_NAME: Final = 1
+
+NFTA_SET_TABLE: Final = 1
+NFTA_SET_NAME: Final = 2
+NFTA_SET_FLAGS: Final = 3
+NFTA_SET_KEY_TYPE: Final = 4
+NFTA_SET_DATA_TYPE: Final = 6
+NFTA_SET_DESC: Final = 9
+NFTA_SET_DESC_SIZE: Final = 1
+NFT_SET_ANONYMOUS: Final = 0x1
+NFT_SET_INTERVAL: Final = 0x4
+NFT_SET_MAP: Final = 0x8
+NFT_DATA_VERDICT: Final = 0xFFFFFF00
+
+_HOOKS: Final = ("prerouting", "input", "forward", "output", "postrouting", "ingress")  # enum nf_inet_hooks
+_POLICIES: Final = ("drop", "accept")
+_SET_FLAGS: Final = {
+    0x2: "constant",
+    NFT_SET_INTERVAL: INTERVAL,
+    0x10: "timeout",
+    0x20: "dynamic",
+    0x40: "objects",
+}
+_TYPES: Final = {number: name for name, (number, _) in TYPES.items()}
+_BITS_OF_A_TYPE: Final = 6  # nft packs the numbers of the parts of a type into one
+_CHANGED_BY_PACKETS: Final = frozenset({b"counter\0", b"quota\0", b"last\0"})
+
+NO_RULES: Final = ""  # the digest of a chain without rules
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """The table without rules and elements. ``dormant``: none of its chains is asked about any packet."""
+
+    dormant: bool = False
+    hooks: Mapping[str, Hook | None] = {}
+    sets: Mapping[str, NftSet] = {}
+    maps: Mapping[str, VerdictMap] = {}
+
+
+def outline_of(table: bytes, chains: Iterable[bytes], sets: Iterable[bytes]) -> Outline:
+    """From the bodies of NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN and NFT_MSG_NEWSET messages."""
+    described = [
+        item
+        for body in sets
+        if not read_number((item := attributes(body)).get(NFTA_SET_FLAGS)) & NFT_SET_ANONYMOUS
+    ]
+    found = [_map(item) if _is_map(item) else _set(item) for item in described]
+    return Outline(
+        bool(read_number(attributes(table).get(NFTA_TABLE_FLAGS)) & NFT_TABLE_F_DORMANT),
+        dict(_chain(attributes(body)) for body in chains),
+        {item.name: item for item in found if isinstance(item, NftSet)},
+        {item.name: item for item in found if isinstance(item, VerdictMap)},
+    )
+
+
+def chain_digests(rules: Iterable[bytes]) -> dict[str, str]:
+    """From the bodies of NFT_MSG_NEWRULE messages in order: a digest for each chain that has rules."""
+    digests: dict[str, hashlib.blake2b] = {}
+    for body in rules:
+        rule = attributes(body)
+        digest = digests.setdefault(read_text(rule.get(NFTA_RULE_CHAIN)), hashlib.blake2b(digest_size=16))
+        digest.update(attribute(NFTA_RULE_EXPRESSIONS, _lasting(rule.get(NFTA_RULE_EXPRESSIONS, b""))))
+        digest.update(attribute(NFTA_RULE_USERDATA, rule.get(NFTA_RULE_USERDATA, b"")))
+    return {chain: digest.hexdigest() for chain, digest in digests.items()}
+
+
+def _lasting(expressions: bytes) -> bytes:
+    """The expressions without what packets change."""
+    if not any(name in expressions for name in _CHANGED_BY_PACKETS):
+        return expressions
+    parts = []
+    for kind, value in attribute_list(expressions):
+        name = attributes(value).get(NFTA_EXPR_NAME, b"")
+        parts.append(attribute(kind, name if name in _CHANGED_BY_PACKETS else value))
+    return b"".join(parts)
+
+
+def _chain(item: Mapping[int, bytes]) -> tuple[str, Hook | None]:
+    name = read_text(item.get(NFTA_CHAIN_NAME))
+    if NFTA_CHAIN_HOOK not in item:
+        return name, None
+    hook = attributes(item[NFTA_CHAIN_HOOK])
+    return name, Hook(
+        _word(_HOOKS, read_number(hook.get(NFTA_HOOK_HOOKNUM))),
+        int.from_bytes(hook.get(NFTA_HOOK_PRIORITY, b""), signed=True),
+        read_text(item.get(NFTA_CHAIN_TYPE)),
+        _word(_POLICIES, read_number(item.get(NFTA_CHAIN_POLICY))),
+    )
+
+
+def _is_map(item: Mapping[int, bytes]) -> bool:
+    return bool(read_number(item.get(NFTA_SET_FLAGS)) & NFT_SET_MAP)
+
+
+def _set(item: Mapping[int, bytes]) -> NftSet:
+    return NftSet(read_text(item.get(NFTA_SET_NAME)), _type(item), _flags(item))
+
+
+def _map(item: Mapping[int, bytes]) -> VerdictMap:
+    """A map with flags or to something else than verdicts gets a type that none of ours has, see `read.existing`."""
+    data = read_number(item.get(NFTA_SET_DATA_TYPE))
+    strange = [*_flags(item), *([str(data)] if data != NFT_DATA_VERDICT else [])]
+    return VerdictMap(read_text(item.get(NFTA_SET_NAME)), " ".join([_type(item), *strange]))
+
+
+def _flags(item: Mapping[int, bytes]) -> tuple[str, ...]:
+    """The flags; a limit of size counts as one, as it is none that can be changed."""
+    bits = read_number(item.get(NFTA_SET_FLAGS))
+    limited = NFTA_SET_DESC_SIZE in attributes(item.get(NFTA_SET_DESC, b""))
+    return (*(word for bit, word in _SET_FLAGS.items() if bits & bit), *(["size"] if limited else []))
+
+
+def _type(item: Mapping[int, bytes]) -> str:
+    """The type of the keys as nft text."""
+    number = read_number(item.get(NFTA_SET_KEY_TYPE))
+    parts = []
+    while number:
+        part = number % (1 << _BITS_OF_A_TYPE)
+        parts.append(_TYPES.get(part, str(part)))
+        number >>= _BITS_OF_A_TYPE
+    return CONCATENATION.join(reversed(parts))
+
+
+def _word(words: tuple[str, ...], number: int) -> str:
+    return words[number] if number < len(words) else str(number)
