@@ -60,10 +60,12 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
 
     def decides_all(self, known: Known) -> bool:
         """Whether no packet of which this is known gets past it."""
+        return self.plain and bool(self.verdict) and self.asks_nothing_but_sets(known)
+
+    def asks_nothing_but_sets(self, known: Known) -> bool:
+        """Whether nothing of its four parts is left to be asked."""
         return (
-            self.plain
-            and bool(self.verdict)
-            and (known.service or (self.protocol is None and self.ports is None))
+            (known.service or (self.protocol is None and self.ports is None))
             and (known.source or self.sources is None)
             and (known.destination or self.destinations is None)
         )

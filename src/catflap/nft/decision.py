@@ -36,13 +36,29 @@ class Limits(msgspec.Struct, frozen=True):
     """The cost model. ``rules``: a list of no more is written as it is, and any node should have no more.
 
     ``repetition``: how often a rule may stand in a tree, on average. ``union``: an IP set with more addresses is never
-    put together with others. ``total``: addresses in all such unions of a rule set.
+    put together with others. ``addresses``: how many may be in the unions of a tree for one IP version.
     """
 
     rules: int = 8
     repetition: int = 16
     union: int = 4_096
-    total: int = 131_072
+    addresses: int = 131_072
+
+
+class _Budget(msgspec.Struct, frozen=True):
+    """What a node may cost: the repetitions of its rules, and the addresses in its unions."""
+
+    repetition: int
+    addresses: int
+    union: int
+
+    def of_each(self, clauses: int, split: Split) -> _Budget:
+        """What is left for each part of a split of so many clauses."""
+        return replace(
+            self,
+            repetition=max(1, self.repetition * clauses // split.size),
+            addresses=self.addresses // len(set(split.parts.values())),
+        )
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -65,7 +81,7 @@ class _Leaf(msgspec.Struct, frozen=True):
     tree: Tree
 
 
-_Key: TypeAlias = tuple[Part, Known, int]
+_Key: TypeAlias = tuple[Part, Known, _Budget]
 
 
 class Decisions:
@@ -112,45 +128,50 @@ class Decisions:
         return Tree(tuple(lines), {**chains, **below}, maps, needs)
 
     def _root(self, name: str, version: IpVersion, clauses: tuple[Clause, ...]) -> Tree:
-        return self._node(clauses, Known(version), self.limits.repetition, f"{name}/ipv{version}")
+        limits = self.limits
+        budget = _Budget(limits.repetition, limits.addresses, limits.union)
+        return self._node(clauses, Known(version), budget, f"{name}/ipv{version}")
 
-    def _node(self, clauses: Part, known: Known, repetition: int, root: str | None = None) -> Tree:
-        """The rules for packets of which something is known, in at most ``repetition`` times their number."""
+    def _node(self, clauses: Part, known: Known, budget: _Budget, root: str | None = None) -> Tree:
+        """The rules for packets of which something is known, within a budget."""
         live = _live(clauses, known)
         table = SetTable(self._sets)
-        lines = _rules(live, known, table)
+        lines = _rules(live, known, table, budget)
         if len(lines) <= self.limits.rules:
             return Tree(tuple(lines), needs=table.needs)
-        split = self._split(live, len(lines), known, repetition)
+        split = self._split(live, len(lines), known, budget)
         if split is None:
             return Tree(tuple(lines), needs=table.needs)
-        return self._looked_up(split, known, max(1, repetition * len(live) // split.size), root)
+        return self._looked_up(split, known, budget.of_each(len(live), split), root)
 
-    def _split(self, clauses: Part, rules: int, known: Known, repetition: int) -> Split | None:
+    def _split(self, clauses: Part, rules: int, known: Known, budget: _Budget) -> Split | None:
         """The split after which a packet meets fewest rules; None where none is much better than ``rules``.
 
         A look-up of services is preferred where it is good enough: it is the fastest, and changes in place.
         """
         best, fewest = None, rules * 3 // 4
         for way in (split_by_service, split_by_source, split_by_destination):
-            split = way(clauses, known, repetition * len(clauses))
-            if split is None or (met := self._rules_met(split, known)) > fewest:
+            split = way(clauses, known, budget.repetition * len(clauses))
+            if (
+                split is None
+                or (met := self._rules_met(split, known, budget.of_each(len(clauses), split))) > fewest
+            ):
                 continue
             best, fewest = split, met - 1
             if met <= self.limits.rules:
                 break
         return best
 
-    def _rules_met(self, split: Split, known: Known) -> int:
+    def _rules_met(self, split: Split, known: Known, budget: _Budget) -> int:
         """About how many rules a packet meets at most, if nothing else is looked up."""
         parts = ((split.longest, split.known), (split.others, known))
-        after = max(len(_rules(_live(*part), part[1], SetTable(self._sets))) for part in parts)
-        return len(_rules(split.first, known, SetTable(self._sets))) + after
+        after = max(len(_rules(_live(*part), part[1], SetTable(self._sets), budget)) for part in parts)
+        return len(_rules(split.first, known, SetTable(self._sets), budget)) + after
 
-    def _looked_up(self, split: Split, known: Known, repetition: int, root: str | None) -> Tree:
+    def _looked_up(self, split: Split, known: Known, budget: _Budget, root: str | None) -> Tree:
         table = SetTable(self._sets)
-        leaves = {value: self._leaf(part, split.known, repetition) for value, part in split.parts.items()}
-        others = self._node(split.others, known, repetition)
+        leaves = {value: self._leaf(part, split.known, budget) for value, part in split.parts.items()}
+        others = self._node(split.others, known, budget)
         elements = {value: leaf.verdict for value, leaf in leaves.items()}
         name = f"{split.word}-{root}" if root and not split.interval else _content_name(split, elements)
         found = VerdictMap(
@@ -161,7 +182,7 @@ class Decisions:
             fixed=not root or split.interval,
         )
         lines = (
-            *_rules(split.first, known, table),
+            *_rules(split.first, known, table, budget),
             line(f"{split.key} vmap @{name}", about=f"by {split.word}"),
             *others.lines,
         )
@@ -173,11 +194,11 @@ class Decisions:
             needs.add(leaf.tree.needs)
         return Tree(lines, chains, {**maps, name: found}, needs)
 
-    def _leaf(self, clauses: Part, known: Known, repetition: int) -> _Leaf:
-        key = clauses, known, repetition
+    def _leaf(self, clauses: Part, known: Known, budget: _Budget) -> _Leaf:
+        key = clauses, known, budget
         leaf = self._leaves.get(key) or self._last.get(key)
         if leaf is None:
-            leaf = _leaf_of(self._node(clauses, known, repetition), clauses, known)
+            leaf = _leaf_of(self._node(clauses, known, budget), clauses, known)
         self._leaves[key] = leaf
         return leaf
 
@@ -215,14 +236,15 @@ def _live(clauses: Sequence[Clause], known: Known) -> tuple[Clause, ...]:
     return tuple(live)
 
 
-def _rules(clauses: Sequence[Clause], known: Known, table: SetTable) -> list[str]:
+def _rules(clauses: Sequence[Clause], known: Known, table: SetTable, budget: _Budget) -> list[str]:
     """The clauses as rules, with neighbours of one verdict put together where one set can stand for them."""
     lines: list[str] = []
     for commuting, run in groupby(clauses, key=lambda item: item.verdict if item.commutes else ""):
         group = list(run)
-        lines += (
-            _together(group, known, table) if commuting and len(group) > 1 else _apart(group, known, table)
-        )
+        if commuting and len(group) > 1:
+            lines += _together(group, known, table, budget)
+        else:
+            lines += _apart(group, known, table)
     return lines
 
 
@@ -230,36 +252,79 @@ def _apart(clauses: Iterable[Clause], known: Known, table: SetTable) -> list[str
     return [line for clause in clauses for line in clause.lines(known, table)]
 
 
-def _together(clauses: list[Clause], known: Known, table: SetTable) -> list[str]:
-    """Clauses of one verdict: those that ask just for the network of one end are one rule."""
+def _together(clauses: list[Clause], known: Known, table: SetTable, budget: _Budget) -> list[str]:
+    """Clauses of one verdict: those that ask just for the network or the IP set of one end are one rule."""
     lines: list[str] = []
     left = clauses
-    for end, nets_of in _ENDS:
-        asking = [clause for clause in left if nets_of(clause) is not None and _asks_only(clause, known, end)]
-        if len(asking) > 1:
-            chosen = set(asking)
-            left = [clause for clause in left if clause not in chosen]
-            lines.append(_merged(asking, end, nets_of, known, table))
+    for end in _ENDS:
+        nets = [clause for clause in left if end.nets(clause) is not None and _asks_only(clause, known, end)]
+        if len(nets) > 1:
+            values = [net for clause in nets for net in end.nets(clause) or ()]
+            condition = table.address_condition(_field(end, known.version), values, known.version)
+            lines.append(_merged(nets, condition))
+            left = _without(left, nets)
+        sets = _united(
+            [clause for clause in left if end.ip_set(clause) is not None], known, end, table, budget
+        )
+        if len(sets) > 1:
+            ids = sorted({end.ip_set(clause) or "" for clause in sets})
+            condition = f"{_field(end, known.version)} {table.union(ids, known.version)}"
+            lines.append(_merged(sets, condition))
+            left = _without(left, sets)
     return lines + _apart(left, known, table)
 
 
-_NetsOf: TypeAlias = Callable[[Clause], tuple[str, ...] | None]
-_ENDS: Final[tuple[tuple[str, _NetsOf], ...]] = (
-    ("source", lambda clause: clause.sources),
-    ("destination", lambda clause: clause.destinations),
+class _End(msgspec.Struct, frozen=True):
+    """One end of a packet: its name, and what a clause asks of its address."""
+
+    name: str
+    nets: Callable[[Clause], tuple[str, ...] | None]
+    ip_set: Callable[[Clause], str | None]
+
+
+_ENDS: Final = (
+    _End("source", lambda clause: clause.sources, lambda clause: clause.source_set),
+    _End("destination", lambda clause: clause.destinations, lambda clause: clause.destination_set),
 )
 
 
-def _asks_only(clause: Clause, known: Known, end: str) -> bool:
+def _field(end: _End, version: IpVersion) -> str:
+    return f"{'ip' if version == 4 else 'ip6'} {end.name[0]}addr"  # noqa: PLR2004  # its name
+
+
+def _asks_only(clause: Clause, known: Known, end: _End) -> bool:
     """Whether just the network of one end is left to be asked."""
-    if not clause.plain or getattr(known, end):
+    if getattr(known, end.name):
         return False
-    return clause.decides_all(replace(known, **{end: True}))
+    return clause.decides_all(replace(known, **{end.name: True}))
 
 
-def _merged(clauses: Sequence[Clause], end: str, nets_of: _NetsOf, known: Known, table: SetTable) -> str:
-    """One rule for the networks of all."""
-    nets = [net for clause in clauses for net in nets_of(clause) or ()]
-    field = f"{'ip' if known.version == 4 else 'ip6'} {end[0]}addr"  # noqa: PLR2004  # its name
+def _united(
+    clauses: Iterable[Clause], known: Known, end: _End, table: SetTable, budget: _Budget
+) -> list[Clause]:
+    """Those that ask just for an IP set of which a union is not too large; the smallest sets first."""
+    weighed = [
+        (weight, clause)
+        for clause in clauses
+        if clause.asks_nothing_but_sets(known)
+        and (weight := table.weight(end.ip_set(clause) or "", known.version)) is not None
+        and weight <= budget.union
+    ]
+    left, found = budget.addresses, []
+    for weight, clause in sorted(weighed, key=lambda item: item[0]):
+        left -= weight
+        if left < 0:
+            break
+        found.append(clause)
+    return found
+
+
+def _without(clauses: Iterable[Clause], others: Iterable[Clause]) -> list[Clause]:
+    excluded = set(others)
+    return [clause for clause in clauses if clause not in excluded]
+
+
+def _merged(clauses: Sequence[Clause], condition: str) -> str:
+    """One rule in place of several of one verdict."""
     about = f"{clauses[0].about} and {len(clauses) - 1} more"
-    return line(table.address_condition(field, nets, known.version), clauses[0].verdict, about=about)
+    return line(condition, clauses[0].verdict, about=about)

@@ -89,6 +89,7 @@ class Memo:
         self.sets = SplitSets(
             {name: splitter.families for name, splitter in self._splitters.items()},
             _split(policy.port_sets, last.port_sets, old.port_sets, split_port_set),
+            old.unions,
         )
         self.reshaped = frozenset(
             name
@@ -136,6 +137,9 @@ def _same_shape(old: Families, new: Families) -> bool:
     return old is new or _shape(old) == _shape(new)
 
 
-def _shape(families: Families) -> dict[int, tuple[bool, bool]]:
-    """What the text of rules depends on: whether there is a set of networks, or that it is everything."""
-    return {version: (sets.networks is not None, sets.everything) for version, sets in families.items()}
+def _shape(families: Families) -> dict[int, tuple[bool, bool, int | None]]:
+    """What the text of rules depends on: whether there is a set of networks, or that it is everything; its weight."""
+    return {
+        version: (sets.networks is not None, sets.everything, sets.weight)
+        for version, sets in families.items()
+    }
