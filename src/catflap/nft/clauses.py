@@ -8,15 +8,19 @@ destination port and both networks, and whether it asks anything else. What a cl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
 
 from catflap.model.resources import Action, Direction, IpVersion, PortRange
-from catflap.nft.match import version_conditions
+from catflap.nft.match import can_match, version_conditions
 from catflap.nft.rules import about_rule, decisions, line, log_statement
 from catflap.nft.sets import EVERYTHING, IP_VERSIONS, SetTable, SplitSets, merge_ports, nets_of
 from catflap.policy.host_policy import MatchPeer, MatchRule, RuleLists
+
+_MOST_PORTS = 64  # of a rule that is looked up by each of its ports
+_ASKS_NOTHING = MatchRule(0, Action.ALLOW)
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -36,8 +40,9 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
     """A rule for one IP version; two of them are never equal.
 
     ``protocol``, ``ports``, ``sources`` and ``destinations`` are None where any will do; ``ports`` are merged, networks
-    collapsed. ``source_set`` or ``destination_set`` is the one IP set that an address must be in, where nothing else is
-    asked; ``plain``: nothing is asked but the four parts. ``verdict`` is empty where the packet goes on.
+    collapsed. ``services`` are the protocols and ports that it asks for, where they are few, and else empty.
+    ``source_set`` or ``destination_set`` is the one IP set that an address must be in, where nothing else is asked but
+    the four parts; ``plain``: nothing at all is. ``verdict`` is empty where the packet goes on.
     """
 
     rule: MatchRule
@@ -52,6 +57,7 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
     source_set: str | None
     destination_set: str | None
     plain: bool
+    services: tuple[tuple[int, int], ...] = ()
 
     @property
     def commutes(self) -> bool:
@@ -129,8 +135,9 @@ def joined(lists: Iterable[Clauses]) -> Clauses:
     )
 
 
+@lru_cache
 def final(verdict: str, about: str) -> Clause:
-    """What becomes of all packets that come this far."""
+    """What becomes of all packets that come this far; the same clause whenever the same is asked for."""
     rule = MatchRule(0, Action.DENY)
     return Clause(rule, verdict, "", "", about, None, None, None, None, None, None, plain=True)
 
@@ -141,7 +148,7 @@ def _of_rules(
     for rule in lists.rules(direction):
         about = about_rule(lists, direction, rule)
         for narrowed, condition, verdict in decisions(rule, lists.kind, mark):
-            if version_conditions(narrowed, version, table):
+            if can_match(narrowed, version, table):
                 yield _clause(narrowed, version, verdict, condition, log_statement(rule), about)
 
 
@@ -149,7 +156,7 @@ def _clause(
     rule: MatchRule, version: IpVersion, verdict: str, condition: str, log: str, about: str
 ) -> Clause:
     source, destination = rule.source, rule.destination
-    named = bool(destination.port_sets)
+    ports = tuple(merge_ports(destination.ports)) if destination.ports and not destination.port_sets else None
     rest = _unasked(rule)
     source_set = rest.source.ip_sets[0] if rest == _asking_source(rest) else None
     destination_set = rest.destination.ip_sets[0] if rest == _asking_destination(rest) else None
@@ -160,13 +167,20 @@ def _clause(
         log=log,
         about=about,
         protocol=rule.protocol,
-        ports=tuple(merge_ports(destination.ports)) if destination.ports and not named else None,
+        ports=ports,
         sources=_nets(source, version),
         destinations=_nets(destination, version),
         source_set=source_set if not condition else None,
         destination_set=destination_set if not condition else None,
-        plain=not condition and rest == MatchRule(0, Action.ALLOW),
+        plain=not condition and rest == _ASKS_NOTHING,
+        services=_services(rule.protocol, ports),
     )
+
+
+def _services(protocol: int | None, ports: tuple[PortRange, ...] | None) -> tuple[tuple[int, int], ...]:
+    if protocol is None or ports is None or sum(item.last - item.first + 1 for item in ports) > _MOST_PORTS:
+        return ()
+    return tuple((protocol, port) for item in ports for port in range(item.first, item.last + 1))
 
 
 def _nets(peer: MatchPeer, version: IpVersion) -> tuple[str, ...] | None:

@@ -14,8 +14,7 @@ elements are exchanged one by one.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -23,6 +22,7 @@ from msgspec.structs import replace
 
 from catflap.model.resources import IpVersion
 from catflap.nft.clauses import Clause, Clauses, Known
+from catflap.nft.grouping import Step, grouped
 from catflap.nft.names import digest
 from catflap.nft.rules import line
 from catflap.nft.ruleset import INTERVAL, Chain, VerdictMap
@@ -53,16 +53,20 @@ class _Budget(msgspec.Struct, frozen=True):
     union: int
 
     def of_each(self, clauses: int, split: Split) -> _Budget:
-        """What is left for each part of a split of so many clauses."""
+        """What is left for each part of a split of so many clauses; powers of two, so that it stays when little changes."""
         return replace(
             self,
-            repetition=max(1, self.repetition * clauses // split.size),
-            addresses=self.addresses // len(set(split.parts.values())),
+            repetition=_power_of_two(self.repetition * clauses // split.size),
+            addresses=_power_of_two(self.addresses // len(set(split.parts.values()))),
         )
 
 
 DEFAULT_LIMITS: Final = Limits()
 NO_LOOKUPS: Final = Limits(rules=sys.maxsize)  # every rule as it was written
+
+
+def _power_of_two(most: int) -> int:
+    return 1 << max(most.bit_length() - 1, 0)
 
 
 class Tree(msgspec.Struct, frozen=True):
@@ -135,38 +139,41 @@ class Decisions:
     def _node(self, clauses: Part, known: Known, budget: _Budget, root: str | None = None) -> Tree:
         """The rules for packets of which something is known, within a budget."""
         live = _live(clauses, known)
-        table = SetTable(self._sets)
-        lines = _rules(live, known, table, budget)
-        if len(lines) <= self.limits.rules:
-            return Tree(tuple(lines), needs=table.needs)
-        split = self._split(live, len(lines), known, budget)
+        steps = self._steps(live, known, budget)
+        split = None
+        if len(steps) > self.limits.rules:
+            split = self._split(live, len(steps), known, budget)
         if split is None:
-            return Tree(tuple(lines), needs=table.needs)
+            table = SetTable(self._sets)
+            return Tree(tuple(_rules(steps, known, table)), needs=table.needs)
         return self._looked_up(split, known, budget.of_each(len(live), split), root)
 
-    def _split(self, clauses: Part, rules: int, known: Known, budget: _Budget) -> Split | None:
-        """The split after which a packet meets fewest rules; None where none is much better than ``rules``.
+    def _steps(self, clauses: Part, known: Known, budget: _Budget) -> list[Step]:
+        """What a packet meets one after the other."""
+        return list(grouped(clauses, known, self._sets, budget.addresses, budget.union))
+
+    def _split(self, clauses: Part, steps: int, known: Known, budget: _Budget) -> Split | None:
+        """The split after which a packet meets fewest rules; None where none is much better than ``steps``.
 
         A look-up of services is preferred where it is good enough: it is the fastest, and changes in place.
         """
-        best, fewest = None, rules * 3 // 4
+        best, fewest = None, steps * 3 // 4
         for way in (split_by_service, split_by_source, split_by_destination):
             split = way(clauses, known, budget.repetition * len(clauses))
-            if (
-                split is None
-                or (met := self._rules_met(split, known, budget.of_each(len(clauses), split))) > fewest
-            ):
+            if split is None:
                 continue
-            best, fewest = split, met - 1
+            met = self._met(split, known, budget.of_each(len(clauses), split))
+            if met <= fewest:
+                best, fewest = split, met - 1
             if met <= self.limits.rules:
                 break
         return best
 
-    def _rules_met(self, split: Split, known: Known, budget: _Budget) -> int:
+    def _met(self, split: Split, known: Known, budget: _Budget) -> int:
         """About how many rules a packet meets at most, if nothing else is looked up."""
         parts = ((split.longest, split.known), (split.others, known))
-        after = max(len(_rules(_live(*part), part[1], SetTable(self._sets), budget)) for part in parts)
-        return len(_rules(split.first, known, SetTable(self._sets), budget)) + after
+        after = max(len(self._steps(_live(part, what), what, budget)) for part, what in parts)
+        return len(self._steps(split.first, known, budget)) + after
 
     def _looked_up(self, split: Split, known: Known, budget: _Budget, root: str | None) -> Tree:
         table = SetTable(self._sets)
@@ -182,7 +189,7 @@ class Decisions:
             fixed=not root or split.interval,
         )
         lines = (
-            *_rules(split.first, known, table, budget),
+            *_rules(self._steps(split.first, known, budget), known, table),
             line(f"{split.key} vmap @{name}", about=f"by {split.word}"),
             *others.lines,
         )
@@ -236,95 +243,10 @@ def _live(clauses: Sequence[Clause], known: Known) -> tuple[Clause, ...]:
     return tuple(live)
 
 
-def _rules(clauses: Sequence[Clause], known: Known, table: SetTable, budget: _Budget) -> list[str]:
-    """The clauses as rules, with neighbours of one verdict put together where one set can stand for them."""
-    lines: list[str] = []
-    for commuting, run in groupby(clauses, key=lambda item: item.verdict if item.commutes else ""):
-        group = list(run)
-        if commuting and len(group) > 1:
-            lines += _together(group, known, table, budget)
+def _rules(steps: Iterable[Step], known: Known, table: SetTable) -> Iterator[str]:
+    """The text of what a packet meets one after the other."""
+    for step in steps:
+        if isinstance(step, Clause):
+            yield from step.lines(known, table)
         else:
-            lines += _apart(group, known, table)
-    return lines
-
-
-def _apart(clauses: Iterable[Clause], known: Known, table: SetTable) -> list[str]:
-    return [line for clause in clauses for line in clause.lines(known, table)]
-
-
-def _together(clauses: list[Clause], known: Known, table: SetTable, budget: _Budget) -> list[str]:
-    """Clauses of one verdict: those that ask just for the network or the IP set of one end are one rule."""
-    lines: list[str] = []
-    left = clauses
-    for end in _ENDS:
-        nets = [clause for clause in left if end.nets(clause) is not None and _asks_only(clause, known, end)]
-        if len(nets) > 1:
-            values = [net for clause in nets for net in end.nets(clause) or ()]
-            condition = table.address_condition(_field(end, known.version), values, known.version)
-            lines.append(_merged(nets, condition))
-            left = _without(left, nets)
-        sets = _united(
-            [clause for clause in left if end.ip_set(clause) is not None], known, end, table, budget
-        )
-        if len(sets) > 1:
-            ids = sorted({end.ip_set(clause) or "" for clause in sets})
-            condition = f"{_field(end, known.version)} {table.union(ids, known.version)}"
-            lines.append(_merged(sets, condition))
-            left = _without(left, sets)
-    return lines + _apart(left, known, table)
-
-
-class _End(msgspec.Struct, frozen=True):
-    """One end of a packet: its name, and what a clause asks of its address."""
-
-    name: str
-    nets: Callable[[Clause], tuple[str, ...] | None]
-    ip_set: Callable[[Clause], str | None]
-
-
-_ENDS: Final = (
-    _End("source", lambda clause: clause.sources, lambda clause: clause.source_set),
-    _End("destination", lambda clause: clause.destinations, lambda clause: clause.destination_set),
-)
-
-
-def _field(end: _End, version: IpVersion) -> str:
-    return f"{'ip' if version == 4 else 'ip6'} {end.name[0]}addr"  # noqa: PLR2004  # its name
-
-
-def _asks_only(clause: Clause, known: Known, end: _End) -> bool:
-    """Whether just the network of one end is left to be asked."""
-    if getattr(known, end.name):
-        return False
-    return clause.decides_all(replace(known, **{end.name: True}))
-
-
-def _united(
-    clauses: Iterable[Clause], known: Known, end: _End, table: SetTable, budget: _Budget
-) -> list[Clause]:
-    """Those that ask just for an IP set of which a union is not too large; the smallest sets first."""
-    weighed = [
-        (weight, clause)
-        for clause in clauses
-        if clause.asks_nothing_but_sets(known)
-        and (weight := table.weight(end.ip_set(clause) or "", known.version)) is not None
-        and weight <= budget.union
-    ]
-    left, found = budget.addresses, []
-    for weight, clause in sorted(weighed, key=lambda item: item[0]):
-        left -= weight
-        if left < 0:
-            break
-        found.append(clause)
-    return found
-
-
-def _without(clauses: Iterable[Clause], others: Iterable[Clause]) -> list[Clause]:
-    excluded = set(others)
-    return [clause for clause in clauses if clause not in excluded]
-
-
-def _merged(clauses: Sequence[Clause], condition: str) -> str:
-    """One rule in place of several of one verdict."""
-    about = f"{clauses[0].about} and {len(clauses) - 1} more"
-    return line(condition, clauses[0].verdict, about=about)
+            yield step.line(known, table)

@@ -133,10 +133,6 @@ class SetTable:
         sets = self._sets.ip_sets[set_id][version]
         return [f"@{item.name}" for item in (sets.addresses, sets.networks) if item]
 
-    def weight(self, set_id: str, version: IpVersion) -> int | None:
-        """`FamilySets.weight` of an IP set."""
-        return self._sets.ip_sets[set_id][version].weight
-
     def union(self, set_ids: Sequence[str], version: IpVersion) -> str:
         """A reference to the set of the addresses of all these IP sets, which have no networks."""
         union = tuple(set_ids), version

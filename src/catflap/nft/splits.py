@@ -18,12 +18,11 @@ from typing import TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from catflap.model.resources import IpVersion, PortRange
+from catflap.model.resources import IpVersion
 from catflap.nft.clauses import Clause, Known
 
 Part: TypeAlias = tuple[Clause, ...]
 
-_MOST_PORTS = 64  # a wider range is tested by a rule of its own for each value it covers
 _BITS: Mapping[IpVersion, int] = {4: 32, 6: 128}
 _FAMILY: Mapping[IpVersion, socket.AddressFamily] = {4: socket.AF_INET, 6: socket.AF_INET6}
 _ADDRESS: Mapping[IpVersion, Callable[[int], object]] = {4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}
@@ -62,17 +61,16 @@ def split_by_service(clauses: Sequence[Clause], known: Known, most: int) -> Spli
     """By protocol and destination port; None where nothing asks for them or more than ``most`` clauses would result."""
     if known.service:
         return None
-    first, rest = hoist(clauses, lambda clause: bool(_services(clause)))
-    services = {clause: _services(clause) for clause in rest}
-    keys = dict.fromkeys(service for each in services.values() for service in each)
-    repeated = sum(1 for each in services.values() if not each)
-    if not keys or sum(map(len, services.values())) + repeated * (len(keys) + 1) > most:
+    first, rest = hoist(clauses, lambda clause: bool(clause.services))
+    keys = {service for clause in rest for service in clause.services}
+    repeated = sum(1 for clause in rest if not clause.services)
+    if not keys or sum(len(clause.services) for clause in rest) + repeated * (len(keys) + 1) > most:
         return None
     parts: defaultdict[tuple[int, int], list[Clause]] = defaultdict(list)
     others: list[Clause] = []
     for clause in rest:
-        if services[clause]:
-            for service in services[clause]:
+        if clause.services:
+            for service in clause.services:
                 parts[service].append(clause)
             continue
         others.append(clause)
@@ -89,18 +87,6 @@ def split_by_service(clauses: Sequence[Clause], known: Known, most: int) -> Spli
         others=tuple(others),
         known=replace(known, service=True),
     )
-
-
-def _services(clause: Clause) -> Sequence[tuple[int, int]]:
-    """The protocols and ports that a clause asks for, where they are few."""
-    protocol, ports = clause.protocol, clause.ports
-    if protocol is None or ports is None or sum(map(_width, ports)) > _MOST_PORTS:
-        return ()
-    return [(protocol, port) for item in ports for port in range(item.first, item.last + 1)]
-
-
-def _width(ports: PortRange) -> int:
-    return ports.last - ports.first + 1
 
 
 def _serves(clause: Clause, protocol: int, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Sets that hold the addresses of several IP sets, for rules of one verdict that differ just in the IP set they ask for.
+"""Sets that hold the addresses of several IP sets, for rules of one verdict that differ just in the set they ask for.
 
 A packet then costs one look-up in place of one for each IP set. The addresses are there twice, so which sets are put
 together is decided by a cost model (`catflap.nft.decision`); here it is only done, and done again where members change.
