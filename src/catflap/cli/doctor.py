@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from catflap.cli.common import FOR_PEOPLE, CommandError, Exit, add_output_option, print_data
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from catflap.doctor import Diagnosis, Host
 
 _EPILOG = """\
@@ -87,6 +89,8 @@ def _remove(options: argparse.Namespace, host: Host, diagnosis: Diagnosis) -> in
     lines = list(described(steps))
     if steps and options.output == FOR_PEOPLE:
         print("\n".join(["These are removed, in this order:", "", *lines, ""]))
+    for warning in _warnings(diagnosis) if steps else ():
+        print(f"Warning: {warning}", file=sys.stderr)
     if steps and not options.yes and not _confirmed():
         raise CommandError("nothing was removed: --yes removes without asking")
     try:
@@ -101,6 +105,20 @@ def _remove(options: argparse.Namespace, host: Host, diagnosis: Diagnosis) -> in
     if left:
         raise CommandError("something is left, or came back meanwhile: look again with catflap doctor")
     return Exit.SUCCESS
+
+
+def _warnings(diagnosis: Diagnosis) -> Iterator[str]:
+    """What the removal changes for packets."""
+    from catflap.doctor.examine import OWN_OWNER
+
+    if not any(each.owner == OWN_OWNER for each in diagnosis.chains):
+        yield "Catflap polices nothing here yet: what only these rules denied is open afterwards"
+    for each in diagnosis.leftovers.iptables:
+        for chain in each.closed:
+            yield (
+                f"{each.title}: chain {chain} has the policy DROP: what only these rules accepted, maybe your own "
+                "connection, is dropped afterwards"
+            )
 
 
 def _confirmed() -> bool:

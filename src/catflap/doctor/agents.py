@@ -31,7 +31,7 @@ def agent_findings(processes: Sequence[Process]) -> Iterator[Finding]:
             Level.PROBLEM,
             _CHECK,
             "catflap agent",
-            f"runs {len(ours)} times in this network namespace (processes {_numbers(ours)}): each undoes what the others do",
+            f"runs {len(ours)} times in this network namespace (processes {_numbers(ours)}), each against the others",
             "stop all but one; containers that share the host's network need no agent of their own",
         )
     for each in calico_agents(processes):

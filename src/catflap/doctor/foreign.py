@@ -33,6 +33,7 @@ class ChainView(msgspec.Struct, frozen=True):
             ``map`` (a verdict that stands in a map), or ``unknown``.
         owner: whose it probably is.
         order: where it stands compared with ours.
+        closed: whether it stops all that none of its rules accepts: by its policy, or by a rule for everything.
     """
 
     family: str
@@ -46,6 +47,7 @@ class ChainView(msgspec.Struct, frozen=True):
     effects: tuple[str, ...]
     owner: str
     order: str
+    closed: bool
 
     @property
     def title(self) -> str:
@@ -53,14 +55,9 @@ class ChainView(msgspec.Struct, frozen=True):
         return f"{self.family} {self.table} {self.chain}{' (legacy)' if self.legacy else ''}"
 
     @property
-    def drops_by_default(self) -> bool:
-        """Whether packets are dropped that no rule accepts."""
-        return self.policy == "drop"
-
-    @property
     def can_stop(self) -> bool:
         """Whether it can keep a packet from arriving."""
-        return self.drops_by_default or not {*STOPPING, "unknown"}.isdisjoint(self.effects)
+        return self.closed or not {*STOPPING, "unknown"}.isdisjoint(self.effects)
 
 
 def views(
@@ -77,8 +74,8 @@ def views(
 def view(table: Table, chain: str, owner: str, place: Order | None) -> ChainView:
     """A base chain of a table, as it is shown; ``place`` is None for our own."""
     hooked = table.hooks[chain]
-    unread = table.chains is None
-    effects = {"unknown"} if unread else {effect for rule in table.reached(chain) for effect in rule.effects}
+    rules = None if table.chains is None else table.chains.get(chain, ())
+    reached = {effect for rule in table.reached(chain) for effect in rule.effects}
     return ChainView(
         family=table.family,
         table=table.name,
@@ -87,10 +84,11 @@ def view(table: Table, chain: str, owner: str, place: Order | None) -> ChainView
         hook=hooked.hook,
         priority=hooked.priority,
         policy=hooked.policy,
-        rules=None if table.chains is None else len(table.chains.get(chain, ())),
-        effects=tuple(sorted(effects)),
+        rules=None if rules is None else len(rules),
+        effects=("unknown",) if rules is None else tuple(sorted(reached)),
         owner=owner,
         order="" if place is None else place,
+        closed=hooked.policy == "drop" or any(rule.stops_all for rule in rules or ()),
     )
 
 
@@ -98,7 +96,7 @@ def findings(chain: ChainView, found: tuple[Owner, ...], own_chains: Iterable[st
     """What is the matter with a foreign base chain."""
     polices_forwarded = not {FORWARD_INGRESS.base, FORWARD_EGRESS.base}.isdisjoint(own_chains)
     if chain.can_stop:
-        severe = chain.drops_by_default and (chain.hook != "forward" or polices_forwarded)
+        severe = chain.closed and (chain.hook != "forward" or polices_forwarded)
         yield Finding(
             Level.PROBLEM if severe else Level.WARNING,
             "foreign-chain",
@@ -118,11 +116,11 @@ def findings(chain: ChainView, found: tuple[Owner, ...], own_chains: Iterable[st
 
 
 def _what(chain: ChainView) -> str:
-    if chain.drops_by_default:
-        return "drops by default, so also what Catflap allows and no rule there accepts"
+    if chain.closed:
+        return "stops what none of its rules accepts, so also what Catflap allows"
     if "unknown" in chain.effects:
         return "has rules that could not be read, and may drop what Catflap allows"
-    words = {"map": "decide by a map", "queue": "leave it to a program"}
+    words = {"map": "may drop (by a map)", "queue": "queue"}
     verbs = [words.get(each, each) for each in chain.effects if each in STOPPING]
     return f"has rules that {' or '.join(verbs)}, maybe what Catflap allows"
 

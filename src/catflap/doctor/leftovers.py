@@ -36,12 +36,14 @@ class IptablesLeftovers(msgspec.Struct, frozen=True):
         rules: rules in chains of others that lead to these chains or are marked as Calico's, as ``iptables-save``
             prints them.
         chains: the chains.
+        closed: chains of others with such rules and the policy DROP: without the rules they drop more than before.
     """
 
     program: str
     table: str
     rules: tuple[str, ...]
     chains: tuple[str, ...]
+    closed: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -116,7 +118,9 @@ def _iptables(saved: Saved) -> Iterator[IptablesLeftovers]:
 def _in_table(kind: Kind, table: SavedTable) -> IptablesLeftovers:
     chains = tuple(name for name in table.policies if _CHAIN.fullmatch(name))
     rules = tuple(rule for rule in table.rules if _is_left(rule, chains))
-    return IptablesLeftovers(kind.program, table.name, rules, chains)
+    changed = dict.fromkeys(rule.split(" ", 2)[1] for rule in rules)
+    closed = tuple(name for name in changed if table.policies.get(name) == "DROP")
+    return IptablesLeftovers(kind.program, table.name, rules, chains, closed)
 
 
 def _is_left(rule: str, chains: tuple[str, ...]) -> bool:

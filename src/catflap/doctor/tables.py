@@ -32,13 +32,16 @@ _QUOTED: Final = re.compile(r'"[^"]*"')
 _NFT_TARGET: Final = re.compile(r"\b(?:jump|goto) ([^\s,}]+)")
 _NFT_MAP: Final = re.compile(r"\bvmap @")
 _IPTABLES_TARGET: Final = re.compile(r" (?:-j|-g) (\S+)")
+_NFT_FOR_ALL: Final = re.compile(r"(?:counter packets \d+ bytes \d+ )?(?:drop|reject)\b")
+_IPTABLES_FOR_ALL: Final = re.compile(r"-A \S+ -j (?:DROP|REJECT)\b")
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """What a rule can do to a packet, and the chains to which it leads."""
+    """What a rule can do to a packet, and the chains to which it leads; whether it stops each that comes to it."""
 
     effects: frozenset[Effect] = frozenset()
     targets: tuple[str, ...] = ()
+    stops_all: bool = False
 
 
 class Hooked(msgspec.Struct, frozen=True):
@@ -95,7 +98,11 @@ def nft_rule(text: str) -> Rule:
     effects = {_WORDS[word] for word in words if word in _WORDS}
     if _NFT_MAP.search(plain):
         effects.add("map")
-    return Rule(frozenset(effects), tuple(_NFT_TARGET.findall(plain)))
+    return Rule(
+        frozenset(effects),
+        tuple(_NFT_TARGET.findall(plain)),
+        stops_all=bool(_NFT_FOR_ALL.match(plain.strip())),
+    )
 
 
 def iptables_rule(text: str) -> Rule:
@@ -103,4 +110,5 @@ def iptables_rule(text: str) -> Rule:
     plain = _QUOTED.sub('""', text)
     targets = tuple(_IPTABLES_TARGET.findall(plain))
     words = [*targets, *(word for word in plain.split() if word == "--notrack")]
-    return Rule(frozenset(_WORDS[word] for word in words if word in _WORDS), targets)
+    effects = frozenset(_WORDS[word] for word in words if word in _WORDS)
+    return Rule(effects, targets, stops_all=bool(_IPTABLES_FOR_ALL.match(plain)))
