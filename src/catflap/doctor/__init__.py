@@ -6,21 +6,29 @@ with a limit of time, and never trusted: none of them may crash or hang it.
 
 from __future__ import annotations
 
-from catflap.doctor.examine import Diagnosis, examine
+from catflap.doctor.examine import Diagnosis, examine, foreign_chains
 from catflap.doctor.finding import Finding, Level
-from catflap.doctor.port import Host
+from catflap.doctor.foreign import ChainView
+from catflap.doctor.memory import MemoryHost
+from catflap.doctor.port import Host, Process, ProgramError, ProgramMissingError
 from catflap.doctor.removal import RemovalError, described, removal_steps, remove
 from catflap.doctor.this_host import ThisHost
 
 __all__ = [
+    "ChainView",
     "Diagnosis",
     "Finding",
     "Host",
     "Level",
+    "MemoryHost",
+    "Process",
+    "ProgramError",
+    "ProgramMissingError",
     "RemovalError",
     "ThisHost",
     "described",
     "examine",
+    "foreign_chains",
     "removal_steps",
     "remove",
 ]
