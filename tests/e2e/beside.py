@@ -61,6 +61,10 @@ class Beside:
         self.started = True
         self.agent.wait_for("Enforcing on eth1")
 
+    def delete(self, name: str) -> None:
+        """Remove a file of policy."""
+        (self._policy / f"{name}.yaml").unlink()
+
     def run(self, *command: str, stdin: str = "") -> str:
         """Run a program on the host."""
         return self.network.host.run(*command, stdin=stdin)
