@@ -28,7 +28,9 @@ def test_findings_and_chains() -> None:
     shown = texts(examine(host(*UFW_CHAINS)))
     assert shown[:2] == ["1 problem", ""]
     assert shown[2].split() == ["LEVEL", "OBJECT", "FINDING"]
-    assert shown[3].startswith("problem  ip filter INPUT             stops what none of its rules accepts,")
+    assert shown[3].startswith(
+        "problem  ip filter INPUT                stops what none of its rules accepts,"
+    )
     assert any(text.strip().startswith("-> allow it there too (ufw allow") for text in shown)
     table = [text.split() for text in shown[-3:]]
     assert table[0] == ["HOOK", "PRIORITY", "TABLE", "CHAIN", "POLICY", "RULES", "CAN", "OWNER", "ORDER"]

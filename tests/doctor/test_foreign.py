@@ -78,6 +78,16 @@ def test_connections_that_are_not_tracked() -> None:
     assert "doNotTrack" in finding.remedy
 
 
+def test_published_ports() -> None:
+    seen = look("tcp dport 8080 dnat to 172.17.0.2:80", hook="prerouting")
+    (finding,) = findings(*seen, OURS)
+    assert "normal policy of host endpoints does not govern them" in finding.message
+    assert not seen[0].can_stop
+    for policed in ("prerouting-mangle", "forward-from-interface"):
+        assert list(findings(*seen, [*OURS, policed])) == []
+    assert found("tcp dport 8080 dnat to 172.17.0.2:80", hook="output") == []
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [

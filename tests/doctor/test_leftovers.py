@@ -98,12 +98,12 @@ def test_what_is_told() -> None:
         (Level.PROBLEM, "ip calico"),
         (Level.WARNING, "ipset"),
     ]
-    assert findings[0].message.startswith("has 2 chains of Calico and 4 rules that lead there")
+    assert findings[0].message.startswith("has 2 chains of Calico and 4 rules leading there")
     assert findings[2].message.startswith("4 IP sets of Calico (felix-a, felix-b, felix-c, …)")
     one = leftover_findings(
         Leftovers(iptables=(IptablesLeftovers("iptables-nft", "raw", ("x",), ("felix-a",)),))
     )
-    assert next(one).message.startswith("has 1 chain of Calico and 1 rule that lead there")
+    assert next(one).message.startswith("has 1 chain of Calico and 1 rule leading there")
 
 
 @pytest.mark.parametrize(("is_left", "files", "count"), [(True, 1, 1), (True, 0, 0), (False, 1, 0)])

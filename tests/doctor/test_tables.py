@@ -21,6 +21,9 @@ from catflap.doctor.tables import Rule, Table, iptables_rule, nft_rule
         ('log prefix "drop: " accept', set()),
         ("ip saddr @drop-list accept", set()),
         ("jump drop-chain", set()),
+        ("tcp dport 8080 dnat to 172.17.0.2:80", {"dnat"}),
+        ('tcp dport 8080 counter packets 0 bytes 0 xt target "DNAT"', {"dnat"}),
+        ("ct status dnat accept", set()),
     ],
 )
 def test_what_a_rule_of_nft_can_do(text: str, effects: set[str]) -> None:
@@ -46,6 +49,7 @@ def test_where_a_rule_of_nft_leads(text: str, targets: tuple[str, ...]) -> None:
         ("-A INPUT -p tcp --dport 9 -j DROP", Rule(frozenset({"drop"}), ("DROP",))),
         ("-A INPUT -j REJECT --reject-with x", Rule(frozenset({"reject"}), ("REJECT",), stops_all=True)),
         ("-A INPUT -j ufw-before-input", Rule(frozenset(), ("ufw-before-input",))),
+        ("-A DOCKER -j DNAT --to-destination 1.2.3.4", Rule(frozenset({"dnat"}), ("DNAT",))),
         ("-A PREROUTING -p udp -j CT --notrack", Rule(frozenset({"notrack"}), ("CT",))),
         ('-A INPUT -m comment --comment "-j DROP" -j ACCEPT', Rule(frozenset(), ("ACCEPT",))),
     ],

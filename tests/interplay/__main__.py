@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.e2e.beside import ALLOWED, Beside, allow, beside
+from tests.e2e.beside import ALLOWED, DENIED, Beside, allow, beside
 
 from catflap.lab.agent import catflap_command
 from catflap.lab.guide import document
@@ -68,14 +68,16 @@ class Scene:
         self.guest.run(script)
         self.row(question, "unchanged" if self.host.own_table() == before else "changed", "unchanged")
 
+    def doctor(self) -> str:
+        """What the doctor finds, as data."""
+        return self.guest.run(f"{' '.join(catflap_command('doctor', '-o', 'json'))} || true")
+
     def owners(self) -> None:
         """Whose chains the doctor finds."""
-        command = " ".join(catflap_command("doctor", "-o", "json"))
-        findings = json.loads(self.guest.run(f"{command} || true"))["chains"]
-        others = [each for each in findings if each["owner"] != "Catflap"]
+        others = [each for each in json.loads(self.doctor())["chains"] if each["owner"] != "Catflap"]
         self.row("`catflap doctor` says they are of", ", ".join(sorted({each["owner"] for each in others})))
         hooks = [f"{each['hook']} {each['priority']}" for each in others if each["closed"] or each["effects"]]
-        self.row("hooks that can stop packets", ", ".join(dict.fromkeys(hooks)))
+        self.row("hooks that can stop packets", ", ".join(dict.fromkeys(hooks)) or "none")
 
     async def life(self) -> None:
         """Whether the agent's start, a change and its end touch what others have."""
@@ -146,8 +148,8 @@ async def firewalld(scene: Scene) -> None:
 
 async def nftables_service(scene: Scene) -> None:
     """What the unit of Debian's package runs, with its own configuration file."""
-    scene.row("closed by default", "no: Debian's file accepts everything")
     scene.guest.run("nft -f /etc/nftables.conf")
+    await scene.ports("open with its defaults, without Catflap", ALLOWED, DENIED)
     await scene.life()
     scene.owners()
     scene.guest.run("nft -f /etc/nftables.conf")  # the same as `systemctl reload nftables`
@@ -165,8 +167,9 @@ async def docker(scene: Scene) -> None:
     """Debian's dockerd. What it does for a published port is done as it would, for a container that is a namespace."""
     network, guest = scene.host.network, scene.guest
     start = (
-        "setsid dockerd --storage-driver=vfs >/var/log/dockerd 2>&1 & "
-        "for each in $(seq 100); do curl -sf --unix-socket /run/docker.sock http://x/_ping >/dev/null && exit 0; sleep 0.1; done; tail -n 3 /var/log/dockerd; exit 1"
+        "setsid dockerd --storage-driver=vfs >/var/log/dockerd 2>&1 & for each in $(seq 100); do"
+        " curl -sf --unix-socket /run/docker.sock http://x/_ping >/dev/null && exit 0; sleep 0.1; done;"
+        " tail -n 3 /var/log/dockerd; exit 1"
     )
     stop = "kill $(cat /run/docker.pid); while [ -e /run/docker.pid ]; do sleep 0.1; done"
     network.set_forwarding(enabled=True)
@@ -186,6 +189,7 @@ async def docker(scene: Scene) -> None:
     guest.run("iptables -D DOCKER-USER -j ACCEPT")
     _publish(scene)
     scene.row("published port, normal policy denies it", await _published(network.stranger), "open")
+    scene.row("`catflap doctor` warns of it", "yes" if "(DNAT)" in scene.doctor() else "no", "yes")
     rule: dict[str, object] = {"action": "Deny", "protocol": "TCP", "destination": {"ports": [PUBLISHED]}}
     await _with_policy(scene, "deny", rule, preDNAT=True, applyOnForward=True)
     scene.row("published port, preDNAT policy denies it", await _published(network.stranger), "closed")

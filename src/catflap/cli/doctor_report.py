@@ -11,7 +11,7 @@ from catflap.doctor.examine import Diagnosis
 from catflap.doctor.finding import Finding, Level
 from catflap.doctor.foreign import ChainView
 
-_OBJECT_WIDTH = 28  # columns; longer names have a line of their own
+_OBJECT_WIDTH = 31  # columns; longer names have a line of their own
 _LEVEL_WIDTH = 9
 _STYLES = {Level.PROBLEM: "bold red", Level.WARNING: "yellow", Level.NOTE: "dim"}
 

@@ -14,7 +14,7 @@ from catflap.doctor.finding import Finding, Level
 from catflap.doctor.order import Order, order
 from catflap.doctor.owners import Owner, owners
 from catflap.doctor.tables import STOPPING, Hooked, Table
-from catflap.nft.stages import FORWARD_EGRESS, FORWARD_INGRESS
+from catflap.nft.stages import FORWARD_EGRESS, FORWARD_INGRESS, PRE_DNAT
 
 
 class ChainView(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class ChainView(msgspec.Struct, frozen=True):
         policy: what becomes of packets that no rule decides.
         rules: how many it has itself; None where they could not be read.
         effects: what its rules, and those they lead to, can do: ``drop``, ``reject``, ``queue``, ``notrack``,
-            ``map`` (a verdict that stands in a map), or ``unknown``.
+            ``dnat``, ``map`` (a verdict that stands in a map), or ``unknown``.
         owner: whose it probably is.
         order: where it stands compared with ours.
         closed: whether it stops all that none of its rules accepts: by its policy, or by a rule for everything.
@@ -94,7 +94,8 @@ def view(table: Table, chain: str, owner: str, place: Order | None) -> ChainView
 
 def findings(chain: ChainView, found: tuple[Owner, ...], own_chains: Iterable[str]) -> Iterator[Finding]:
     """What is the matter with a foreign base chain."""
-    polices_forwarded = not {FORWARD_INGRESS.base, FORWARD_EGRESS.base}.isdisjoint(own_chains)
+    own = set(own_chains)
+    polices_forwarded = not own.isdisjoint((FORWARD_INGRESS.base, FORWARD_EGRESS.base))
     if chain.can_stop:
         severe = chain.closed and (chain.hook != "forward" or polices_forwarded)
         yield Finding(
@@ -112,6 +113,20 @@ def findings(chain: ChainView, found: tuple[Owner, ...], own_chains: Iterable[st
             "has rules with notrack: connections of these packets are not tracked, so replies are not known as such "
             f"and need a rule of their own; probably of {chain.owner}",
             "remove those rules, or use doNotTrack policy for this traffic",
+        )
+    if (
+        "dnat" in chain.effects
+        and chain.hook == "prerouting"
+        and not polices_forwarded
+        and PRE_DNAT.base not in own
+    ):
+        yield Finding(
+            Level.WARNING,
+            "foreign-chain",
+            chain.title,
+            "sends packets on to other addresses (DNAT), as for published ports: these are forwarded, and normal "
+            f"policy of host endpoints does not govern them; probably of {chain.owner}",
+            "use policy with preDNAT, or with applyOnForward, for such ports",
         )
 
 

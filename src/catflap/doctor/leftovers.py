@@ -83,7 +83,7 @@ def find_leftovers(
 def leftover_findings(leftovers: Leftovers) -> Iterator[Finding]:
     """What is the matter with what is left."""
     for each in leftovers.iptables:
-        counts = f"{_count(len(each.chains), 'chain')} of Calico and {_count(len(each.rules), 'rule')} that lead there"
+        counts = f"{_count(len(each.chains), 'chain')} of Calico and {_count(len(each.rules), 'rule')} leading there"
         message = f"has {counts}: they still decide about packets, by policy that nobody updates"
         yield Finding(Level.PROBLEM, "leftover", each.title, message, _REMEDY)
     for title in leftovers.nft_tables:

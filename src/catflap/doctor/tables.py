@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-Effect = str  # "drop", "reject", "queue", "notrack", or "map": a verdict that stands in a map
+Effect = str  # "drop", "reject", "queue", "notrack", "dnat", or "map": a verdict that stands in a map
 STOPPING: Final = frozenset(
     {"drop", "reject", "queue", "map"}
 )  # effects that can keep a packet from arriving
@@ -21,6 +21,8 @@ _WORDS: Final = {
     "reject": "reject",
     "queue": "queue",
     "notrack": "notrack",
+    "dnat": "dnat",
+    "DNAT": "dnat",
     "DROP": "drop",
     "REJECT": "reject",
     "NFQUEUE": "queue",
@@ -30,6 +32,7 @@ _WORDS: Final = {
 _NFT_XT_TARGET: Final = re.compile(r'xt target "?(\w+)"?')  # what nft cannot translate of iptables-nft
 _QUOTED: Final = re.compile(r'"[^"]*"')
 _NFT_TARGET: Final = re.compile(r"\b(?:jump|goto) ([^\s,}]+)")
+_NFT_NO_VERDICT: Final = re.compile(r"\bct status \S+")  # which may be dnat
 _NFT_MAP: Final = re.compile(r"\bvmap @")
 _IPTABLES_TARGET: Final = re.compile(r" (?:-j|-g) (\S+)")
 _NFT_FOR_ALL: Final = re.compile(r"(?:counter packets \d+ bytes \d+ )?(?:drop|reject)\b")
@@ -93,7 +96,7 @@ class Table(msgspec.Struct, frozen=True):
 def nft_rule(text: str) -> Rule:
     """A rule as ``nft list`` prints it."""
     target = _NFT_XT_TARGET.search(text)
-    plain = _QUOTED.sub('""', text)
+    plain = _NFT_NO_VERDICT.sub("", _QUOTED.sub('""', text))
     words = [*re.findall(r"[\w-]+", plain), *(target.groups() if target else ())]
     effects = {_WORDS[word] for word in words if word in _WORDS}
     if _NFT_MAP.search(plain):
