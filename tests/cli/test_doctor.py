@@ -109,6 +109,13 @@ def test_yes_alone_is_a_mistake(run: Run, on: Use) -> None:
     assert run("doctor", "--yes")[0] == 2
 
 
+def test_data_leave_no_room_for_a_question(run: Run, on: Use) -> None:
+    used = leftover_host()
+    on(used)
+    assert run(*REMOVE, "-o", "json")[0] == 2
+    assert changes(used) == []
+
+
 def test_without_a_terminal_nothing_is_removed_unless_told(
     run: Run, on: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:

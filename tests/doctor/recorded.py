@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from catflap.doctor import MemoryHost, Process, ProgramError
-from catflap.doctor.kernel import TRY
+from catflap.doctor.kernel import APART, TRY
 from catflap.doctor.nft_listing import ALL_CHAINS
 
 LIST = "nft --terse list table"
@@ -68,6 +68,7 @@ def host(
         f"{LIST} inet catflap": OWN,
         f"{LIST} ip filter": UFW,
         "nft --version": "nftables v1.0.6 (Lester Gooch #5)\n",
+        f"{' '.join(APART)} true": "",
         " ".join(TRY): "",
     }
     return MemoryHost({**installed, **(programs or {})}, files, running)

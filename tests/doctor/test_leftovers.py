@@ -90,6 +90,13 @@ def test_sets_that_cannot_be_listed() -> None:
     assert find_leftovers(MemoryHost(), Saved({}, {}), {}, {}) == Leftovers()
 
 
+def test_chains_that_only_a_missing_program_could_remove() -> None:
+    unread: dict[str, str] = {}
+    names = {("ip6", "filter"): frozenset({"INPUT", "cali-INPUT"}), ("inet", "x"): frozenset({"cali-x"})}
+    find_leftovers(MemoryHost(), Saved({}, {}), names, unread)
+    assert unread == {"ip6tables-nft-save": "it is not installed, and ip6 filter has chains of Calico"}
+
+
 def test_what_is_told() -> None:
     left, _ = find(SAVED, "felix-a felix-b felix-c felix-d", ip="calico")
     findings = list(leftover_findings(left))

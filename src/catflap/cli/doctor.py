@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.yes and not options.remove_leftovers:
         raise CommandError("--yes is only for --remove-leftovers", Exit.USAGE)
+    if options.remove_leftovers and options.output != FOR_PEOPLE and not options.yes:
+        raise CommandError(f"-o {options.output} shows no question: add --yes, or leave it out", Exit.USAGE)
     host = ThisHost()
     diagnosis = examine(host)
     if options.remove_leftovers:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from catflap.doctor.finding import Finding, Level
-from catflap.doctor.port import Host, ProgramError, ProgramMissingError
+from catflap.doctor.port import Host, ProgramError
 
-TRY: Final = ("unshare", "--net", "--", "nft", "-f", "-")
+APART: Final = ("unshare", "--net", "--")  # in a network namespace of its own
+TRY: Final = (*APART, "nft", "-f", "-")
 OLDEST_NFT: Final = (1, 0, 6)  # what the tests run with
 
 _VERSION: Final = re.compile(r"nftables v(\d+)\.(\d+)\.(\d+)")
@@ -68,9 +69,12 @@ def _version(host: Host) -> Iterator[Finding]:
 
 def _features(host: Host) -> Iterator[Finding]:
     try:
+        host.run(*APART, "true")
+    except ProgramError as error:  # as in containers
+        yield Finding(Level.NOTE, "not-looked-at", "kernel features", f"were not tried: {error}")
+        return
+    try:
         host.run(*TRY, stdin="\n".join(f"{_text(name)}\ndelete table inet t" for name in FEATURES))
-    except ProgramMissingError as error:
-        yield Finding(Level.NOTE, "not-looked-at", "kernel features", f"{error}, so none was tried")
     except ProgramError:
         yield from _one_by_one(host)
 
@@ -80,7 +84,7 @@ def _one_by_one(host: Host) -> Iterator[Finding]:
         try:
             host.run(*TRY, stdin=_text(name))
         except ProgramError as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).partition("Error: ")[2] or str(error)
             yield Finding(
                 Level.PROBLEM,
                 _CHECK,

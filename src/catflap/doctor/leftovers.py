@@ -8,13 +8,13 @@ nftables they have tables of their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from catflap.doctor.finding import Finding, Level
-from catflap.doctor.iptables_listing import Kind, Saved, SavedTable
+from catflap.doctor.iptables_listing import KINDS, Kind, Saved, SavedTable
 from catflap.doctor.port import Host, ProgramError, ProgramMissingError
 
 CONFIGURATION: Final = "/etc/calico/felix.cfg"
@@ -73,6 +73,16 @@ def find_leftovers(
         nft_names: the chains of all tables in nf_tables, by family and name of the table.
         unread: where to put what could not be looked at, and why.
     """
+    for kind in KINDS:
+        hidden = [
+            f"{family} {name}"
+            for (family, name), chains in nft_names.items()
+            if family == kind.family and _calico(chains)
+        ]
+        if hidden and not kind.legacy and kind not in saved.tables:
+            unread.setdefault(
+                f"{kind.program}-save", f"it is not installed, and {', '.join(hidden)} has chains of Calico"
+            )
     return Leftovers(
         iptables=tuple(_iptables(saved)),
         sets=tuple(_sets(host, unread)),
@@ -105,6 +115,10 @@ def configuration_findings(host: Host, *, is_left: bool) -> Iterator[Finding]:
             "is the old agent's configuration, and Catflap's, too, by default: it is not removed",
             "",
         )
+
+
+def _calico(chains: Iterable[str]) -> bool:
+    return any(map(_CHAIN.fullmatch, chains))
 
 
 def _iptables(saved: Saved) -> Iterator[IptablesLeftovers]:

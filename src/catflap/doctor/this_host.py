@@ -80,7 +80,7 @@ class ThisHost:
 
 
 def _reason(error: subprocess.CalledProcessError) -> str:
-    said = error.stderr.decode(errors="replace").strip()
+    said = "; ".join(error.stderr.decode(errors="replace").strip().splitlines())
     if error.returncode < 0:
         said = f"it was ended by signal {-error.returncode}"
     return f"{error.cmd[0]}: {said[:_MAX_REASON] or f'exit status {error.returncode}'}"
