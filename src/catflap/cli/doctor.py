@@ -76,6 +76,7 @@ def _exit(diagnosis: Diagnosis) -> Exit:
 
 def _remove(options: argparse.Namespace, host: Host, diagnosis: Diagnosis) -> int:
     """Show what would be removed, ask, and do it."""
+    from catflap.cli.object_table import printable
     from catflap.doctor import RemovalError, described, examine, removal_steps, remove
     from catflap.doctor.agents import calico_agents
 
@@ -88,7 +89,7 @@ def _remove(options: argparse.Namespace, host: Host, diagnosis: Diagnosis) -> in
             f"Calico's agent is at work (process {numbers}) and would make it anew: stop it first"
         )
     steps = removal_steps(diagnosis.leftovers)
-    lines = list(described(steps))
+    lines = [printable(line) for line in described(steps)]
     if steps and options.output == FOR_PEOPLE:
         print("\n".join(["These are removed, in this order:", "", *lines, ""]))
     for warning in _warnings(diagnosis) if steps else ():

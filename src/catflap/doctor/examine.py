@@ -9,7 +9,7 @@ import msgspec
 from catflap.doctor.agents import agent_findings, catflap_agents
 from catflap.doctor.finding import Finding, Level, sorted_by_level
 from catflap.doctor.foreign import ChainView, findings, view, views
-from catflap.doctor.iptables_listing import Saved, legacy_tables, save_all
+from catflap.doctor.iptables_listing import LEGACY, Saved, legacy_tables, save_all
 from catflap.doctor.kernel import kernel_findings
 from catflap.doctor.leftovers import Leftovers, configuration_findings, find_leftovers, leftover_findings
 from catflap.doctor.nft_listing import NftListing, list_nft
@@ -87,7 +87,7 @@ def foreign_chains(host: Host) -> Iterator[ChainView]:
     Raises:
         ProgramError: nf_tables cannot be listed.
     """
-    shown, _ = _chains(host, list_nft(host), save_all(host))
+    shown, _ = _chains(host, list_nft(host), save_all(host, LEGACY))
     return (each for each in shown if each.owner != OWN_OWNER)
 
 

@@ -6,7 +6,7 @@ Only the programs that save rules are started: those that list some may make tab
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -40,6 +40,7 @@ KINDS: Final = (
     Kind("iptables-nft", "ip", legacy=False),
     Kind("ip6tables-nft", "ip6", legacy=False),
 )
+LEGACY: Final = tuple(kind for kind in KINDS if kind.legacy)
 _NAMES: Final = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
 
 
@@ -58,11 +59,11 @@ class Saved(msgspec.Struct, frozen=True):
     unread: Mapping[str, str]
 
 
-def save_all(host: Host) -> Saved:
-    """The tables of every kind of iptables. A kind whose program is not installed has none, unless it is in use."""
+def save_all(host: Host, kinds: Sequence[Kind] = KINDS) -> Saved:
+    """The tables of these kinds of iptables. A kind whose program is not installed has none, unless it is in use."""
     tables: dict[Kind, tuple[SavedTable, ...]] = {}
     unread: dict[str, str] = {}
-    for kind in KINDS:
+    for kind in kinds:
         in_use = legacy_names(host, kind.family) if kind.legacy else ()
         if kind.legacy and not in_use:
             continue

@@ -12,9 +12,8 @@ from typing import Final
 import msgspec
 
 Effect = str  # "drop", "reject", "queue", "notrack", "dnat", or "map": a verdict that stands in a map
-STOPPING: Final = frozenset(
-    {"drop", "reject", "queue", "map"}
-)  # effects that can keep a packet from arriving
+# Effects that can keep a packet from arriving.
+STOPPING: Final = frozenset({"drop", "reject", "queue", "map"})
 
 _WORDS: Final = {
     "drop": "drop",
