@@ -90,11 +90,15 @@ def test_sets_that_cannot_be_listed() -> None:
     assert find_leftovers(MemoryHost(), Saved({}, {}), {}, {}) == Leftovers()
 
 
-def test_chains_that_only_a_missing_program_could_remove() -> None:
+def test_chains_that_no_program_shows() -> None:
     unread: dict[str, str] = {}
-    names = {("ip6", "filter"): frozenset({"INPUT", "cali-INPUT"}), ("inet", "x"): frozenset({"cali-x"})}
-    find_leftovers(MemoryHost(), Saved({}, {}), names, unread)
-    assert unread == {"ip6tables-nft-save": "it is not installed, and ip6 filter has chains of Calico"}
+    cali = frozenset({"INPUT", "cali-INPUT"})
+    names = {("ip6", "filter"): cali, ("ip", "filter"): cali, ("inet", "x"): cali, ("ip", "calico"): cali}
+    shown = Saved({KINDS[2]: tuple(parse_save("*filter\n:cali-INPUT - [0:0]\nCOMMIT\n"))}, {})
+    find_leftovers(MemoryHost(), shown, names, unread)
+    assert unread == {
+        "ip6 filter": "it has chains of Calico, and iptables-nft-save is not installed or does not show them"
+    }
 
 
 def test_what_is_told() -> None:

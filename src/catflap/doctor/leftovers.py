@@ -8,13 +8,13 @@ nftables they have tables of their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from catflap.doctor.finding import Finding, Level
-from catflap.doctor.iptables_listing import KINDS, Kind, Saved, SavedTable
+from catflap.doctor.iptables_listing import Kind, Saved, SavedTable
 from catflap.doctor.port import Host, ProgramError, ProgramMissingError
 
 CONFIGURATION: Final = "/etc/calico/felix.cfg"
@@ -73,16 +73,7 @@ def find_leftovers(
         nft_names: the chains of all tables in nf_tables, by family and name of the table.
         unread: where to put what could not be looked at, and why.
     """
-    for kind in KINDS:
-        hidden = [
-            f"{family} {name}"
-            for (family, name), chains in nft_names.items()
-            if family == kind.family and _calico(chains)
-        ]
-        if hidden and not kind.legacy and kind not in saved.tables:
-            unread.setdefault(
-                f"{kind.program}-save", f"it is not installed, and {', '.join(hidden)} has chains of Calico"
-            )
+    unread |= _hidden(saved, nft_names)
     return Leftovers(
         iptables=tuple(_iptables(saved)),
         sets=tuple(_sets(host, unread)),
@@ -117,8 +108,20 @@ def configuration_findings(host: Host, *, is_left: bool) -> Iterator[Finding]:
         )
 
 
-def _calico(chains: Iterable[str]) -> bool:
-    return any(map(_CHAIN.fullmatch, chains))
+def _hidden(saved: Saved, nft_names: Mapping[tuple[str, str], frozenset[str]]) -> dict[str, str]:
+    """Tables of iptables-nft that have such chains, and that its own program is not there for, or cannot read."""
+    shown = {
+        (kind.family, each.name)
+        for kind, tables in saved.tables.items()
+        if not kind.legacy
+        for each in tables
+    }
+    return {
+        f"{family} {name}": "it has chains of Calico, and iptables-nft-save is not installed or does not show them"
+        for (family, name), chains in nft_names.items()
+        if family in ("ip", "ip6") and (family, name) not in {*shown, *NFT_TABLES}
+        if any(map(_CHAIN.fullmatch, chains))
+    }
 
 
 def _iptables(saved: Saved) -> Iterator[IptablesLeftovers]:
