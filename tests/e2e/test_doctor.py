@@ -32,7 +32,7 @@ FELIX = """\
 -I INPUT -j felix-INPUT
 -I FORWARD -j felix-FORWARD
 -A felix-INPUT -j felix-p-x-i
--A felix-p-x-i -m set --match-set felix-v4-x src -j DROP
+-A felix-p-x-i -p tcp -m set --match-set felix-v4-x src -j DROP
 COMMIT
 """
 CALICO = """\
@@ -42,7 +42,7 @@ CALICO = """\
 -I INPUT -m comment --comment "cali:Cz_u1IQiXIMmKD4c" -j cali-INPUT
 -A FORWARD -m comment --comment "cali:S93hcgKJrXEqnTfs" -m mark --mark 0x10000/0x10000 -j ACCEPT
 -A cali-INPUT -m comment --comment "cali:msRIDfJRWnYwzW4g" -g cali-fh-eth0
--A cali-fh-eth0 -m comment --comment "cali:Wv0rv_uC4vmwVqOE" -j DROP
+-A cali-fh-eth0 -p tcp -m comment --comment "cali:Wv0rv_uC4vmwVqOE" -j DROP
 COMMIT
 """
 CALICO_NFT = """\
