@@ -46,7 +46,7 @@ soak: setup  ## an agent under a random fault every 30 s (TIME=3600 SEED=1)
 prove: setup  ## hold the kernel against the evaluator (TIME=60 SEED=1 WORLDS= JOBS=2, or REPLAY=folder)
 	@$(BIN)/catflap lab prove $(if $(REPLAY),--replay $(REPLAY),$(PROVE))
 
-interplay: setup  ## live beside ufw, firewalld, docker and nftables.service: Debian's packages, in throw-away files
+interplay: setup  ## live beside ufw, firewalld, docker and others: Debian's packages, in files that are thrown away
 	@$(BIN)/python -m tests.interplay
 
 bench: setup  ## measure, and print a table with this machine's facts

@@ -200,6 +200,28 @@ async def docker(scene: Scene) -> None:
     scene.unhurt("our table after its end", stop)
 
 
+async def libvirt(scene: Scene) -> None:
+    """Debian's libvirtd with its default network, and with no other of its drivers."""
+    prepare = (
+        "mount -t sysfs none /sys; groupadd -f libvirt; cd /usr/lib/*/libvirt/connection-driver;"
+        " ls | grep -v network | xargs rm"
+    )
+    start = (
+        "setsid libvirtd >/dev/null 2>&1 & for each in $(seq 100); do"
+        " virsh -c network:///system net-list >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1"
+    )
+    stop = "kill $(cat /run/libvirtd.pid); while [ -e /run/libvirtd.pid ]; do sleep 0.1; done"
+    scene.guest.run(prepare)
+    scene.guest.run(start)
+    scene.guest.run("virsh -c network:///system net-start default")
+    await scene.ports("open with its defaults, without Catflap", ALLOWED, DENIED)
+    await scene.life()
+    scene.owners()
+    await scene.ports("to the host itself: Catflap allows 80", ALLOWED)
+    scene.unhurt("our table after a restart of libvirtd", f"{stop}; {start}")
+    await scene.ports("open afterwards", ALLOWED)
+
+
 async def _with_policy(scene: Scene, name: str, rule: dict[str, object], **fields: object) -> None:
     policy = document("GlobalNetworkPolicy", name, order=0, types=["Ingress"], ingress=[rule], **fields)
     scene.host.agent.mark()
@@ -246,6 +268,7 @@ async def main() -> int:
         "ufw": ufw,
         "firewalld": firewalld,
         "docker": docker,
+        "libvirt": libvirt,
         "nftables.service": nftables_service,
     }
     for name in sys.argv[1:] or scenes:

@@ -15,7 +15,10 @@ from typing import Final, Self
 
 from catflap.lab.namespaces import Namespace
 
-PACKAGES: Final = ("ufw", "firewalld", "docker.io", "iptables", "ipset", "dbus-daemon")
+PACKAGES: Final = (
+    *("ufw", "firewalld", "docker.io", "iptables", "ipset", "dbus-daemon"),
+    *("libvirt-daemon", "libvirt-clients", "libvirt-daemon-config-network", "dnsmasq-base"),
+)
 LAYER: Final = Path("/var/tmp/catflap-interplay")  # root's own: it is made with mode 700
 ROOT: Final = "/run/catflap-interplay"
 TIMEOUT: Final = 60.0  # seconds for one command
