@@ -92,10 +92,5 @@ def foreign_chains(host: Host) -> Iterator[ChainView]:
 
 
 def _unread(title: str, reason: str, level: Level = Level.WARNING) -> Finding:
-    return Finding(
-        level,
-        "not-looked-at",
-        title,
-        f"could not be looked at: {reason}",
-        "run this as root, with nft installed",
-    )
+    remedy = "run this as root, with nft installed" if level is Level.PROBLEM else "look at it by hand"
+    return Finding(level, "not-looked-at", title, f"could not be looked at: {reason}", remedy)

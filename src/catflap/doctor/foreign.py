@@ -156,4 +156,5 @@ def _remedy(chain: ChainView, found: tuple[Owner, ...]) -> str:
     program = "ip6tables" if chain.family == "ip6" else "iptables"
     if chain.legacy:
         program += "-legacy"
-    return "; ".join(each.remedy.format(program=program, chain=chain.chain, path="") for each in found)
+    remedies = (each.remedy.replace("{program}", program).replace("{chain}", chain.chain) for each in found)
+    return "; ".join(remedies)

@@ -112,7 +112,7 @@ def owners(
     if (family, table) in configured:
         return (
             msgspec.structs.replace(
-                _CONFIGURED, remedy=_CONFIGURED.remedy.format(path=configured[family, table])
+                _CONFIGURED, remedy=_CONFIGURED.remedy.replace("{path}", configured[family, table])
             ),
         )
     is_iptables = family in ("ip", "ip6") and not _BUILT_IN.isdisjoint(listed)
