@@ -12,9 +12,9 @@ from tests.nft.host_policies import host_policy, lists, policy_key, rule
 from tests.nft.namespace import Namespace, NamespaceNft
 
 from catflap.model.persistent_set import PersistentSet
-from catflap.model.resources import UDP
+from catflap.model.resources import UDP, PortRange
 from catflap.nft.enforcer import Enforcer
-from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, PortRange, TierStep
+from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, TierStep
 
 _SECONDS = 3
 _SIZE, _REPLACED = 5_000, 50
@@ -45,7 +45,8 @@ _COUNTERS = "\n".join(
         "add chain inet probe before { type filter hook input priority -100; }",
         "add chain inet probe after { type filter hook input priority 100; }",
         *(
-            f"add counter inet probe {chain}{port}\nadd rule inet probe {chain} udp dport {port} counter name {chain}{port}"
+            f"add counter inet probe {chain}{port}\n"
+            f"add rule inet probe {chain} udp dport {port} counter name {chain}{port}"
             for chain in ("before", "after")
             for port in _PORTS.values()
         ),
@@ -96,7 +97,7 @@ def test_no_packet_of_a_member_is_lost_and_none_of_a_stranger_passes(
     namespace.nft("add chain inet probe raw { type filter hook prerouting priority -300; }")
     namespace.nft("add rule inet probe raw notrack")
     sender = namespace.call(lambda: subprocess.Popen(arguments))
-    changes, chosen = 0, random.Random(1)
+    changes, chosen = 0, random.Random(1)  # noqa: S311  # which networks is of no interest
     while sender.poll() is None:
         gone = chosen.sample(sorted(members - {_STAYS}), _REPLACED)
         new = [network(_SIZE + changes * _REPLACED + number) for number in range(_REPLACED)]

@@ -30,7 +30,9 @@ class AlteredNft(NamespaceNft):
 
     def _alter(self, commands: str) -> str:
         odd = 'accept comment "default/odd ingress 0"'
-        return commands.replace(odd, f"masquerade {odd.removeprefix('accept ')}") if self.altered else commands
+        return (
+            commands.replace(odd, f"masquerade {odd.removeprefix('accept ')}") if self.altered else commands
+        )
 
 
 def policy() -> HostPolicy:
@@ -61,7 +63,11 @@ def test_a_rule_that_the_kernel_refuses_closes_one_interface(altered: AlteredNft
     enforcer = Enforcer(altered)
     enforced = enforcer.enforce(policy())
     (refused,) = enforced.refused
-    assert (refused.object, refused.interfaces, refused.kept) == ("chain policy-in-default/odd", ("eth1",), False)
+    assert (refused.object, refused.interfaces, refused.kept) == (
+        "chain policy-in-default/odd",
+        ("eth1",),
+        False,
+    )
     assert "Operation not supported" in refused.reason
     document = altered.list_table()
     assert rules_of(document, "policy-in-default/web")

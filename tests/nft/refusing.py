@@ -60,7 +60,11 @@ def rules_with(*texts: str) -> Callable[[Command], bool]:
     """Commands that write a rule with one of the texts."""
 
     def refuses(command: Command) -> bool:
-        rules = (rule for chain in command.chains for rule in chain.rules) if isinstance(command, AddBlock) else ()
+        rules = (
+            (rule for chain in command.chains for rule in chain.rules)
+            if isinstance(command, AddBlock)
+            else ()
+        )
         return any(text in rule for rule in rules for text in texts)
 
     return refuses

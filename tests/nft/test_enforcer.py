@@ -242,9 +242,7 @@ def test_what_is_refused_and_changes_is_tried(rig: Rig) -> None:
 def test_a_rule_that_the_kernel_does_not_understand(rig: Rig) -> None:
     rig.nft.refuses = rules_with("meta l4proto 132")
     changed = two_interfaces(6, "10.0.0.1")
-    changed = replace(
-        changed, policies={**changed.policies, _OTHER: lists(_OTHER, [rule(protocol=132)])}
-    )
+    changed = replace(changed, policies={**changed.policies, _OTHER: lists(_OTHER, [rule(protocol=132)])})
     enforced = rig.enforcer.enforce(changed)
     assert {(item.object, item.interfaces) for item in enforced.refused} == {
         ("chain policy-in-default/other", ("eth1",))

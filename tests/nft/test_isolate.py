@@ -20,9 +20,16 @@ def rule_set(chains: int = 20, sets: int = 20) -> RuleSet:
         for number, (name, after) in enumerate(zip(names, [*names[1:], "end"], strict=True))
     }
     return RuleSet(
-        {f"s{number:02}": NftSet(f"s{number:02}", "ipv4_addr", (), frozenset({f"10.0.0.{number}"})) for number in range(sets)},
+        {
+            f"s{number:02}": NftSet(f"s{number:02}", "ipv4_addr", (), frozenset({f"10.0.0.{number}"}))
+            for number in range(sets)
+        },
         {"m": VerdictMap("m", "ifname", {"eth0": "goto c00"})},
-        {"input": Chain("input", ("iifname vmap @m",), Hook("input", -5)), **linked, "end": Chain("end", ("drop",))},
+        {
+            "input": Chain("input", ("iifname vmap @m",), Hook("input", -5)),
+            **linked,
+            "end": Chain("end", ("drop",)),
+        },
     )
 
 
@@ -31,7 +38,9 @@ def nft() -> RefusingNft:
     return RefusingNft()
 
 
-def refused(nft: RefusingNft, existing: Existing | None = None, desired: RuleSet | None = None) -> dict[str, str]:
+def refused(
+    nft: RefusingNft, existing: Existing | None = None, desired: RuleSet | None = None
+) -> dict[str, str]:
     return dict(refused_objects(nft, existing or Existing(), desired or rule_set(), in_place=True))
 
 

@@ -113,7 +113,14 @@ def test_names() -> None:
 
 @pytest.mark.parametrize(
     ("release", "can"),
-    [("6.18.5", True), ("6.18.0-rc1", True), ("7.0.1-amd64", True), ("6.12.9", False), ("5.10", False), ("x", False)],
+    [
+        ("6.18.5", True),
+        ("6.18.0-rc1", True),
+        ("7.0.1-amd64", True),
+        ("6.12.9", False),
+        ("5.10", False),
+        ("x", False),
+    ],
 )
 def test_kernels_that_were_measured_and_newer_ones(release: str, *, can: bool) -> None:
     assert changes_intervals_in_place(release) == can

@@ -277,7 +277,9 @@ def test_where_only_members_change_no_text_is_needed() -> None:
     (switch,) = plan(Existing.of(old), new)
     assert switch.commands == ""
     assert switch.elements == (
-        ElementChange("s", "ipv4_addr", False, frozenset({"10.0.0.2"}), frozenset({"10.0.0.1"})),
+        ElementChange(
+            "s", "ipv4_addr", interval=False, added=frozenset({"10.0.0.2"}), removed=frozenset({"10.0.0.1"})
+        ),
     )
     assert switch.text == (
         "delete element inet catflap s { 10.0.0.1 }\nadd element inet catflap s { 10.0.0.2 }\n"
@@ -285,7 +287,9 @@ def test_where_only_members_change_no_text_is_needed() -> None:
 
 
 def test_members_of_hash_sets_change_at_once_and_each_interval_set_by_itself() -> None:
-    old = sets(NftSet("a", "ipv4_addr"), NftSet("b", "ipv4_addr"), networks(), networks(name="n6", type_="ipv6_addr"))
+    old = sets(
+        NftSet("a", "ipv4_addr"), NftSet("b", "ipv4_addr"), networks(), networks(name="n6", type_="ipv6_addr")
+    )
     some = frozenset({"10.0.0.1"})
     new = sets(
         NftSet("a", "ipv4_addr", (), some),

@@ -52,7 +52,9 @@ def test_a_set_that_was_not_made_from_the_last_one_is_split_anew() -> None:
 def test_sets_come_stay_and_go() -> None:
     first = split_all({"a": IpSet("a", "", frozenset({"10.0.0.1"})), "b": IpSet("b", "", frozenset())}, {})
     a = first["a"]
-    second = split_all({"a": IpSet("a", "", frozenset({"10.0.0.1"})), "c": IpSet("c", "", frozenset())}, first)
+    second = split_all(
+        {"a": IpSet("a", "", frozenset({"10.0.0.1"})), "c": IpSet("c", "", frozenset())}, first
+    )
     assert second["a"] is a
     assert list(second) == ["a", "c"]
     assert list(first) == ["b"]  # what is in use is only where it is used

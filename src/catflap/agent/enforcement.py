@@ -96,7 +96,9 @@ class Enforcement:
                 self._try_again()
             else:
                 self._stop_trying()
-            self._not_enforced = tuple(sorted({name for item in enforced.refused for name in item.interfaces}))
+            self._not_enforced = tuple(
+                sorted({name for item in enforced.refused for name in item.interfaces})
+            )
             self._enforced_revision = decision.revision
             unsupported, refused = map(_not_policed, enforced.unsupported), map(_refused, enforced.refused)
             self._report((*decision.notices, *unsupported, *refused))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import ipaddress
 import socket
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from catflap.model.persistent_set import PersistentSet
 from catflap.model.resources import IpVersion
 
 _BITS: Final = {4: 32, 6: 128}
-_LENGTH_BITS: Final = 8  # of a key, which is the first address and then the length: the largest of equals comes first
+_LENGTH_BITS: Final = (
+    8  # of a key, which is the first address and then the length: the largest of equals comes first
+)
 _LONGEST: Final = (1 << _LENGTH_BITS) - 1
 
 
@@ -101,7 +103,9 @@ class NetworkCover:
 
     def _within(self, keys: list[int], block: int) -> slice:
         """Where the networks stand that lie in a block."""
-        return slice(bisect_left(keys, block), bisect_right(keys, self._last(block) << _LENGTH_BITS | _LONGEST))
+        return slice(
+            bisect_left(keys, block), bisect_right(keys, self._last(block) << _LENGTH_BITS | _LONGEST)
+        )
 
     def _size(self, key: int) -> int:
         return 1 << self._bits - (key & _LONGEST)

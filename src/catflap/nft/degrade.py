@@ -115,7 +115,6 @@ class _Used:
             name: policy.port_sets[name] for peer in peers for name in (*peer.port_sets, *peer.not_port_sets)
         }
 
-
     def contradicts(self, other: _Used) -> bool:
         """Whether the two differ in something that both consist of."""
         return (

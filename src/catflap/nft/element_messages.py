@@ -66,7 +66,11 @@ _ENCODERS: Final[Mapping[str, _Encoder]] = {
 }
 
 
-_SIZES: Final = {"ipv4_addr": 4, "ipv6_addr": 16, "inet_service": 2}  # bytes of values that intervals are made of
+_SIZES: Final = {
+    "ipv4_addr": 4,
+    "ipv6_addr": 16,
+    "inet_service": 2,
+}  # bytes of values that intervals are made of
 
 
 def is_known(type_: str, *, interval: bool) -> bool:
@@ -122,9 +126,7 @@ def _values(type_: str, elements: Iterable[str]) -> Iterator[bytes]:
 
 def _concatenation(encoders: Sequence[_Encoder], element: str) -> bytes:
     """The parts, each filled up to whole words."""
-    values = [
-        encoder(part) for encoder, part in zip(encoders, element.split(CONCATENATION), strict=True)
-    ]
+    values = [encoder(part) for encoder, part in zip(encoders, element.split(CONCATENATION), strict=True)]
     return b"".join(value + bytes(-len(value) % 4) for value in values)
 
 

@@ -1,9 +1,9 @@
 """Makes the kernel enforce a host policy: compile, plan, run, and remember what was programmed.
 
 What the kernel refuses is isolated: the rest is enforced, and the interfaces concerned stay as they were or are closed
-to what is new. It never trusts memory after a failure: the next call reads the kernel again. What it has written it reads back as the
-kernel tells it, so that a change by somebody else can be found later and undone. It blocks, so the agent calls it in a
-worker thread, one call at a time.
+to what is new. It never trusts memory after a failure: the next call reads the kernel again. What it has written it
+reads back as the kernel tells it, so that a change by somebody else can be found later and undone. It blocks, so the
+agent calls it in a worker thread, one call at a time.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def refused_objects(nft: Nft, existing: Existing, desired: RuleSet, *, in_place:
     changed = [item for name, item in placed.sets.items() if not _is_same(existing.sets.get(name), item)]
 
     def check(sets: Sequence[NftSet]) -> None:
-        nft.check(_commands(existing, _with_sets(existing, placed, sets)))
+        nft.check(_commands(existing, _with_sets(existing, sets)))
 
     refused = _refused(changed, check)
     # Rules are looked at with sets that hold nothing new, so they are not refused for what is in a set.
@@ -90,7 +90,7 @@ def _commands(existing: Existing, desired: RuleSet) -> str:
     return "".join(item.text for item in plan(existing, desired) if item.phase is not Phase.SWEEP)
 
 
-def _with_sets(existing: Existing, placed: RuleSet, sets: Sequence[NftSet]) -> RuleSet:
+def _with_sets(existing: Existing, sets: Sequence[NftSet]) -> RuleSet:
     """Nothing but these sets is new; chains are there only to keep those that there are as they are."""
     chains = {name: Chain(name, existing.rules.get(name, ()), hook) for name, hook in existing.hooks.items()}
     return RuleSet({item.name: item for item in sets}, existing.maps, chains)

@@ -46,7 +46,9 @@ def place(existing: Existing, desired: RuleSet, *, in_place: bool = True) -> Rul
     intervals = [item for item in desired.sets.values() if INTERVAL in item.flags and item.name in holders]
     changed = [item for item in intervals if not any(_same(old, item) for old in holders[item.name])]
     names = {
-        item.name: next((old.name for old in holders[item.name] if _same(old, item)), holders[item.name][0].name)
+        item.name: next(
+            (old.name for old in holders[item.name] if _same(old, item)), holders[item.name][0].name
+        )
         for item in intervals
     }
     placed = _renamed(desired, names)
@@ -81,8 +83,10 @@ def _nothing_else_changes(existing: Existing, placed: RuleSet, changed: list[Nft
         len(set(types)) == len(types)
         and all(
             old is item
-            or (old is not None and old.shape == item.shape)
-            and (old.elements == item.elements or base_name(name) in concerned)
+            or (
+                (old is not None and old.shape == item.shape)
+                and (old.elements == item.elements or base_name(name) in concerned)
+            )
             for name, item in placed.sets.items()
             for old in (existing.sets.get(name),)
         )

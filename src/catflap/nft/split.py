@@ -18,7 +18,6 @@ from catflap.nft.ruleset import NftSet
 from catflap.nft.sets import (
     EVERYTHING,
     IP_VERSIONS,
-    Families,
     FamilySets,
     full_length,
     network_set,
@@ -102,9 +101,7 @@ def _addresses(
     return replace(old, elements=elements.changed(came, went - kept))
 
 
-def split_all(
-    ip_sets: Mapping[str, IpSet], known: dict[str, Splitter]
-) -> dict[str, Splitter]:
+def split_all(ip_sets: Mapping[str, IpSet], known: dict[str, Splitter]) -> dict[str, Splitter]:
     """Split all sets of a host policy. ``known`` loses what is in use, so that an error leaves nothing half done."""
     found = {}
     for name, ip_set in ip_sets.items():

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from catflap.nft.events import CommitReader
 from catflap.nft.damage import Touched
+from catflap.nft.events import CommitReader
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.nfsocket import netfilter_socket
 from catflap.nft.writer import Writer, writer_of
