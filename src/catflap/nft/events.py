@@ -1,8 +1,8 @@
 """From the kernel's events to commits: who changed what of our table. No I/O.
 
-The kernel tells of each change of a commit, and at its end of the new generation and its maker. Our own commits are known
-by the thread that made them, so it does not matter who hears of them first. Of commits that leave our table alone, nothing
-is told.
+The kernel tells of each change of a commit, and at its end of the new generation and its maker. Our own commits are
+known by the thread that made them, so it does not matter who hears of them first. Of commits that leave our table
+alone, nothing is told.
 """
 
 from __future__ import annotations
