@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
 from typing import Any, Final
 
 import pytest
@@ -76,6 +75,11 @@ def change_a_rule(guide: GuideHost) -> str:
     return f"replace rule inet catflap {chain} handle {handle} {rule.replace('dport 80 ', 'dport 443 ')}"
 
 
+STRANGE: Final = """
+add table inet catflap
+add set inet catflap input { type ipv4_addr; }
+add chain inet catflap output { type filter hook input priority 3; policy drop; }
+"""
 DAMAGE: Final = {
     "table deleted": ("delete table inet catflap", "the table was deleted"),
     "everything flushed": ("flush ruleset", "the table was deleted"),
@@ -106,9 +110,7 @@ DAMAGE: Final = {
     ),
     "set added": ("add set inet catflap strange { type ipv4_addr; }", "set strange was added"),
     "table replaced": (
-        "delete table inet catflap\nadd table inet catflap\n"
-        "add set inet catflap input { type ipv4_addr; }\n"
-        "add chain inet catflap output { type filter hook input priority 3; policy drop; }",
+        f"delete table inet catflap; {STRANGE}",
         "chain input was deleted",
     ),
 }
@@ -181,14 +183,14 @@ async def test_whoever_writes_between_the_agents_own_transactions_is_undone(
     prepare(guide3, agent3)
     rule = 'insert rule inet catflap input accept comment "interfaces known by name"'
     loop = f"while :; do nft '{rule}'; done"
-    hostile = subprocess.Popen([*guide3.host.command_prefix, "sh", "-c", loop])
+    hostile = await asyncio.create_subprocess_exec(*guide3.host.command_prefix, "sh", "-c", loop)
     try:
         for number in range(40):
             rules = [{"action": "deny", "protocol": "tcp", "dst_ports": [1000 + number]}]
             guide3.put(f"{POLICY}/p", {"selector": "has(web)", "order": 1, "inbound_rules": rules})
     finally:
         hostile.kill()
-        hostile.wait()
+        await hostile.wait()
     agent3.wait_for("SOMEBODY KEEPS CHANGING TABLE inet catflap: process")
     agent3.mark()
     guide3.enforced(agent3, lambda: guide3.delete(f"{POLICY}/p"))

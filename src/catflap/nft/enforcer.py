@@ -173,16 +173,16 @@ class Enforcer:
         written = rewritten(before, wanted) if transactions else []
         calm = self._run_all(transactions, repairing=repairing)
         count, seconds = len(transactions), time.perf_counter() - start
-        read = self._read_back(written)
+        read = self._read_back(written) if calm else None
         for _ in range(_TRIES):
-            if calm and read is not None:
+            if read is not None:
                 break
             rest = Existing.of(wanted)
             rules = {name: lines for name, lines in rest.rules.items() if name not in written}
             again = plan(replace(rest, rules=rules), wanted)
             calm = self._run_all(again, repairing=repairing)
             count += len(again)
-            read = self._read_back(written)
+            read = self._read_back(written) if calm else None
         kept = {name: digests[name] for name in wanted.chains if name in digests and name not in written}
         self._wanted, self._known = wanted, Known(wanted, {**kept, **(read or {})})
         return count, seconds
