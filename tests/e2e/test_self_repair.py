@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from typing import Any, Final
 
 import pytest
 
 from catflap.lab.agent import AgentProcess
+from catflap.lab.stream import Stream
 from catflap.lab.topology import HOST_MANAGEMENT
 
 from .guide_host import HEP, POLICY, GuideHost
@@ -21,6 +23,13 @@ RULES: Final = [
 ]
 CHAIN: Final = "policy-in-default.web"
 OTHER: Final = "add table inet other; add chain inet other c { type filter hook input priority 5; }"
+
+OWNER: Final = """
+from catflap.nft import LibNftables
+nft = LibNftables()
+nft.run("delete table inet catflap; add table inet catflap { flags owner; }")
+input()
+"""
 
 
 async def expect_only_80(guide: GuideHost) -> None:
@@ -224,3 +233,37 @@ async def test_damage_that_no_event_told_of_is_found_by_comparison(
     )
     assert content(guide3) == before
     await expect_only_80(guide3)
+
+
+async def test_a_table_that_another_program_keeps_for_itself_is_repaired_once_that_program_ends(
+    guide3: GuideHost, agent3: AgentProcess
+) -> None:
+    prepare(guide3, agent3)
+    before = content(guide3)
+    agent3.mark()
+    owner = await asyncio.create_subprocess_exec(
+        *guide3.host.command_prefix,
+        sys.executable,
+        "-c",
+        OWNER,
+        stdin=asyncio.subprocess.PIPE,
+    )
+    await asyncio.to_thread(
+        agent3.wait_for, "another program has made table inet catflap its own .* NOT REPAIRED"
+    )
+    await owner.communicate(b"\n")
+    await asyncio.to_thread(agent3.wait_for, "repaired in")
+    assert content(guide3) == before
+
+
+def test_no_allowed_packet_is_lost_while_the_table_goes_and_comes(
+    guide3: GuideHost, agent3: AgentProcess
+) -> None:
+    prepare(guide3, agent3)
+    with Stream(guide3.network.mgmt, guide3.host, HOST_MANAGEMENT.v4, 5353, rate=2000) as stream:
+        for command in ("delete table inet catflap", "flush ruleset", "flush chain inet catflap input"):
+            agent3.mark()
+            nft(guide3, command)
+            agent3.wait_for("repaired in")
+    assert stream.result.missing == ()
+    assert stream.result.received > 0

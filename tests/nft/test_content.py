@@ -94,6 +94,11 @@ def test_a_dormant_table() -> None:
     assert outline(flags=1).dormant
 
 
+def test_a_table_with_an_owner() -> None:
+    assert not outline(flags=1 | 4).owned
+    assert outline(flags=2 | 4).owned
+
+
 def a_set(name: str, type_: int, flags: int = 0, *more: bytes) -> bytes:
     return _TABLE + text(2, name) + u32(3, flags) + u32(4, type_) + b"".join(more)
 

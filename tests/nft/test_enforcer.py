@@ -231,6 +231,18 @@ def test_a_sleeping_table_is_woken(nft: ProbedNft) -> None:
     assert repaired.transactions == nft.runs - runs == 1
 
 
+def test_a_table_that_belongs_to_somebody_else_cannot_be_repaired_and_the_error_says_what_helps(
+    nft: ProbedNft,
+) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    outline = nft.outline()
+    assert outline is not None
+    nft.outline = lambda: replace(outline, owned=True)  # type: ignore[method-assign]  # the fake has no flags
+    with pytest.raises(EnforceError, match="another program has made table inet catflap its own"):
+        enforcer.repair(Touched())
+
+
 class HostileNft(ProbedNft):
     """Somebody else writes a rule into a chain right after each of our transactions, as often as it is told to."""
 

@@ -20,6 +20,7 @@ from catflap.nft.ruleset import CONCATENATION, INTERVAL, Hook, NftSet, VerdictMa
 NFTA_TABLE_NAME: Final = 1
 NFTA_TABLE_FLAGS: Final = 2
 NFT_TABLE_F_DORMANT: Final = 0x1
+NFT_TABLE_F_OWNER: Final = 0x2
 
 NFTA_CHAIN_TABLE: Final = 1
 NFTA_CHAIN_NAME: Final = 3
@@ -66,9 +67,14 @@ NO_RULES: Final = ""  # the digest of a chain without rules
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """The table without rules and elements. ``dormant``: none of its chains is asked about any packet."""
+    """The table without rules and elements.
+
+    ``dormant``: none of its chains is asked about any packet. ``owned``: only one socket may change it, and it is none
+    of ours.
+    """
 
     dormant: bool = False
+    owned: bool = False
     hooks: Mapping[str, Hook | None] = {}
     sets: Mapping[str, NftSet] = {}
     maps: Mapping[str, VerdictMap] = {}
@@ -82,8 +88,10 @@ def outline_of(table: bytes, chains: Iterable[bytes], sets: Iterable[bytes]) -> 
         if not read_number((item := attributes(body)).get(NFTA_SET_FLAGS)) & NFT_SET_ANONYMOUS
     ]
     found = [_map(item) if _is_map(item) else _set(item) for item in described]
+    flags = read_number(attributes(table).get(NFTA_TABLE_FLAGS))
     return Outline(
-        bool(read_number(attributes(table).get(NFTA_TABLE_FLAGS)) & NFT_TABLE_F_DORMANT),
+        bool(flags & NFT_TABLE_F_DORMANT),
+        bool(flags & NFT_TABLE_F_OWNER),
         dict(_chain(attributes(body)) for body in chains),
         {item.name: item for item in found if isinstance(item, NftSet)},
         {item.name: item for item in found if isinstance(item, VerdictMap)},

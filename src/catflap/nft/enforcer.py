@@ -21,11 +21,15 @@ from catflap.nft.nfnetlink import Generation
 from catflap.nft.plan import Existing, Phase, Transaction, plan, rewritten
 from catflap.nft.port import Nft, NftError
 from catflap.nft.read import existing
-from catflap.nft.ruleset import RuleSet, block
+from catflap.nft.ruleset import TABLE, RuleSet, block
 from catflap.policy.host_policy import HostPolicy
 
 _TRIES = 3  # to write chains that nobody else changes before they are read back
 _GENERATIONS = 0xFFFFFFFF  # then their numbers begin anew
+_OWNED = (
+    f"another program has made table {TABLE} its own (nft's flag owner): nobody else may change it until that program"
+    " ends or deletes it; stop it"
+)
 _WAKE = block((), (), ())  # takes the flag "dormant" from a table
 
 
@@ -114,6 +118,8 @@ class Enforcer:
             return Repaired()
         try:
             found = look(self._nft, known, touched) if known else None
+            if found and found.owned:
+                raise EnforceError(_OWNED)
             if found and found.dormant:
                 self._run(_WAKE)
         except NftError:
