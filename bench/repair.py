@@ -1,9 +1,9 @@
 """From a foreign change of our table until it is undone, for each kind of damage.
 
 Everything is in one process: what repairs, as in the agent, and the foreign program, a thread with an nf_tables of its
-own. The time begins with the kernel's notice of the foreign commit, as a third thread hears it, and ends when the last
-repairing transaction is in the kernel and what it wrote was read back. Each repair is then checked: the content must be
-what it was. Run by ``python -m bench`` in a namespace of its own; a further argument is the number of rounds.
+own. The time is that between the kernel's notices of the foreign commit and of the last commit that repairs, as a third
+thread hears them. Each repair is then checked: the content must be what it was. Run by ``python -m bench`` in a
+namespace of its own; a further argument is the number of rounds.
 """
 
 from __future__ import annotations
@@ -50,17 +50,18 @@ DAMAGE = {
 
 
 class Repairs(NamedTuple):
-    """What undoes damage, and the moments (of `time.perf_counter`) when it had."""
+    """What undoes damage, and the threads in which that has just happened."""
 
     enforcer: Enforcer
-    done: asyncio.Queue[float]
+    done: asyncio.Queue[int]
     thread: ThreadPoolExecutor
 
     async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """As `Enforcement.in_thread`; notes when a repair that found something ended."""
-        result = await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
+        """As `Enforcement.in_thread`; notes when a repair that found something has ended."""
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self.thread, function, *arguments)
         if result.damage:
-            self.done.put_nowait(time.perf_counter())
+            self.done.put_nowait(await loop.run_in_executor(self.thread, threading.get_native_id))
         return result
 
 
@@ -143,9 +144,10 @@ class Program:
         commands = DAMAGE[kind] or self._commands(kind)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._nft.run, commands)
-        ended = await asyncio.wait_for(self._repairs.done.get(), PATIENCE)
+        repaired_by = await asyncio.wait_for(self._repairs.done.get(), PATIENCE)
         self._check(kind)
-        return (ended - self._listener.heard[self._id]) * 1000
+        heard = self._listener.heard
+        return (heard[repaired_by] - heard[self._id]) * 1000
 
     def _commands(self, kind: str) -> str:
         """Commands that need to know what is there now."""
