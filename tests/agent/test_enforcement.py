@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -141,3 +142,20 @@ async def test_an_interface_that_cannot_be_policed_is_named_and_not_counted(
     await asyncio.wait([task])
     assert sum("Interface 'x*y' IS NOT POLICED: its name" in text for text in caplog.messages) == 1
     assert any(text.startswith("Enforcing on eth0: ") for text in caplog.messages)
+
+
+async def test_what_repairs_runs_between_passes_and_does_not_wait_for_policy(engine: SharedEngine) -> None:
+    kernel = Kernel()
+    async with running(kernel, engine) as enforcement, engine.changing():
+        enforcement.request()  # waits for the end of the change
+        done = await asyncio.wait_for(enforcement.in_thread(lambda number: number + 1, 1), 5)
+        assert done == 2
+        thread = await enforcement.in_thread(threading.get_native_id)
+        kernel.on_enforce = lambda: threads.append(threading.get_native_id())
+        threads: list[int] = []
+    assert kernel.policies == []
+    async with running(kernel, engine) as enforcement:
+        enforcement.request()
+        await asyncio.wait_for(enforcement.first_done.wait(), 5)
+        assert threads == [await enforcement.in_thread(threading.get_native_id)]
+    assert thread

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from catflap.agent.config import Configuration
-from catflap.agent.pace import SHORTEST, Pace
+from catflap.agent.pace import BURST, RECOVERY, SHORTEST, Pace
 from catflap.nft import EnforceError, ForeignChange, Known, NftContent, NftError, Repaired, Touched, differing
 from catflap.nft.ruleset import TABLE
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 FIRST_RETRY = 0.5  # seconds
 LAST_RETRY = 30.0  # seconds
 LATER = 1.0  # seconds until a comparison that was not possible is tried again
+QUIET = BURST / RECOVERY + 1.0  # seconds without any change, after which a war has ended
 WAR_REPORTS = 60.0  # seconds between log lines in a war
 _MAX_WORDS = 5  # writers, and kinds of damage, that one log line names
 
@@ -77,7 +78,8 @@ class SelfRepair:
         self._repair_wanted = asyncio.Event()
         self._comparison_wanted = asyncio.Event()
         self._interval = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None  # of the next comparison
+        self._peace: asyncio.TimerHandle | None = None  # when a war may have ended
         self._retry = FIRST_RETRY
         self._war = _War()
 
@@ -98,8 +100,8 @@ class SelfRepair:
                 tasks.create_task(self._compare_for_ever())
         finally:
             self._watcher.close()
-            if self._timer:
-                self._timer.cancel()
+            for timer in filter(None, (self._timer, self._peace)):
+                timer.cancel()
 
     def _changed(self, change: ForeignChange) -> None:
         self._touched |= change.touched
@@ -167,6 +169,10 @@ class SelfRepair:
             self._pace.done(time.monotonic() - start)
         if self._war.tell(at_war=self._pace.at_war, changes=count, writers=_writers(changes, count)):
             _tell(repaired, changes, count)
+        if self._peace:
+            self._peace.cancel()
+        if self._pace.at_war:
+            self._peace = asyncio.get_running_loop().call_later(QUIET, self._repair_wanted.set)
 
     def _failed(self, reason: str) -> None:
         log.error(
@@ -206,7 +212,10 @@ class _War:
             self._told = now
         elif now >= self._told + WAR_REPORTS:
             log.error(
-                "Somebody still keeps changing table %s: %d times; last %s", TABLE, self._count, writers
+                "SOMEBODY STILL KEEPS CHANGING TABLE %s: %d more times, at last %s",
+                TABLE,
+                self._count,
+                writers,
             )
             self._told, self._count = now, 0
         return False
