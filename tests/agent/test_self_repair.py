@@ -162,7 +162,7 @@ async def test_lost_events_lead_to_a_comparison(caplog: pytest.LogCaptureFixture
         setting.watcher.on_loss()
         assert await setting.next() == Touched(frozenset({"b"}))
     assert caplog.messages == [
-        "nf_tables changed faster than could be followed; comparing all of table inet catflap",
+        "More of nf_tables changed than could be followed; comparing all of table inet catflap",
         "Table inet catflap was changed by nobody knows whom: rules of chain b were changed; repaired in 2.0 ms",
     ]
 

@@ -21,10 +21,11 @@ from tests.nft.scenarios import SCENARIOS, Step
 
 from catflap.model.resources import Action
 from catflap.nft.compile import compile_policy
+from catflap.nft.damage import Touched, differing
 from catflap.nft.enforcer import Enforcer
 from catflap.nft.memory import MemoryNft
 from catflap.nft.names import unsupported
-from catflap.nft.plan import Existing
+from catflap.nft.plan import Existing, plan
 from catflap.nft.port import Nft, NftError
 from catflap.nft.read import existing
 from catflap.nft.ruleset import NftSet, RuleSet
@@ -134,6 +135,29 @@ def test_any_table_can_be_taken_over(nft: NamespaceNft, old: HostPolicy, new: Ho
     expected = Existing.of(compile_policy(new).rule_set)
     assert existing(nft.list_table()) == replace(expected, rules={})
     assert Enforcer(nft).enforce(HostPolicy()).transactions == (1 if expected.present else 0)
+
+
+@settings(_SETTINGS, max_examples=30)
+@given(ours=host_policies(), theirs=host_policies(), data=st.data())
+def test_whatever_another_rule_set_does_to_ours_is_found_and_repaired(
+    nft: NamespaceNft, ours: HostPolicy, theirs: HostPolicy, data: st.DataObject
+) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(ours)
+    before = nft.list_table()
+    known = enforcer.known
+    assert known is not None
+    assert differing(nft, known) == Touched()
+    steps = plan(Existing.of(compile_policy(ours).rule_set), compile_policy(theirs).rule_set)
+    for transaction in steps[: data.draw(st.integers(0, len(steps)))]:
+        nft.run(transaction.text)
+    changed = kernel_rules(nft.list_table()) != kernel_rules(before)
+    repaired = enforcer.repair(differing(nft, known))
+    assert repaired.damage or not changed
+    after = nft.list_table()
+    assert existing(after) == existing(before)
+    assert kernel_rules(after) == kernel_rules(before)
+    Enforcer(nft).enforce(HostPolicy())
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -227,7 +227,7 @@ async def test_damage_that_no_event_told_of_is_found_by_comparison(
         'insert rule inet catflap input accept\ndelete element inet catflap ingress_interfaces { "eth0" }',
     )
     agent3.send_signal(signal.SIGCONT)
-    agent3.wait_for("nf_tables changed faster than could be followed; comparing all of table inet catflap")
+    agent3.wait_for("More of nf_tables changed than could be followed; comparing all of table inet catflap")
     agent3.wait_for(
         "was changed by nobody knows whom: rules of chain input were changed, elements of map .*; repaired"
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catflap.nft.damage import Touched
-from catflap.nft.events import Commit, CommitReader
+from catflap.nft.events import LARGE, Commit, CommitReader
 from catflap.nft.nfnetlink import (
     HEADER,
     NFPROTO_INET,
@@ -89,11 +89,14 @@ def test_what_is_ours_is_nothing_and_ends_nothing_of_others() -> None:
     assert read(ours, generation(OURS), theirs, generation(THEIRS)) == [foreign({"c"})]
 
 
-def test_events_of_a_socket_that_is_known_to_be_ours_are_not_even_looked_at() -> None:
-    made = reader()
-    assert list(made.feed(generation(OURS))) == []
-    assert list(made.feed(event(NFT_MSG_NEWRULE, text(2, "c"), port=OUR_PORT))) == []
-    assert list(made.feed(generation(THEIRS))) == []
+def test_a_commit_that_is_too_large_to_take_apart_is_told_as_such() -> None:
+    piece = b"".join(event(NFT_MSG_NEWSETELEM, text(2, "s")) for _ in range(100))
+    pieces = [event(NFT_MSG_NEWRULE, text(2, "c")), *[piece] * (LARGE // len(piece) + 1)]
+    (found,) = read(*pieces, generation())
+    assert found.touched == Touched(frozenset("c"), frozenset("s"))
+    assert not found.whole
+    assert read(*pieces, generation(OURS)) == []
+    assert read(*pieces, generation(OURS), pieces[0], generation()) == [foreign({"c"})]
 
 
 def test_after_a_loss_what_was_heard_before_counts_no_more() -> None:

@@ -111,7 +111,7 @@ class SelfRepair:
         self._repair_wanted.set()
 
     def _lost(self) -> None:
-        log.warning("nf_tables changed faster than could be followed; comparing all of table %s", TABLE)
+        log.warning("More of nf_tables changed than could be followed; comparing all of table %s", TABLE)
         self._comparison_wanted.set()
 
     def _set_timer(self) -> None:

@@ -67,6 +67,8 @@ class CommitWatcher:
                     continue
                 for commit in reader.feed(data):
                     on_change(ForeignChange(writer_of(commit.generation), commit.touched))
+                    if not commit.whole:
+                        on_loss()
 
         asyncio.get_running_loop().add_reader(events, read)
 
