@@ -14,10 +14,12 @@ from tests.nft.packets import packet, packets
 from tests.nft.refusing import RefusingNft, elements_of, everything, rules_with
 
 from catflap.nft.compile import compile_policy
-from catflap.nft.enforcer import EnforceError, Enforcer
+from catflap.nft.damage import Touched, differing
+from catflap.nft.enforcer import EnforceError, Enforcer, Repaired
 from catflap.nft.memory import MemoryNft
+from catflap.nft.nfnetlink import Generation
 from catflap.nft.port import NftError
-from catflap.nft.ruleset import TRACKING, RuleSet
+from catflap.nft.ruleset import TRACKING, Chain, Hook, RuleSet, block
 from catflap.policy.host_policy import DirectionPolicy, HostPolicy, IpSet, MatchPeer, TierStep
 from catflap.verdict.packet import ConnectionState
 
@@ -38,10 +40,11 @@ class ProbedNft(MemoryNft):
         self.lists = 0
         self.runs = 0
         self.refuse: int | None = None
+        self.broken = False
 
     def run(self, commands: str) -> None:
         self.runs += 1
-        if self.runs == self.refuse:
+        if self.broken or self.runs == self.refuse:
             raise NftError("Device or resource busy")
         super().run(commands)
 
@@ -151,6 +154,145 @@ def test_after_a_foreign_change_forget_brings_back_what_is_missing(nft: ProbedNf
     enforcer.forget()
     enforcer.enforce(policy())
     assert nft.rule_set == compile_policy(policy()).rule_set
+
+
+def test_a_table_that_somebody_deleted_unseen_does_not_make_the_next_change_fail(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy(6))
+    nft.run("delete table inet catflap\n")
+    enforcer.enforce(policy(17))
+    assert nft.rule_set == compile_policy(policy(17)).rule_set
+
+
+def test_before_anything_is_in_force_nothing_is_repaired(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    nft.run("table inet catflap {\n}\n")
+    assert enforcer.repair(Touched()) == Repaired()
+    assert enforcer.known is None
+
+
+def test_without_damage_a_repair_does_nothing(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    runs = nft.runs
+    assert enforcer.repair(Touched(frozenset({"input"}))) == Repaired()
+    assert (nft.runs, nft.lists) == (runs, 1)
+
+
+def test_a_repair_writes_only_what_is_damaged(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    nft.run("flush chain inet catflap input\n")
+    runs = nft.runs
+    repaired = enforcer.repair(Touched(frozenset({"input"})))
+    assert repaired.damage == ("rules of chain input were changed",)
+    assert repaired.transactions == nft.runs - runs == 1
+    assert repaired.seconds > 0
+    assert nft.lists == 1
+    assert nft.rule_set == compile_policy(policy()).rule_set
+    assert enforcer.repair(Touched(frozenset({"input"}))) == Repaired()
+
+
+def test_a_repair_takes_over_no_connections_anew(nft: ProbedNft) -> None:
+    told: list[None] = []
+    enforcer = Enforcer(nft, lambda: told.append(None))
+    enforcer.enforce(policy())
+    nft.run("delete table inet catflap\n")
+    assert enforcer.repair(Touched()).damage == ("the table was deleted",)
+    assert nft.rule_set == compile_policy(policy()).rule_set
+    assert told == [None]
+
+
+def test_a_failed_repair_is_an_error_and_the_next_one_writes_everything(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    nft.run("delete table inet catflap\n")
+    nft.broken = True
+    with pytest.raises(EnforceError, match="Device or resource busy"):
+        enforcer.repair(Touched())
+    assert enforcer.known is None
+    nft.broken = False
+    assert "everything is written anew" in enforcer.repair(Touched()).damage[0]
+    assert nft.rule_set == compile_policy(policy()).rule_set
+
+
+def test_a_failed_change_is_no_reason_to_repair_towards_it(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy(6))
+    nft.refuse = nft.runs + 1
+    with pytest.raises(EnforceError):
+        enforcer.enforce(policy(17))
+    nft.run("delete table inet catflap\n")
+    enforcer.repair(Touched())
+    assert nft.rule_set == compile_policy(policy(6)).rule_set
+
+
+def test_a_sleeping_table_is_woken(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    outline = nft.outline()
+    assert outline is not None
+    nft.outline = lambda: replace(outline, dormant=True)  # type: ignore[method-assign]  # the fake has no flags
+    runs = nft.runs
+    repaired = enforcer.repair(Touched())
+    assert repaired.damage == ("the table was made dormant",)
+    assert repaired.transactions == nft.runs - runs == 1
+
+
+def test_a_table_that_belongs_to_somebody_else_cannot_be_repaired_and_the_error_says_what_helps(
+    nft: ProbedNft,
+) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    outline = nft.outline()
+    assert outline is not None
+    nft.outline = lambda: replace(outline, owned=True)  # type: ignore[method-assign]  # the fake has no flags
+    with pytest.raises(EnforceError, match="another program has made table inet catflap its own"):
+        enforcer.repair(Touched())
+
+
+class HostileNft(ProbedNft):
+    """Somebody else writes a rule into a chain right after each of our transactions, as often as it is told to."""
+
+    def __init__(self, attacks: int) -> None:
+        super().__init__()
+        self.attacks = attacks
+
+    def run(self, commands: str) -> None:
+        super().run(commands)
+        if self.attacks and "input" in self.rule_set.chains:
+            self.attacks -= 1
+            MemoryNft.run(self, block((), (), [Chain("input", ("accept",), Hook("input", -5))]))
+
+
+@pytest.mark.parametrize("attacks", [1, 2])
+def test_chains_that_somebody_changed_before_they_were_read_back_are_written_again(attacks: int) -> None:
+    nft = HostileNft(attacks)
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    assert nft.rule_set == compile_policy(policy()).rule_set
+    assert enforcer.repair(Touched(frozenset(nft.rule_set.chains))) == Repaired()
+
+
+def test_where_somebody_always_changes_them_their_content_counts_as_unknown_and_is_repaired_later() -> None:
+    nft = HostileNft(100)
+    enforcer = Enforcer(nft)
+    enforcer.enforce(policy())
+    assert nft.attacks > 90
+    nft.attacks = 0
+    known = enforcer.known
+    assert known is not None
+    repaired = enforcer.repair(differing(nft, known))
+    assert "rules of chain input were changed" in repaired.damage
+    assert nft.rule_set == compile_policy(policy()).rule_set
+
+
+def test_own_commits_are_told_by_their_thread(nft: ProbedNft) -> None:
+    enforcer = Enforcer(nft)
+    assert not enforcer.is_own(nft.generation())
+    enforcer.enforce(policy())
+    assert enforcer.is_own(nft.generation())
+    assert not enforcer.is_own(Generation(1, nft.generation().thread + 1, "nft"))
 
 
 def test_interfaces_that_cannot_be_policed_are_reported(nft: ProbedNft) -> None:
