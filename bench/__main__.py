@@ -24,6 +24,7 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS = (
     Benchmark("bench.agent_latency", "The agent: 10 endpoints, 10 policies, etcd with the v3 API"),
+    Benchmark("bench.repair", "Self-repair: 10 endpoints, 10 policies, each kind of damage 200 times"),
     *(
         Benchmark("bench.store_speed", f"Stores: {title}", (part,))
         for part, title in (

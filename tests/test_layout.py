@@ -20,8 +20,10 @@ ELSEWHERE = {
     "lab/listeners.py": "needs namespaces: e2e/test_lab_listeners.py",
     "lab/stream.py": "needs namespaces: e2e/test_lab_stream.py",
     "model/target.py": "types only",
+    "nft/kernel_content.py": "needs a kernel: e2e/test_nft_kernel.py holds the fake to it",
     "nft/nfsocket.py": "needs a kernel: e2e/test_nft_nfsocket.py",
     "nft/port.py": "types only",
+    "nft/watcher.py": "needs a kernel: e2e/test_self_repair.py",
     "policy/host_policy.py": "types only",
     "store/directory/follower.py": "seen through store/directory/test_store.py",
 }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -217,3 +218,20 @@ async def test_under_load_each_pass_has_the_newest_state_and_nobody_waits_for_mo
     assert (
         max(waits) <= 3
     )  # the one that was running, the one that took it, and one that ended while we looked
+
+
+async def test_what_repairs_runs_between_passes_and_does_not_wait_for_policy(engine: SharedEngine) -> None:
+    kernel = Kernel()
+    async with running(kernel, engine) as enforcement, engine.changing():
+        enforcement.request()  # waits for the end of the change
+        done = await asyncio.wait_for(enforcement.in_thread(lambda number: number + 1, 1), 5)
+        assert done == 2
+        thread = await enforcement.in_thread(threading.get_native_id)
+        kernel.on_enforce = lambda: threads.append(threading.get_native_id())
+        threads: list[int] = []
+    assert kernel.policies == []
+    async with running(kernel, engine) as enforcement:
+        enforcement.request()
+        await asyncio.wait_for(enforcement.first_done.wait(), 5)
+        assert threads == [await enforcement.in_thread(threading.get_native_id)]
+    assert thread

@@ -70,9 +70,9 @@ def test_the_kernel_finds_each_address_of_a_network_and_no_other(
             ElementChange(
                 "s",
                 "ipv4_addr",
-                True,
-                frozenset({"10.0.1.0/24", "0.0.0.0/8", "255.0.0.0/8"}),
-                frozenset({"10.0.0.0/24"}),
+                interval=True,
+                added=frozenset({"10.0.1.0/24", "0.0.0.0/8", "255.0.0.0/8"}),
+                removed=frozenset({"10.0.0.0/24"}),
             )
         ]
     )
@@ -107,9 +107,9 @@ def test_the_kernel_and_the_fake_agree(
 @pytest.mark.parametrize(
     "refused",
     [
-        ElementChange("s", "ipv4_addr", False, removed=frozenset({"10.9.9.9"})),
-        ElementChange("unknown", "ipv4_addr", False, added=frozenset({"10.9.9.9"})),
-        ElementChange("i", "ipv4_addr", True, added=frozenset({"10.0.0.0/9"})),
+        ElementChange("s", "ipv4_addr", interval=False, removed=frozenset({"10.9.9.9"})),
+        ElementChange("unknown", "ipv4_addr", interval=False, added=frozenset({"10.9.9.9"})),
+        ElementChange("i", "ipv4_addr", interval=True, added=frozenset({"10.0.0.0/9"})),
     ],
 )
 def test_a_refusal_changes_nothing(nft: NamespaceNft, refused: ElementChange) -> None:
@@ -117,7 +117,7 @@ def test_a_refusal_changes_nothing(nft: NamespaceNft, refused: ElementChange) ->
     for each in (nft, fake):
         put(each, NftSet("s", "ipv4_addr", (), frozenset({"10.0.0.1"})))
         put(each, NftSet("i", "ipv4_addr", ("interval",), frozenset({"10.0.0.0/8"})))
-        good = ElementChange("s", "ipv4_addr", False, added=frozenset({"10.0.0.5"}))
+        good = ElementChange("s", "ipv4_addr", interval=False, added=frozenset({"10.0.0.5"}))
         with pytest.raises(NftError):
             each.change_elements([good, refused])
         found = existing(each.list_table()).sets
@@ -128,7 +128,9 @@ def test_a_refusal_changes_nothing(nft: NamespaceNft, refused: ElementChange) ->
 def test_without_a_table_it_is_refused(nft: NamespaceNft) -> None:
     for each in (nft, MemoryNft()):
         with pytest.raises(NftError, match="No such file or directory"):
-            each.change_elements([ElementChange("s", "ipv4_addr", False, frozenset({"10.0.0.1"}))])
+            each.change_elements(
+                [ElementChange("s", "ipv4_addr", interval=False, added=frozenset({"10.0.0.1"}))]
+            )
 
 
 def test_a_check_has_no_effect(nft: NamespaceNft) -> None:
@@ -145,5 +147,5 @@ def test_a_check_has_no_effect(nft: NamespaceNft) -> None:
 def test_a_hundred_thousand_elements_are_one_transaction(nft: NamespaceNft) -> None:
     put(nft, NftSet("s", "ipv4_addr"))
     texts = frozenset(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(100_000))
-    nft.change_elements([ElementChange("s", "ipv4_addr", False, texts)])
+    nft.change_elements([ElementChange("s", "ipv4_addr", interval=False, added=texts)])
     assert existing(nft.list_table()).sets["s"].elements == texts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -21,12 +22,14 @@ from tests.nft.scenarios import SCENARIOS, Step
 
 from catflap.model.resources import Action
 from catflap.nft.compile import compile_policy
+from catflap.nft.damage import Touched, differing
 from catflap.nft.enforcer import Enforcer
 from catflap.nft.memory import MemoryNft
 from catflap.nft.names import unsupported
-from catflap.nft.plan import Existing
+from catflap.nft.plan import Existing, plan
 from catflap.nft.port import Nft, NftError
 from catflap.nft.read import existing
+from catflap.nft.ruleset import NftSet, RuleSet
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, ProfileStep, TierStep
 
 # One namespace serves all examples of a test: each leaves it empty.
@@ -60,10 +63,32 @@ def same_but_for_comments(nft: Nft) -> Existing:
     return replace(found, sets={name: replace(item, comment="") for name, item in found.sets.items()})
 
 
+def as_told(nft: Nft) -> Existing:
+    """What is there as `NftContent` tells it, without rules."""
+    outline = nft.outline()
+    if outline is None:
+        return Existing()
+    return Existing(
+        present=True,
+        sets={
+            name: replace(item, elements=frozenset(nft.elements(item))) for name, item in outline.sets.items()
+        },
+        maps={name: replace(item, elements=nft.elements(item)) for name, item in outline.maps.items()},
+        hooks=outline.hooks,
+    )
+
+
+def changed_chains(nft: Nft, before: Mapping[str, str]) -> set[str]:
+    """The chains whose digest is not what it was."""
+    now = nft.chain_digests()
+    return {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)}
+
+
 @pytest.mark.parametrize("steps", SCENARIOS.values(), ids=SCENARIOS)
 def test_the_kernel_and_the_fake_agree(nft: NamespaceNft, steps: tuple[Step, ...]) -> None:
     fake = MemoryNft()
     for step in steps:
+        digests = {each: (each.chain_digests(), each.generation().id) for each in (nft, fake)}
         for each in (nft, fake):
             if step.accepted:
                 each.run(step.commands)
@@ -71,6 +96,28 @@ def test_the_kernel_and_the_fake_agree(nft: NamespaceNft, steps: tuple[Step, ...
                 with pytest.raises(NftError):
                     each.run(step.commands)
         assert same_but_for_comments(nft) == same_but_for_comments(fake)
+        assert as_told(nft) == as_told(fake) == same_but_for_comments(nft)
+        assert changed_chains(nft, digests[nft][0]) == changed_chains(fake, digests[fake][0])
+        if not step.accepted:
+            assert [each.generation().id for each in (nft, fake)] == [
+                digests[each][1] for each in (nft, fake)
+            ]
+
+
+def test_digests_of_single_chains_are_those_of_all(nft: NamespaceNft) -> None:
+    nft.run(compile_policy(EXAMPLES["router"]).rule_set.text())
+    digests = nft.chain_digests()
+    assert len(digests) > 2
+    for name, digest in digests.items():
+        assert nft.chain_digests([name]) == {name: digest}
+    assert nft.chain_digests(["missing"]) == {}
+
+
+def test_a_large_set_that_has_just_grown_is_read_whole(nft: NamespaceNft) -> None:
+    addresses = frozenset(f"10.{number >> 8}.{number % 256}.1" for number in range(40_000))
+    item = NftSet("s", "ipv4_addr", elements=addresses)
+    nft.run(RuleSet({"s": item}).text())
+    assert nft.elements(item).keys() == addresses
 
 
 @settings(_SETTINGS, max_examples=60)
@@ -80,6 +127,7 @@ def test_any_change_ends_as_a_fresh_install(nft: NamespaceNft, old: HostPolicy, 
     enforcer.enforce(old)
     enforcer.enforce(new)
     changed = with_plain_names(nft.list_table())
+    assert as_told(nft) == same_but_for_comments(nft)
     enforcer.enforce(HostPolicy())
     assert nft.list_table() is None
     nft.run(compile_policy(new).rule_set.text())
@@ -97,6 +145,29 @@ def test_any_table_can_be_taken_over(nft: NamespaceNft, old: HostPolicy, new: Ho
     expected = Existing.of(compile_policy(new).rule_set)
     assert existing(with_plain_names(nft.list_table())) == replace(expected, rules={})
     assert Enforcer(nft).enforce(HostPolicy()).transactions == (1 if expected.present else 0)
+
+
+@settings(_SETTINGS, max_examples=30)
+@given(ours=host_policies(), theirs=host_policies(), data=st.data())
+def test_whatever_another_rule_set_does_to_ours_is_found_and_repaired(
+    nft: NamespaceNft, ours: HostPolicy, theirs: HostPolicy, data: st.DataObject
+) -> None:
+    enforcer = Enforcer(nft)
+    enforcer.enforce(ours)
+    before = nft.list_table()
+    known = enforcer.known
+    assert known is not None
+    assert differing(nft, known) == Touched()
+    steps = plan(Existing.of(compile_policy(ours).rule_set), compile_policy(theirs).rule_set)
+    for transaction in steps[: data.draw(st.integers(0, len(steps)))]:
+        nft.run(transaction.text)
+    changed = kernel_rules(nft.list_table()) != kernel_rules(before)
+    repaired = enforcer.repair(differing(nft, known))
+    assert repaired.damage or not changed
+    after = nft.list_table()
+    assert existing(after) == existing(before)
+    assert kernel_rules(after) == kernel_rules(before)
+    Enforcer(nft).enforce(HostPolicy())
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ipaddress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,6 @@ def test_after_any_changes_it_is_what_collapsing_all_gives(version: IpVersion, d
     )
     steps = data.draw(st.lists(nets, min_size=2, max_size=4))
     found = cover(version, *steps[0])
-    for last, step in zip(steps, steps[1:], strict=False):
+    for last, step in pairwise(steps):
         found.change(step - last, last - step)
         assert found.elements == set(collapse(step))

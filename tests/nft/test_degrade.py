@@ -29,7 +29,7 @@ def allowed(policy: HostPolicy, each: Packet) -> bool:
 
 
 def everywhere(policy: HostPolicy) -> set[str]:
-    return {item.interface for item in (*policy.interfaces, *policy.workloads)}
+    return {item.interface for item in policy.interfaces} | {item.interface for item in policy.workloads}
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

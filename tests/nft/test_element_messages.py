@@ -61,14 +61,16 @@ def test_nothing_is_behind_the_last_value_of_all(type_: str, text: str) -> None:
 
 
 def test_what_goes_goes_first() -> None:
-    change = ElementChange("s", "ipv4_addr", False, frozenset({"10.0.0.1"}), frozenset({"10.0.0.2"}))
+    change = ElementChange(
+        "s", "ipv4_addr", interval=False, added=frozenset({"10.0.0.1"}), removed=frozenset({"10.0.0.2"})
+    )
     kinds = [kind for kind, _, _ in elements(change)]
     assert kinds == [NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM]
 
 
 def test_many_elements_are_many_messages_whose_lengths_fit() -> None:
     texts = frozenset(f"10.0.{number >> 8}.{number & 255}" for number in range(10_000))
-    change = ElementChange("s", "ipv4_addr", False, texts)
+    change = ElementChange("s", "ipv4_addr", interval=False, added=texts)
     sizes = [len(request.body) for request in requests([change])]
     assert len(sizes) > 1
     assert max(sizes) < 1 << 16

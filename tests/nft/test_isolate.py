@@ -49,9 +49,14 @@ def test_nothing_is_refused_where_all_is_fine(nft: RefusingNft) -> None:
 
 
 @pytest.mark.parametrize("name", ["s00", "s07", "s19"])
-def test_a_set_and_the_chain_that_cannot_be_without_it(nft: RefusingNft, name: str) -> None:
+def test_a_set_for_what_is_in_it_and_no_chain_because_of_that(nft: RefusingNft, name: str) -> None:
     nft.refuses = elements_of(name)
-    assert refused(nft).keys() == {name, name.replace("s", "c")}
+    assert refused(nft) == {name: _REASON}
+
+
+def test_a_set_of_a_kind_that_is_not_known_and_the_chain_that_cannot_be_without_it(nft: RefusingNft) -> None:
+    nft.refuses = elements_of("s05", most=-1)
+    assert refused(nft).keys() == {"s05", "c05"}
 
 
 @pytest.mark.parametrize("names", [("s00",), ("s04", "s05"), ("s00", "s19"), ("c",)])
@@ -96,7 +101,7 @@ def test_a_set_that_takes_the_place_of_another_has_its_own_name_in_the_answer(nf
         {"c": Chain("c", ("ip saddr @n drop",))},
     )
     nft.refuses = elements_of("n/2")
-    assert refused(nft, Existing.of(old), new).keys() == {"n", "c"}
+    assert refused(nft, Existing.of(old), new) == {"n": _REASON}
 
 
 def test_nothing_is_changed(nft: RefusingNft) -> None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
-
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import pytest

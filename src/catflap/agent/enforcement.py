@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from catflap.agent.garbage import collector_paused
 from catflap.agent.shared_engine import Decision, SharedEngine
@@ -20,6 +20,8 @@ from catflap.nft import Enforced, EnforceError, Refused, UnsupportedInterface
 from catflap.policy import HostPolicy
 
 log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 FIRST_RETRY = 0.5  # seconds
 LAST_RETRY = 30.0  # seconds
@@ -54,6 +56,7 @@ class Enforcement:
         self._not_enforced: tuple[str, ...] = ()
         self._notices: dict[str, None] = {}
         self._enforced_revision: int | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="enforce")
         self.first_done = asyncio.Event()
 
     @property
@@ -70,22 +73,24 @@ class Enforcement:
         """Ask for a pass over the engine's state as it will be then."""
         self._requested.set()
 
+    async def in_thread(self, function: Callable[..., _Result], *arguments: object) -> _Result:
+        """Run something in the thread that programs the kernel, after what runs there; only while `run` does."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
     async def run(self, engine: SharedEngine) -> None:
-        """Serve requests until cancelled."""
-        with ThreadPoolExecutor(1, thread_name_prefix="enforce") as thread:
+        """Serve requests until cancelled. Policy is computed in another thread, so that repairs need not wait."""
+        with self._thread, ThreadPoolExecutor(1, thread_name_prefix="decide") as decider:
             while True:
                 await self._requested.wait()
                 self._requested.clear()
-                await self._pass(engine, thread)
+                await self._pass(engine, decider)
 
-    async def _pass(self, engine: SharedEngine, thread: ThreadPoolExecutor) -> None:
+    async def _pass(self, engine: SharedEngine, decider: ThreadPoolExecutor) -> None:
         grown, engine.grown = engine.grown, False
         try:
             with collector_paused() if grown else nullcontext():
-                decision = await engine.decide(thread)
-                enforced = await asyncio.get_running_loop().run_in_executor(
-                    thread, self._enforcer.enforce, decision.policy
-                )
+                decision = await engine.decide(decider)
+                enforced = await self.in_thread(self._enforcer.enforce, decision.policy)
         except EnforceError as error:
             self._failed(str(error))
         except Exception as error:  # a fault of ours must not end enforcement for good

@@ -345,6 +345,12 @@ PARAMETERS: Mapping[str, Parameter] = {
             _always(90),
             _number(0, LONG),
         ),
+        Parameter(
+            "NftablesRefreshInterval",
+            "Seconds between comparisons of all that the kernel holds with what it should hold, 0 for none",
+            _always(600),
+            _number(0, LONG),
+        ),
         Parameter("PrometheusMetricsEnabled", "Serve Prometheus metrics", _always(value=False), _flag),
         Parameter(
             "PrometheusMetricsHost", "Address to serve Prometheus metrics on", _always(EVERY_ADDRESS), _text
@@ -364,8 +370,8 @@ _NOT_OFFERED = "this version does not offer it"
 WITHOUT_EFFECT: Mapping[str, str] = {
     name.lower(): reason
     for names, reason in {
-        "StartupCleanupDelay IptablesRefreshInterval IptablesGeneratorPlugin": _NO_IPTABLES,
-        "IpsetsRefreshInterval MaxIpsetSize NftablesMode ChainInsertMode": _NO_IPTABLES,
+        "StartupCleanupDelay IptablesGeneratorPlugin MaxIpsetSize NftablesMode ChainInsertMode": _NO_IPTABLES,
+        "IptablesRefreshInterval IpsetsRefreshInterval": "the one interval is NftablesRefreshInterval",
         "NftablesMarkMask": "the one bit that is used comes from IptablesMarkMask",
         "PeriodicResyncInterval HostInterfacePollInterval": _NO_POLLING,
         "EtcdDriverLogFilePath": "there is one log file",

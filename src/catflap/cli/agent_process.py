@@ -17,12 +17,13 @@ from catflap.agent.enforcement import Enforcement
 from catflap.agent.logs import Logs
 from catflap.agent.metrics import Metrics
 from catflap.agent.report import Reporter
+from catflap.agent.self_repair import SelfRepair
 from catflap.agent.side_work import keep_going
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.cli.common import CommandError, Exit
 from catflap.host import LinkWatcher, WorkloadLinks
-from catflap.nft import EnforceError, Enforcer, LibNftables, NftError
+from catflap.nft import CommitWatcher, EnforceError, Enforcer, KernelContent, LibNftables, NftError
 from catflap.policy import HostPolicy
 from catflap.store import Store, StoreError, open_store
 
@@ -69,11 +70,14 @@ class _Process:
             on_configuration=self._on_configuration,
             on_status=self._on_status,
         )
+        watcher = CommitWatcher(enforcer.is_own)
+        self._repair = SelfRepair(enforcer, self._enforcement.in_thread, watcher, KernelContent())
         self._reporter = Reporter(store, configuration.current["FelixHostname"], self._agent.status)
         self._metrics = Metrics(self._agent.status)
 
     def _on_configuration(self, configuration: Configuration) -> None:
         self._logs.configure(configuration)
+        self._repair.configure(configuration)
         self._reporter.configure(configuration)
         self._metrics.configure(configuration)
 
@@ -85,11 +89,12 @@ class _Process:
         self._reporter.changed()
 
     async def serve(self, options: argparse.Namespace) -> int:
-        """Run the agent, and beside it what tells others how it stands, unless it is gone in a moment."""
-        telling = (
+        """Run the agent; beside it what repairs and what tells others how it stands, unless it is gone in a moment."""
+        beside = (
             []
             if options.once
             else [
+                asyncio.create_task(keep_going("repairing", self._repair.run)),
                 asyncio.create_task(keep_going("reporting to the store", self._reporter.run)),
                 asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
             ]
@@ -97,9 +102,9 @@ class _Process:
         try:
             return await _serve(self._agent, _enforced_once(self._enforcement, self._workloads), options)
         finally:
-            for task in telling:
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(*telling, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
 
 
 def _open_store(url: str | None, current: Configuration) -> Store:

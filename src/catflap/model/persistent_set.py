@@ -47,12 +47,15 @@ class PersistentSet(AbstractSet[T]):
         view = _View(
             base, (self._view.plus - less) | (more - base), (self._view.minus - more) | (less & base)
         )
-        result = self.__class__()
-        result._view = view
-        if len(view.plus) + len(view.minus) > min(_MOST, len(base)) or len(base) <= _SMALL:
-            result._view = _View((base - view.minus) | view.plus)
-            result._before = view
-        return result
+        if len(base) > _SMALL and len(view.plus) + len(view.minus) <= min(_MOST, len(base)):
+            return self._made_of(view)
+        return self._made_of(_View((base - view.minus) | view.plus), view)
+
+    @classmethod
+    def _made_of(cls, view: _View, before: _View | None = None) -> Self:
+        made = cls()
+        made._view, made._before = view, before  # its own
+        return made
 
     def is_related_to(self, other: AbstractSet[T]) -> bool:
         """Whether the differences of the two cost no more than these are large."""

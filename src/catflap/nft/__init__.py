@@ -5,26 +5,39 @@ pure and need neither root nor a kernel. Nothing here may touch a table other th
 """
 
 from catflap.nft.compile import Compiled, Compiler, compile_policy
-from catflap.nft.enforcer import Enforced, EnforceError, Enforcer
+from catflap.nft.damage import Known, Touched, differing
+from catflap.nft.enforcer import Enforced, EnforceError, Enforcer, Repaired
+from catflap.nft.kernel_content import KernelContent
 from catflap.nft.libnftables import LibNftables
 from catflap.nft.memory import MemoryNft
 from catflap.nft.names import UnsupportedInterface
-from catflap.nft.port import Nft, NftError
+from catflap.nft.port import Nft, NftContent, NftError
 from catflap.nft.quarantine import Refused
 from catflap.nft.ruleset import RuleSet
+from catflap.nft.watcher import CommitWatcher, ForeignChange
+from catflap.nft.writer import Writer
 
 __all__ = [
+    "CommitWatcher",
     "Compiled",
     "Compiler",
     "EnforceError",
     "Enforced",
     "Enforcer",
+    "ForeignChange",
+    "KernelContent",
+    "Known",
     "LibNftables",
     "MemoryNft",
     "Nft",
+    "NftContent",
     "NftError",
     "Refused",
+    "Repaired",
     "RuleSet",
+    "Touched",
     "UnsupportedInterface",
+    "Writer",
     "compile_policy",
+    "differing",
 ]

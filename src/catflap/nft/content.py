@@ -14,12 +14,13 @@ from typing import Final
 import msgspec
 
 from catflap.nft.elements import TYPES
-from catflap.nft.nfnetlink import attribute, attribute_list, attributes, read_number, read_text
+from catflap.nft.nfnetlink import ATTRIBUTE, attribute, attribute_list, attributes, read_number, read_text
 from catflap.nft.ruleset import CONCATENATION, INTERVAL, Hook, NftSet, VerdictMap
 
 NFTA_TABLE_NAME: Final = 1
 NFTA_TABLE_FLAGS: Final = 2
 NFT_TABLE_F_DORMANT: Final = 0x1
+NFT_TABLE_F_OWNER: Final = 0x2
 
 NFTA_CHAIN_TABLE: Final = 1
 NFTA_CHAIN_NAME: Final = 3
@@ -31,8 +32,9 @@ NFTA_HOOK_PRIORITY: Final = 2
 
 NFTA_RULE_TABLE: Final = 1
 NFTA_RULE_CHAIN: Final = 2
+NFTA_RULE_HANDLE: Final = 3
 NFTA_RULE_EXPRESSIONS: Final = 4
-NFTA_RULE_USERDATA: Final = 7
+NFTA_RULE_POSITION: Final = 6
 NFTA_EXPR_NAME: Final = 1
 
 NFTA_SET_TABLE: Final = 1
@@ -58,15 +60,21 @@ _SET_FLAGS: Final = {
 }
 _TYPES: Final = {number: name for name, (number, _) in TYPES.items()}
 _BITS_OF_A_TYPE: Final = 6  # nft packs the numbers of the parts of a type into one
+_PLACE: Final = frozenset({NFTA_RULE_TABLE, NFTA_RULE_HANDLE, NFTA_RULE_POSITION})
 _CHANGED_BY_PACKETS: Final = frozenset({b"counter\0", b"quota\0", b"last\0"})
 
 NO_RULES: Final = ""  # the digest of a chain without rules
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """The table without rules and elements. ``dormant``: none of its chains is asked about any packet."""
+    """The table without rules and elements.
+
+    ``dormant``: none of its chains is asked about any packet. ``owned``: only one socket may change it, and it is none
+    of ours.
+    """
 
     dormant: bool = False
+    owned: bool = False
     hooks: Mapping[str, Hook | None] = {}
     sets: Mapping[str, NftSet] = {}
     maps: Mapping[str, VerdictMap] = {}
@@ -80,8 +88,10 @@ def outline_of(table: bytes, chains: Iterable[bytes], sets: Iterable[bytes]) -> 
         if not read_number((item := attributes(body)).get(NFTA_SET_FLAGS)) & NFT_SET_ANONYMOUS
     ]
     found = [_map(item) if _is_map(item) else _set(item) for item in described]
+    flags = read_number(attributes(table).get(NFTA_TABLE_FLAGS))
     return Outline(
-        bool(read_number(attributes(table).get(NFTA_TABLE_FLAGS)) & NFT_TABLE_F_DORMANT),
+        bool(flags & NFT_TABLE_F_DORMANT),
+        bool(flags & NFT_TABLE_F_OWNER),
         dict(_chain(attributes(body)) for body in chains),
         {item.name: item for item in found if isinstance(item, NftSet)},
         {item.name: item for item in found if isinstance(item, VerdictMap)},
@@ -90,23 +100,38 @@ def outline_of(table: bytes, chains: Iterable[bytes], sets: Iterable[bytes]) -> 
 
 def chain_digests(rules: Iterable[bytes]) -> dict[str, str]:
     """From the bodies of NFT_MSG_NEWRULE messages in order: a digest for each chain that has rules."""
-    digests: dict[str, hashlib.blake2b] = {}
+    chains: dict[bytes, list[bytes]] = {}
     for body in rules:
-        rule = attributes(body)
-        digest = digests.setdefault(read_text(rule.get(NFTA_RULE_CHAIN)), hashlib.blake2b(digest_size=16))
-        digest.update(attribute(NFTA_RULE_EXPRESSIONS, _lasting(rule.get(NFTA_RULE_EXPRESSIONS, b""))))
-        digest.update(attribute(NFTA_RULE_USERDATA, rule.get(NFTA_RULE_USERDATA, b"")))
-    return {chain: digest.hexdigest() for chain, digest in digests.items()}
+        name, content = _rule(body)
+        chains.setdefault(name, []).append(_lasting(content))
+    return {
+        read_text(name): hashlib.blake2b(b"".join(contents), digest_size=16).hexdigest()
+        for name, contents in chains.items()
+    }
 
 
-def _lasting(expressions: bytes) -> bytes:
-    """The expressions without what packets change."""
-    if not any(name in expressions for name in _CHANGED_BY_PACKETS):
-        return expressions
+def _rule(body: bytes) -> tuple[bytes, bytes]:
+    """The name of the chain, and the attributes of the rule itself, which follow those of its place."""
+    name, offset = b"", 0
+    while offset + ATTRIBUTE.size <= len(body):
+        length, kind = ATTRIBUTE.unpack_from(body, offset)
+        if kind == NFTA_RULE_CHAIN:
+            name = body[offset + ATTRIBUTE.size : offset + length]
+        elif kind not in _PLACE:
+            break
+        offset += length + 3 & ~3
+    return name, body[offset:]
+
+
+def _lasting(rule: bytes) -> bytes:
+    """The attributes of a rule without what packets change."""
+    if not any(name in rule for name in _CHANGED_BY_PACKETS):
+        return rule
     parts = []
-    for kind, value in attribute_list(expressions):
-        name = attributes(value).get(NFTA_EXPR_NAME, b"")
-        parts.append(attribute(kind, name if name in _CHANGED_BY_PACKETS else value))
+    for kind, value in attribute_list(rule):
+        for inner, expression in attribute_list(value) if kind == NFTA_RULE_EXPRESSIONS else [(0, value)]:
+            name = attributes(expression).get(NFTA_EXPR_NAME, b"") if inner else b""
+            parts.append(attribute(kind, name if name in _CHANGED_BY_PACKETS else expression))
     return b"".join(parts)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from catflap.model.persistent_set import PersistentSet

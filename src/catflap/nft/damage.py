@@ -39,11 +39,12 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What there is, and how it differs from what was programmed, in words. ``dormant``: the table is switched off."""
+    """What there is, and how it differs from what was programmed, in words; the rest is as in `Outline`."""
 
     existing: Existing
     damage: tuple[str, ...] = ()
     dormant: bool = False
+    owned: bool = False
 
 
 def look(content: NftContent, known: Known, touched: Touched) -> Found:
@@ -93,7 +94,7 @@ def _look(content: NftContent, known: Known, touched: Touched) -> Found:
         },
     )
     damage = [*(["the table was made dormant"] if outline.dormant else ()), *_damage(existing, wanted)]
-    return Found(existing, tuple(damage), outline.dormant)
+    return Found(existing, tuple(damage), outline.dormant, outline.owned)
 
 
 def _set(content: NftContent, there: NftSet, wanted: RuleSet, touched: Collection[str]) -> NftSet:

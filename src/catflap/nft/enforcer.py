@@ -1,9 +1,9 @@
 """Makes the kernel enforce a host policy: compile, plan, run, and remember what was programmed.
 
 What the kernel refuses is isolated: the rest is enforced, and the interfaces concerned stay as they were or are closed
-to what is new. It never trusts memory after a failure: the next call reads the kernel again. What it has written it reads back as the
-kernel tells it, so that a change by somebody else can be found later and undone. It blocks, so the agent calls it in a
-worker thread, one call at a time.
+to what is new. It never trusts memory after a failure: the next call reads the kernel again. What it has written it
+reads back as the kernel tells it, so that a change by somebody else can be found later and undone. It blocks, so the
+agent calls it in a worker thread, one call at a time.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ from catflap.nft.port import Nft, NftError
 from catflap.nft.quarantine import Quarantine, Refused, title
 from catflap.nft.reach import interfaces_that_meet
 from catflap.nft.read import existing
-from catflap.nft.ruleset import RuleSet, block
+from catflap.nft.ruleset import TABLE, RuleSet, block
 from catflap.policy.host_policy import HostPolicy
 
 _TRIES = 3  # to write chains that nobody else changes before they are read back
 _GENERATIONS = 0xFFFFFFFF  # then their numbers begin anew
+_OWNED = (
+    f"another program has made table {TABLE} its own (nft's flag owner): nobody else may change it until that program"
+    " ends or deletes it; stop it"
+)
 _WAKE = block((), (), ())  # takes the flag "dormant" from a table
 
 
@@ -208,6 +212,8 @@ class Enforcer:
             return Repaired()
         try:
             found = look(self._nft, known, touched) if known else None
+            if found and found.owned:
+                raise EnforceError(_OWNED)
             if found and found.dormant:
                 self._run(Transaction(Phase.SWITCH, _WAKE))
         except NftError:
@@ -275,16 +281,16 @@ class Enforcer:
         written = rewritten(before, wanted) if any(item.commands for item in transactions) else []
         calm = self._run_all(transactions, repairing=repairing)
         count, seconds = len(transactions), time.perf_counter() - start
-        read = self._read_back(written)
+        read = self._read_back(written) if calm else None
         for _ in range(_TRIES):
-            if calm and read is not None:
+            if read is not None:
                 break
             rest = Existing.of(wanted)
             rules = {name: lines for name, lines in rest.rules.items() if name not in written}
             again = plan(replace(rest, rules=rules), wanted)
             calm = self._run_all(again, repairing=repairing)
             count += len(again)
-            read = self._read_back(written)
+            read = self._read_back(written) if calm else None
         kept = {name: digests[name] for name in wanted.chains if name in digests and name not in written}
         self._wanted, self._known = desired, Known(wanted, {**kept, **(read or {})})
         return count, seconds

@@ -36,12 +36,17 @@ def refused_objects(nft: Nft, existing: Existing, desired: RuleSet, *, in_place:
     nft.check(_NOTHING)
     placed = place(existing, desired, in_place=in_place)
     changed = [item for name, item in placed.sets.items() if not _is_same(existing.sets.get(name), item)]
-    refused = _refused(
-        changed, lambda sets: nft.check(_commands(existing, _with_sets(existing, placed, sets)))
-    )
-    good = [item for item in placed.sets.values() if item.name not in refused]
-    rules = _Rules(nft, existing, replace(placed, sets={item.name: item for item in good}))
-    return {base_name(name): reason for name, reason in (refused | rules.refused()).items()}
+
+    def check(sets: Sequence[NftSet]) -> None:
+        nft.check(_commands(existing, _with_sets(existing, sets)))
+
+    refused = _refused(changed, check)
+    # Rules are looked at with sets that hold nothing new, so they are not refused for what is in a set.
+    hollow = [_emptied(existing, item) for item in placed.sets.values()]
+    unknown = _refused([item for item in hollow if item.name in refused], check)
+    rules = replace(placed, sets={item.name: item for item in hollow if item.name not in unknown})
+    refused |= _Rules(nft, existing, rules).refused()
+    return {base_name(name): reason for name, reason in refused.items()}
 
 
 def _refused(items: Sequence[_Object], check: Callable[[Sequence[_Object]], None]) -> dict[str, str]:
@@ -74,12 +79,18 @@ def _is_same(old: NftSet | None, new: NftSet) -> bool:
     return old is not None and old.elements == new.elements
 
 
+def _emptied(existing: Existing, item: NftSet) -> NftSet:
+    """A set with the elements that are in the kernel already."""
+    old = existing.sets.get(item.name)
+    return replace(item, elements=old.elements if old else frozenset())
+
+
 def _commands(existing: Existing, desired: RuleSet) -> str:
     """Everything that leads there as one transaction, but for what is deleted in the end."""
     return "".join(item.text for item in plan(existing, desired) if item.phase is not Phase.SWEEP)
 
 
-def _with_sets(existing: Existing, placed: RuleSet, sets: Sequence[NftSet]) -> RuleSet:
+def _with_sets(existing: Existing, sets: Sequence[NftSet]) -> RuleSet:
     """Nothing but these sets is new; chains are there only to keep those that there are as they are."""
     chains = {name: Chain(name, existing.rules.get(name, ()), hook) for name, hook in existing.hooks.items()}
     return RuleSet({item.name: item for item in sets}, existing.maps, chains)
@@ -91,13 +102,7 @@ class _Rules:
     def __init__(self, nft: Nft, existing: Existing, desired: RuleSet) -> None:
         self._nft = nft
         self._existing = existing
-        empty = {
-            name: replace(
-                item, elements=existing.sets[name].elements if name in existing.sets else frozenset()
-            )
-            for name, item in desired.sets.items()
-        }
-        self._desired = replace(desired, sets=empty)  # what is in them makes no difference to rules
+        self._desired = desired
 
     def refused(self) -> dict[str, str]:
         """The refused ones, with reasons."""

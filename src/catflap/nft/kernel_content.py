@@ -50,7 +50,8 @@ class KernelContent:
             table = self._kernel.get(NFT_MSG_GETTABLE, _TABLE)
             if table is None:
                 return None
-            chains = self._kernel.dump(NFT_MSG_GETCHAIN, _TABLE)
+            # Whatever table is asked for, the kernel lists the chains of all (measured).
+            chains = [body for body in self._kernel.dump(NFT_MSG_GETCHAIN, _TABLE) if body.startswith(_TABLE)]
             return outline_of(table, chains, self._kernel.dump(NFT_MSG_GETSET, _TABLE))
 
     def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:

@@ -130,7 +130,10 @@ class Nfnetlink:
 
     def _ask(self, request: Request) -> list[bytes]:
         self._send(message(request))
-        answers = list(self._pending())
+        try:
+            answers = list(self._pending())
+        except OSError as error:
+            raise _refusal(error) from error
         _raise_first_error(answers)
         return [item.body for item in answers if item.subsystem == NFNL_SUBSYS_NFTABLES]
 
@@ -140,7 +143,11 @@ class Nfnetlink:
         bodies: list[bytes] = []
         interrupted = 0
         while True:
-            for item in messages(self._socket.recv(_RECEIVE_BYTES)):
+            try:
+                data = self._socket.recv(_RECEIVE_BYTES)
+            except OSError as error:
+                raise _refusal(error) from error
+            for item in messages(data):
                 interrupted |= item.flags & NLM_F_DUMP_INTR
                 if item.subsystem == NFNL_SUBSYS_NFTABLES:
                     bodies.append(item.body)

@@ -83,8 +83,10 @@ def _nothing_else_changes(existing: Existing, placed: RuleSet, changed: list[Nft
         len(set(types)) == len(types)
         and all(
             old is item
-            or (old is not None and old.shape == item.shape)
-            and (old.elements == item.elements or base_name(name) in concerned)
+            or (
+                (old is not None and old.shape == item.shape)
+                and (old.elements == item.elements or base_name(name) in concerned)
+            )
             for name, item in placed.sets.items()
             for old in (existing.sets.get(name),)
         )

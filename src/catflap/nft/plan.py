@@ -38,7 +38,6 @@ from catflap.nft.ruleset import (
     element_list,
 )
 
-
 _MOST = 10_000  # elements in one transaction of those that fill sets
 _LARGE = 1_000  # elements of a set that is not worth nft's text
 _DECLARATION = 10  # elements that cost as much as an empty set

@@ -18,7 +18,6 @@ from catflap.nft.ruleset import NftSet
 from catflap.nft.sets import (
     EVERYTHING,
     IP_VERSIONS,
-    Families,
     FamilySets,
     full_length,
     network_set,
