@@ -11,7 +11,7 @@ from tests.nft.packets import packet
 
 from catflap.model.resources import Action, PortRange
 from catflap.nft.compile import Compiler, compile_policy
-from catflap.nft.decision import NO_LOOKUPS, Limits
+from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
 from catflap.nft.ruleset import INTERVAL, RuleSet
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, MatchRule, TierStep
 from catflap.verdict.evaluate import Evaluator
@@ -36,7 +36,7 @@ def allow(number: int, net: str, port: int, action: Action = Action.ALLOW) -> Ma
     )
 
 
-def compiled(policy: HostPolicy, limits: Limits = Limits()) -> RuleSet:
+def compiled(policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> RuleSet:
     return compile_policy(policy, limits).rule_set
 
 

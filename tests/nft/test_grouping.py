@@ -8,6 +8,7 @@ from catflap.nft.grouping import Group, Step, grouped
 from catflap.nft.sets import SetTable, SplitSets, split_ip_set
 from catflap.policy.host_policy import IpSet, MatchPeer, MatchRule
 
+_NOTHING = Known(4)
 _SIZES = {"one": 1, "two": 2, "many": 5_000}
 _SETS = SplitSets(
     {
@@ -20,12 +21,12 @@ _SETS = SplitSets(
 )
 
 
-def steps(*rules: MatchRule, known: Known = Known(4), addresses: int = 1_000) -> list[Step]:
+def steps(*rules: MatchRule, known: Known = _NOTHING, addresses: int = 1_000) -> list[Step]:
     found = clauses_of(lists(policy_key("a"), rules), Direction.INGRESS, _SETS, 1).ipv4
     return list(grouped(found, known, _SETS, addresses, 4_096))
 
 
-def texts(found: list[Step], known: Known = Known(4)) -> list[str]:
+def texts(found: list[Step], known: Known = _NOTHING) -> list[str]:
     table = SetTable(_SETS)
     return [
         each.line(known, table) if isinstance(each, Group) else each.lines(known, table)[0] for each in found
@@ -33,7 +34,7 @@ def texts(found: list[Step], known: Known = Known(4)) -> list[str]:
 
 
 def in_net(net: str, action: Action = Action.ALLOW, **fields: object) -> MatchRule:
-    return rule(action=action, source=MatchPeer(nets=(net,)), **fields)
+    return rule(0, action, source=MatchPeer(nets=(net,)), **fields)
 
 
 def in_set(name: str) -> MatchRule:

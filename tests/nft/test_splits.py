@@ -21,7 +21,7 @@ def clauses(*rules: MatchRule, version: IpVersion = 4) -> tuple[Clause, ...]:
 
 def to_port(*ports: int, action: Action = Action.ALLOW, protocol: int = 6, **fields: object) -> MatchRule:
     ranges = tuple(PortRange(port, port) for port in ports)
-    return rule(action=action, protocol=protocol, destination=MatchPeer(ports=ranges), **fields)
+    return rule(0, action, protocol=protocol, destination=MatchPeer(ports=ranges), **fields)
 
 
 def of_net(*nets: str, action: Action = Action.ALLOW) -> MatchRule:

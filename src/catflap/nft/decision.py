@@ -53,7 +53,10 @@ class _Budget(msgspec.Struct, frozen=True):
     union: int
 
     def of_each(self, clauses: int, split: Split) -> _Budget:
-        """What is left for each part of a split of so many clauses; powers of two, so that it stays when little changes."""
+        """What is left for each part of a split of so many clauses.
+
+        These are powers of two, so that nodes stay the same when little changes.
+        """
         return replace(
             self,
             repetition=_power_of_two(self.repetition * clauses // split.size),
