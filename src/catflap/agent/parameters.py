@@ -303,6 +303,12 @@ PARAMETERS: Mapping[str, Parameter] = {
             "NodeLabels", "Labels of this host, for node selectors", _always({}), _labels, _show_labels
         ),
         Parameter(
+            "NftablesOptimize",
+            "Put long lists of rules into look-ups",
+            _always(value=True),
+            _flag,
+        ),
+        Parameter(
             "IptablesMarkMask",
             "Bits of packet marks that may be used",
             _always(ACCEPT_MARK),

@@ -23,7 +23,17 @@ from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.cli.common import CommandError, Exit
 from catflap.host import LinkWatcher, WorkloadLinks
-from catflap.nft import CommitWatcher, EnforceError, Enforcer, KernelContent, LibNftables, NftError
+from catflap.nft import (
+    DEFAULT_LIMITS,
+    NO_LOOKUPS,
+    CommitWatcher,
+    EnforceError,
+    Enforcer,
+    KernelContent,
+    LibNftables,
+    Limits,
+    NftError,
+)
 from catflap.policy import HostPolicy
 from catflap.store import Store, StoreError, open_store
 
@@ -58,6 +68,7 @@ class _Process:
         self, store: Store, enforcer: Enforcer, configuration: StoreConfiguration, logs: Logs
     ) -> None:
         self.interfaces = LinkWatcher()
+        self._enforcer = enforcer
         self._logs = logs
         self._workloads = WorkloadSetup(WorkloadLinks())
         self._enforcement = Enforcement(enforcer, on_enforced=self._on_enforced)
@@ -77,6 +88,7 @@ class _Process:
 
     def _on_configuration(self, configuration: Configuration) -> None:
         self._logs.configure(configuration)
+        self._enforcer.limits = _limits(configuration)
         self._repair.configure(configuration)
         self._reporter.configure(configuration)
         self._metrics.configure(configuration)
@@ -105,6 +117,10 @@ class _Process:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _limits(configuration: Configuration) -> Limits:
+    return DEFAULT_LIMITS if configuration["NftablesOptimize"] else NO_LOOKUPS
 
 
 def _open_store(url: str | None, current: Configuration) -> Store:

@@ -193,7 +193,7 @@ class Decisions:
         )
         lines = (
             *_rules(self._steps(split.first, known, budget), known, table),
-            line(f"{split.key} vmap @{name}", about=f"by {split.word}"),
+            line(f"{split.key} vmap @{name}", about=split.about),
             *others.lines,
         )
         chains, maps, needs = dict(others.chains), dict(others.maps), table.needs
