@@ -149,7 +149,7 @@ class Program:
         await loop.run_in_executor(self._thread, self._nft.run, commands)
         repaired_by = await asyncio.wait_for(self._repairs.done.get(), PATIENCE)
         self._check(kind)
-        while self._listener.generation < self._content.generation().id:
+        while self._listener.generation < self._content.generation().id:  # noqa: ASYNC110  # it is a thread
             await asyncio.sleep(0.001)
         heard = self._listener.heard
         return (heard[repaired_by] - heard[self._id]) * 1000
