@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,7 @@ from catflap.agent import enforcement as module
 from catflap.agent.enforcement import Enforcement
 from catflap.agent.shared_engine import SharedEngine
 from catflap.model import HostEndpoint, Kind, ResourceChange, ResourceKey
-from catflap.nft import Enforced, EnforceError, Enforcer, MemoryNft
+from catflap.nft import Enforced, EnforceError, Enforcer, MemoryNft, Refused
 from catflap.policy import HostPolicy, Settings
 
 
@@ -24,12 +25,18 @@ class Kernel:
         self.faults: list[Exception] = []
         self.on_enforce: Callable[[], None] = lambda: None
 
+        self.refused: tuple[Refused, ...] = ()
+        self.reconsidered = 0
+
     def enforce(self, policy: HostPolicy) -> Enforced:
         self.on_enforce()
         if self.faults:
             raise self.faults.pop(0)
         self.policies.append(policy)
-        return Enforced(1, 0.001)
+        return Enforced(1, 0.001, refused=self.refused)
+
+    def reconsider(self) -> None:
+        self.reconsidered += 1
 
 
 @asynccontextmanager
@@ -142,6 +149,75 @@ async def test_an_interface_that_cannot_be_policed_is_named_and_not_counted(
     await asyncio.wait([task])
     assert sum("Interface 'x*y' IS NOT POLICED: its name" in text for text in caplog.messages) == 1
     assert any(text.startswith("Enforcing on eth0: ") for text in caplog.messages)
+
+
+async def test_what_the_kernel_refuses_is_said_once_and_tried_again(
+    engine: SharedEngine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.01)
+    kernel = Kernel()
+    kernel.refused = (
+        Refused("set a", "Cannot allocate memory", ("eth1", "eth0"), kept=False),
+        Refused("chain b", "Operation not supported", ("eth1",), kept=True),
+    )
+    async with running(kernel, engine) as enforcement:
+        enforcement.request()
+        while kernel.reconsidered < 2:
+            await asyncio.sleep(0.001)
+        assert enforcement.not_enforced == ("eth0", "eth1")
+        kernel.refused = ()
+        while enforcement.not_enforced:
+            await asyncio.sleep(0.001)
+        passes = len(kernel.policies)
+        await asyncio.sleep(0.05)
+        assert len(kernel.policies) == passes
+    closed, kept = (text for text in caplog.messages if text.startswith("NOT ENFORCED"))
+    assert closed == (
+        "NOT ENFORCED on eth1, eth0: they are closed: only established connections, failsafe ports and essential "
+        "ICMPv6 pass, and it is tried again. nf_tables refuses set a: Cannot allocate memory"
+    )
+    assert "on eth1: they stay as they were" in kept
+
+
+async def test_passes_that_others_ask_for_do_not_put_off_the_retry(
+    engine: SharedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_RETRY", 0.05)
+    kernel = Kernel()
+    kernel.refused = (Refused("set a", "Cannot allocate memory", ("eth0",), kept=True),)
+    async with running(kernel, engine) as enforcement:
+        while not kernel.reconsidered:
+            enforcement.request()
+            await asyncio.sleep(0.005)
+    assert len(kernel.policies) > 2
+
+
+async def test_under_load_each_pass_has_the_newest_state_and_nobody_waits_for_more_than_two(
+    engine: SharedEngine,
+) -> None:
+    """Changes come faster than the kernel takes them, for as long as it lasts."""
+    kernel = Kernel()
+    waits: list[int] = []  # passes from the request of a change until it is in force
+    kernel.on_enforce = lambda: time.sleep(0.003)
+    async with running(kernel, engine) as enforcement:
+        waiting: dict[int, int] = {}
+        for number in range(300):
+            await change(engine, endpoint(f"e{number:03}", f"eth{number}"))
+            enforcement.request()
+            waiting[number + 1] = len(kernel.policies)
+            await asyncio.sleep(0.0005)
+            newest = len(kernel.policies[-1].interfaces) if kernel.policies else 0
+            done = [size for size in waiting if size <= newest]
+            waits += [len(kernel.policies) - waiting.pop(size) for size in done]
+        while len(kernel.policies[-1].interfaces) < 300:
+            await asyncio.sleep(0.001)
+    sizes = [len(policy.interfaces) for policy in kernel.policies]
+    assert sizes == sorted(sizes)
+    assert len(sizes) < 300
+    assert len(waits) > 100
+    assert (
+        max(waits) <= 3
+    )  # the one that was running, the one that took it, and one that ended while we looked
 
 
 async def test_what_repairs_runs_between_passes_and_does_not_wait_for_policy(engine: SharedEngine) -> None:

@@ -17,7 +17,7 @@ from catflap.lab.etcd import free_port
 
 from .conftest import local_sources
 
-STALE = AgentStatus(StoreStatus(State.STALE, 17.5, 12, 2.5, "lost"), 11, 3, 2)
+STALE = AgentStatus(StoreStatus(State.STALE, 17.5, 12, 2.5, "lost"), 11, 3, 2, ("eth0", "eth1"))
 FRESH = AgentStatus(StoreStatus(State.WAIT_FOR_READY, 1, None, 1, None), None, 0, 0)
 
 
@@ -81,6 +81,7 @@ async def test_every_metric_says_what_the_status_says(served: Served) -> None:
         'catflap_store_state{state="stale"}': 1,
         "catflap_enforced_revision": 11,
         "catflap_invalid_objects": 3,
+        "catflap_interfaces_not_enforced": 2,
         "felix_resync_state": 3,
         "felix_resyncs_started": 2,
     }

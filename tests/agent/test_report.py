@@ -23,7 +23,7 @@ STATUS, LAST, DOCUMENT = f"{ROOT}/status", f"{ROOT}/last_reported_status", f"{RO
 
 
 def status(revision: int = 7, seen: int = 9) -> AgentStatus:
-    return AgentStatus(StoreStatus(State.IN_SYNC, 1.26, seen, 5, None), revision, 2, 1)
+    return AgentStatus(StoreStatus(State.IN_SYNC, 1.26, seen, 5, None), revision, 2, 1, ("eth0",))
 
 
 class Rig:
@@ -92,6 +92,7 @@ async def test_three_keys_tell_that_it_lives_and_how_it_stands(rig: Rig) -> None
         7,
         2,
     )
+    assert document["not_enforced"] == ["eth0"]
 
 
 async def test_nothing_is_reported_before_it_is_configured(rig: Rig) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from catflap.nft.content import Outline
 from catflap.nft.libnftables import LibNftables
 from catflap.nft.nfnetlink import Generation
+from catflap.nft.port import ElementChange
 from catflap.nft.ruleset import SetOrMap
 
 _Result = TypeVar("_Result")
@@ -58,6 +59,12 @@ class NamespaceNft:
 
     def run(self, commands: str) -> None:
         self._namespace.call(self._nft.run, commands)
+
+    def check(self, commands: str) -> None:
+        self._namespace.call(self._nft.check, commands)
+
+    def change_elements(self, changes: Sequence[ElementChange]) -> None:
+        self._namespace.call(self._nft.change_elements, changes)
 
     def list_table(self) -> Mapping[str, Any] | None:
         return self._namespace.call(self._nft.list_table)

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.nft.host_policies import host_policy, lists, policy_key, rule
+from tests.nft.host_policies import ADDRESSES, host_policies, host_policy, lists, policy_key, rule
+from tests.nft.interpreter import walk
+from tests.nft.packets import packet, packets
+from tests.nft.refusing import RefusingNft, elements_of, everything, rules_with
 
 from catflap.nft.compile import compile_policy
 from catflap.nft.damage import Touched, differing
@@ -14,7 +20,8 @@ from catflap.nft.memory import MemoryNft
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.port import NftError
 from catflap.nft.ruleset import TRACKING, Chain, Hook, RuleSet, block
-from catflap.policy.host_policy import HostPolicy, TierStep
+from catflap.policy.host_policy import DirectionPolicy, HostPolicy, IpSet, MatchPeer, TierStep
+from catflap.verdict.packet import ConnectionState
 
 _KEY = policy_key("web")
 
@@ -125,8 +132,9 @@ def test_after_a_failure_the_kernel_is_read_again_and_brought_right(nft: ProbedN
     nft.refuse = refuse
     with pytest.raises(EnforceError, match="Device or resource busy"):
         enforcer.enforce(policy(6))
+    lists = nft.lists
     enforcer.enforce(policy(6))
-    assert nft.lists == 2
+    assert nft.lists == lists + 1
     assert nft.rule_set == compile_policy(policy(6)).rule_set
 
 
@@ -292,3 +300,151 @@ def test_interfaces_that_cannot_be_policed_are_reported(nft: ProbedNft) -> None:
     assert [item.name for item in enforced.unsupported] == ['a"b']
     assert enforced.transactions == 0
     assert enforced.seconds > 0
+
+
+_OTHER = policy_key("other")
+
+
+def two_interfaces(protocol: int = 6, *members: str) -> HostPolicy:
+    """Policy with a set on eth0, and policy without one on eth1."""
+    web = lists(_KEY, [rule(protocol=protocol, source=MatchPeer(ip_sets=("s",)))])
+    other = lists(_OTHER, [rule(protocol=protocol)])
+    found = host_policy(
+        ("eth0", "eth1"),
+        [TierStep("default", (_KEY, _OTHER))],
+        rules=[web, other],
+        ip_sets=[IpSet("s", "about s", frozenset(members))],
+    )
+    steps = [DirectionPolicy((TierStep("default", (key,)),)) for key in (_KEY, _OTHER)]
+    pairs = zip(found.interfaces, steps, strict=True)
+    return replace(found, interfaces=tuple(replace(item, ingress=side, egress=side) for item, side in pairs))
+
+
+class Rig:
+    """An enforcer of a kernel that may refuse parts."""
+
+    def __init__(self) -> None:
+        self.nft = RefusingNft()
+        self.enforcer = Enforcer(self.nft)
+
+    def allows(self, interface: str, source: str = "10.0.0.1", **fields: Any) -> bool:
+        return walk(self.nft.rule_set, packet(source, interface=interface, **fields)) == "accept"
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_a_set_that_is_refused_closes_the_interfaces_that_need_it_and_no_others(rig: Rig) -> None:
+    rig.nft.refuses = elements_of("addresses4-s", most=1)
+    enforced = rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2"))
+    assert [(item.object, item.interfaces, item.kept) for item in enforced.refused] == [
+        ("set addresses4-s of size 2 (about s)", ("eth0",), False)
+    ]
+    assert enforced.refused[0].reason == "Cannot allocate memory"
+    assert not rig.allows("eth0")
+    assert rig.allows("eth0", state=ConnectionState.ESTABLISHED)
+    assert rig.allows("eth1")
+
+
+def test_an_interface_stays_as_it_was_where_that_can_stand(rig: Rig) -> None:
+    rig.enforcer.enforce(two_interfaces(6, "10.0.0.1"))
+    rig.nft.refuses = elements_of("addresses4-s", most=1)
+    enforced = rig.enforcer.enforce(two_interfaces(17, "10.0.0.2", "10.0.0.3"))
+    assert {(item.interfaces, item.kept) for item in enforced.refused} == {(("eth0",), True)}
+    assert rig.allows("eth0", protocol=6)
+    assert not rig.allows("eth0", "10.0.0.2", protocol=17)
+    assert not rig.allows("eth1", protocol=6)
+    assert rig.allows("eth1", protocol=17)
+
+
+def test_what_is_refused_is_not_tried_with_every_change_but_when_reconsidered(rig: Rig) -> None:
+    rig.nft.refuses = elements_of("addresses4-s", most=1)
+    rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2"))
+    checks = rig.nft.checks
+    enforced = rig.enforcer.enforce(two_interfaces(17, "10.0.0.1", "10.0.0.2"))
+    assert {(item.interfaces, item.kept) for item in enforced.refused} == {(("eth0",), False)}
+    assert rig.nft.checks == checks
+    assert rig.allows("eth1", protocol=17)
+    rig.nft.refuses = lambda _: False
+    assert rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2")).refused
+    rig.enforcer.reconsider()
+    assert not rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2")).refused
+    assert rig.nft.rule_set == compile_policy(two_interfaces(6, "10.0.0.1", "10.0.0.2")).rule_set
+
+
+def test_what_is_refused_and_changes_is_tried(rig: Rig) -> None:
+    rig.nft.refuses = elements_of("addresses4-s", most=1)
+    rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2"))
+    assert not rig.enforcer.enforce(two_interfaces(6, "10.0.0.7")).refused
+    assert rig.allows("eth0", "10.0.0.7")
+
+
+def test_a_rule_that_the_kernel_does_not_understand(rig: Rig) -> None:
+    rig.nft.refuses = rules_with("meta l4proto 132")
+    changed = two_interfaces(6, "10.0.0.1")
+    changed = replace(changed, policies={**changed.policies, _OTHER: lists(_OTHER, [rule(protocol=132)])})
+    enforced = rig.enforcer.enforce(changed)
+    assert {(item.object, item.interfaces) for item in enforced.refused} == {
+        ("chain policy-in-default/other", ("eth1",))
+    }
+    assert rig.allows("eth0")
+    assert not rig.allows("eth1", protocol=132)
+
+
+def test_a_change_of_members_that_is_refused_keeps_the_last_members(rig: Rig) -> None:
+    rig.enforcer.enforce(two_interfaces(6, "10.0.0.1"))
+    rig.nft.refuses = elements_of("addresses4-s")
+    (refused,) = rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2")).refused
+    assert (refused.interfaces, refused.kept) == (("eth0",), True)
+    assert rig.allows("eth0")
+    assert not rig.allows("eth0", "10.0.0.2")
+
+
+def test_what_is_in_the_way_of_all_keeps_everything_as_it_was(rig: Rig) -> None:
+    rig.enforcer.enforce(two_interfaces(6, "10.0.0.1"))
+    before = rig.nft.rule_set
+    rig.nft.refuses = everything
+    with pytest.raises(EnforceError, match="Cannot allocate memory"):
+        rig.enforcer.enforce(two_interfaces(17, "10.0.0.1"))
+    rig.nft.refuses = rules_with("iifname vmap")
+    rig.enforcer.forget()
+    with pytest.raises(EnforceError, match="input: Cannot allocate memory"):
+        rig.enforcer.enforce(two_interfaces(17, "10.0.0.1"))
+    assert rig.nft.rule_set == before
+
+
+def test_an_interface_that_is_closed_is_not_taken_for_one_that_stayed(rig: Rig) -> None:
+    rig.nft.refuses = elements_of("addresses4-s", most=1)
+    rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2"))
+    enforced = rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.3"))
+    assert {item.kept for item in enforced.refused} == {False}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(old=host_policies(), new=host_policies(), data=st.data())
+def test_whatever_is_refused_nothing_passes_that_old_and_new_policy_deny(
+    old: HostPolicy, new: HostPolicy, data: st.DataObject
+) -> None:
+    rig = Rig()
+    rig.enforcer.enforce(old)
+    chains = sorted(compile_policy(new).rule_set.chains)
+    words = data.draw(st.sampled_from([*ADDRESSES, "drop comment", "th dport", "@addresses", *chains]))
+    rig.nft.refuses = rules_with(words)
+    with contextlib.suppress(EnforceError):
+        rig.enforcer.enforce(new)
+    before, after = compile_policy(old).rule_set, compile_policy(new).rule_set
+    for each in data.draw(st.lists(packets(new), min_size=6, max_size=6)):
+        passing = replace(each, state=ConnectionState.NEW)
+        fates = {walk(rule_set, passing) for rule_set in (before, after)}
+        assert walk(rig.nft.rule_set, passing) != "accept" or "accept" in fates
+
+
+def test_interval_sets_change_in_place_where_the_kernel_can(nft: ProbedNft) -> None:
+    for in_place, expected in ((True, ["networks4-s"]), (False, ["networks4-s/2"])):
+        enforcer = Enforcer(nft, in_place=in_place)
+        enforcer.enforce(two_interfaces(6, "10.0.0.0/8"))
+        enforcer.enforce(two_interfaces(6, "11.0.0.0/8"))
+        assert [name for name in nft.rule_set.sets if name.startswith("networks")] == expected
+        enforcer.enforce(HostPolicy())

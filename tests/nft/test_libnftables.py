@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catflap.nft.libnftables import LibNftables
+from catflap.nft.libnftables import LibNftables, was_committed
 from catflap.nft.port import NftError
 
 
@@ -31,3 +31,20 @@ def test_a_kernel_without_netfilter_names_the_modules(monkeypatch: pytest.Monkey
         NftError, match=r"\(Protocol not supported\): load the modules nfnetlink and nf_tables"
     ):
         LibNftables()
+
+
+@pytest.mark.parametrize(
+    ("failure", "before", "after", "committed"),
+    [
+        ("netlink: Error: Could not receive: No buffer space available", 7, 8, True),
+        ("netlink: Error: Could not receive: No buffer space available", (1 << 32) - 1, 0, True),
+        ("netlink: Error: Could not receive: No buffer space available", 7, 7, False),
+        ("netlink: Error: Could not receive: No buffer space available", 7, 9, False),
+        ("Error: Could not process rule: Message too long", 7, 8, False),
+        ("Error: Could not process rule: No such file or directory", 7, 7, False),
+    ],
+)
+def test_answers_that_were_lost_do_not_hide_a_commit(
+    failure: str, before: int, after: int, *, committed: bool
+) -> None:
+    assert was_committed(failure, before, after) == committed

@@ -82,14 +82,14 @@ def tcp(**fields: object) -> MatchRule:
             src(ip_sets=("mixed",)),
             [
                 "ip saddr @addresses4-mixed",
-                "ip saddr @networks4-mixed-c11dbc12b3120311 ip saddr != @addresses4-mixed",
+                "ip saddr @networks4-mixed ip saddr != @addresses4-mixed",
                 "ip6 saddr @addresses6-mixed",
             ],
         ),
         (
             src(not_ip_sets=("mixed",)),
             [
-                "ip saddr != @addresses4-mixed ip saddr != @networks4-mixed-c11dbc12b3120311",
+                "ip saddr != @addresses4-mixed ip saddr != @networks4-mixed",
                 "ip6 saddr != @addresses6-mixed",
             ],
         ),

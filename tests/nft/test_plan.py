@@ -17,7 +17,9 @@ from tests.nft.packets import packet
 
 from catflap.nft.compile import compile_policy
 from catflap.nft.memory import MemoryNft
+from catflap.nft.place import place
 from catflap.nft.plan import Existing, Phase, plan
+from catflap.nft.port import ElementChange
 from catflap.nft.read import existing
 from catflap.nft.ruleset import TRACKING, Chain, Hook, NftSet, RuleSet, VerdictMap
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, TierStep
@@ -46,7 +48,7 @@ def changes(old: RuleSet, new: RuleSet) -> tuple[str, ...]:
 
 
 def texts(old: Existing, new: RuleSet) -> tuple[str, ...]:
-    return tuple(transaction.text for transaction in plan(old, new))
+    return tuple(transaction.text for transaction in plan(old, place(old, new)))
 
 
 def test_nothing_changed() -> None:
@@ -202,7 +204,7 @@ def test_any_change_ends_as_a_fresh_install(first: HostPolicy, second: HostPolic
     nft = MemoryNft()
     _run(nft, Existing.of(RuleSet()), old)
     _run(nft, Existing.of(old), new)
-    assert nft.rule_set == new
+    assert nft.rule_set == place(Existing.of(old), new)
     assert (nft.list_table() is None) == (not new)
 
 
@@ -212,8 +214,9 @@ def test_any_table_can_be_taken_over(first: HostPolicy, second: HostPolicy) -> N
     old, new = compile_policy(first).rule_set, compile_policy(second).rule_set
     nft = MemoryNft()
     _run(nft, Existing.of(RuleSet()), old)
-    _run(nft, existing(nft.list_table()), new)
-    assert nft.rule_set == new
+    found = existing(nft.list_table())
+    _run(nft, found, new)
+    assert nft.rule_set == place(found, new)
 
 
 @settings(max_examples=25, deadline=None)
@@ -223,7 +226,7 @@ def test_all_base_chains_change_in_one_transaction(first: HostPolicy, second: Ho
     assume(old and new)
     nft = MemoryNft()
     _run(nft, Existing(), old)
-    for item in plan(Existing.of(old), new):
+    for item in plan(Existing.of(old), place(Existing.of(old), new)):
         assert "delete table" not in item.text
         if item.phase in {Phase.FILL, Phase.TRACK}:
             nft.run(item.text)
@@ -240,7 +243,7 @@ def _base_rules(item: RuleSet) -> dict[str, tuple[str, ...]]:
 
 @settings(max_examples=100, deadline=None)
 @given(ip_set_members, ip_set_members)
-def test_an_address_that_stays_in_a_set_is_found_after_each_transaction(
+def test_after_each_transaction_a_packet_fares_as_before_or_as_in_the_end(
     first: frozenset[str], second: frozenset[str]
 ) -> None:
     key = policy_key("web")
@@ -250,12 +253,80 @@ def test_an_address_that_stays_in_a_set_is_found_after_each_transaction(
         compile_policy(host_policy(tiers=tiers, rules=rules, ip_sets=[IpSet("s", "", members)])).rule_set
         for members in (first, second)
     )
-    stay = [each for each in _PACKETS if all(walk(item, each) == "accept" for item in (old, new))]
+    fates = [(each, {walk(old, each), walk(new, each)}) for each in _PACKETS]
     nft = MemoryNft()
     nft.run(old.text())
     for commands in changes(old, new):
         nft.run(commands)
-        assert all(walk(nft.rule_set, each) == "accept" for each in stay)
+        assert all(walk(nft.rule_set, each) in either for each, either in fates)
 
 
 _PACKETS = [packet(address, address) for address in ADDRESSES]
+
+
+def networks(*nets: str, name: str = "n4", type_: str = "ipv4_addr") -> NftSet:
+    return NftSet(name, type_, ("interval",), frozenset(nets))
+
+
+def sets(*items: NftSet) -> RuleSet:
+    return RuleSet({item.name: item for item in items}, {}, {"c": Chain("c", ("drop",))})
+
+
+def test_where_only_members_change_no_text_is_needed() -> None:
+    old, new = rule_set(("10.0.0.1",)), rule_set(("10.0.0.2",))
+    (switch,) = plan(Existing.of(old), new)
+    assert switch.commands == ""
+    assert switch.elements == (
+        ElementChange(
+            "s", "ipv4_addr", interval=False, added=frozenset({"10.0.0.2"}), removed=frozenset({"10.0.0.1"})
+        ),
+    )
+    assert switch.text == (
+        "delete element inet catflap s { 10.0.0.1 }\nadd element inet catflap s { 10.0.0.2 }\n"
+    )
+
+
+def test_members_of_hash_sets_change_at_once_and_each_interval_set_by_itself() -> None:
+    old = sets(
+        NftSet("a", "ipv4_addr"), NftSet("b", "ipv4_addr"), networks(), networks(name="n6", type_="ipv6_addr")
+    )
+    some = frozenset({"10.0.0.1"})
+    new = sets(
+        NftSet("a", "ipv4_addr", (), some),
+        NftSet("b", "ipv4_addr", (), some),
+        networks("10.0.0.0/8"),
+        networks("fe80::/10", name="n6", type_="ipv6_addr"),
+    )
+    changed = [[change.name for change in item.elements] for item in plan(Existing.of(old), new)]
+    assert changed == [["a", "b"], ["n4"], ["n6"]]
+
+
+def test_elements_that_have_no_message_are_text() -> None:
+    macs = [NftSet("s", "ether_addr", (), frozenset({f"02:00:00:00:00:0{number}"})) for number in (1, 2)]
+    (switch,) = plan(Existing.of(sets(macs[0])), sets(macs[1]))
+    assert switch.commands.startswith("delete element inet catflap s {")
+
+
+def test_many_new_sets_come_in_pieces_and_large_ones_empty_at_first() -> None:
+    texts = [f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(25_000)]
+    small = [NftSet(f"s{number:03}", "ipv4_addr", (), frozenset(texts[:300])) for number in range(100)]
+    large = NftSet("z", "ipv4_addr", (), frozenset(texts))
+    desired = sets(*small, large)
+    fake = MemoryNft()
+    sizes = []
+    for transaction in plan(Existing(), desired):
+        if transaction.elements:
+            fake.change_elements(transaction.elements)
+            sizes.append(sum(len(change.added) for change in transaction.elements))
+        else:
+            fake.run(transaction.commands)
+            sizes.append(transaction.commands.count("10."))
+    assert max(sizes) <= 10_000
+    assert sum(sizes) == 30_000 + 25_000
+    assert fake.rule_set == desired
+
+
+def test_one_large_set_of_a_kind_that_has_no_message_is_text() -> None:
+    macs = frozenset(f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}" for number in range(2_000))
+    fill, _ = plan(Existing(), sets(NftSet("s", "ether_addr", (), macs)))
+    assert fill.commands.count("02:00:00:00:0") == 2_000

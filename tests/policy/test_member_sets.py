@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import pytest
@@ -29,7 +30,7 @@ def following(*criteria: SetCriterion) -> MemberSets:
     return sets
 
 
-def members(sets: MemberSets, criterion: SetCriterion = WEB) -> frozenset[str]:
+def members(sets: MemberSets, criterion: SetCriterion = WEB) -> AbstractSet[str]:
     return sets.current().ip_sets[set_id(criterion)].members
 
 

@@ -108,6 +108,7 @@ class Agent:
             revision_enforced=self._enforcement.enforced_revision,
             invalid_objects=self._intake.invalid_objects,
             resyncs=self._resyncs,
+            not_enforced=self._enforcement.not_enforced,
         )
 
     async def run(self) -> None:

@@ -1,7 +1,8 @@
 """Brings the kernel to what the policy engine says, one state after the other, newest state first.
 
 Requests that arrive while the kernel is being programmed are answered together by the next pass, so nothing waits
-when idle and nothing queues up under load. A failure keeps what is enforced and is tried again.
+when idle and nothing queues up under load. A failure keeps what is enforced and is tried again; so is what the kernel
+refuses while it takes the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from catflap.agent.garbage import collector_paused
 from catflap.agent.shared_engine import Decision, SharedEngine
-from catflap.nft import Enforced, EnforceError, UnsupportedInterface
+from catflap.nft import Enforced, EnforceError, Refused, UnsupportedInterface
 from catflap.policy import HostPolicy
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ class PolicyEnforcer(Protocol):
 
     def enforce(self, policy: HostPolicy) -> Enforced:
         """Bring the kernel to this policy; raises EnforceError where it enforces the one before, or sweeping failed."""
+
+    def reconsider(self) -> None:
+        """Try again, with the next policy, what the kernel refused before."""
 
 
 class Enforcement:
@@ -48,6 +52,8 @@ class Enforcement:
         self._on_enforced = on_enforced
         self._requested = asyncio.Event()
         self._retry = FIRST_RETRY
+        self._timer: asyncio.TimerHandle | None = None  # of the next retry
+        self._not_enforced: tuple[str, ...] = ()
         self._notices: dict[str, None] = {}
         self._enforced_revision: int | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="enforce")
@@ -57,6 +63,11 @@ class Enforcement:
     def enforced_revision(self) -> int | None:
         """The revision of the store that is in force; None until there is one."""
         return self._enforced_revision
+
+    @property
+    def not_enforced(self) -> tuple[str, ...]:
+        """The interfaces of which the kernel refuses the policy: they stay as they were, or are closed."""
+        return self._not_enforced
 
     def request(self) -> None:
         """Ask for a pass over the engine's state as it will be then."""
@@ -86,9 +97,16 @@ class Enforcement:
             log.exception("Internal error while enforcing")
             self._failed(repr(error))
         else:
-            self._retry = FIRST_RETRY
+            if enforced.refused:
+                self._try_again()
+            else:
+                self._stop_trying()
+            self._not_enforced = tuple(
+                sorted({name for item in enforced.refused for name in item.interfaces})
+            )
             self._enforced_revision = decision.revision
-            self._report((*decision.notices, *map(_not_policed, enforced.unsupported)))
+            unsupported, refused = map(_not_policed, enforced.unsupported), map(_refused, enforced.refused)
+            self._report((*decision.notices, *unsupported, *refused))
             self._log_result(decision, enforced)
             self._on_enforced(decision.policy)
             self.first_done.set()
@@ -107,8 +125,23 @@ class Enforcement:
             self._retry,
             reason,
         )
-        asyncio.get_running_loop().call_later(self._retry, self._requested.set)
-        self._retry = min(self._retry * 2, LAST_RETRY)
+        self._try_again()
+
+    def _try_again(self) -> None:
+        """Later, if that is not planned already: passes that others ask for do not put it off."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._retry, self._reconsider)
+            self._retry = min(self._retry * 2, LAST_RETRY)
+
+    def _reconsider(self) -> None:
+        self._timer = None
+        self._enforcer.reconsider()
+        self._requested.set()
+
+    def _stop_trying(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._retry = None, FIRST_RETRY
 
     def _log_result(self, decision: Decision, enforced: Enforced) -> None:
         policy = decision.policy
@@ -130,3 +163,15 @@ class Enforcement:
 
 def _not_policed(interface: UnsupportedInterface) -> str:
     return f"Interface {interface.name!r} IS NOT POLICED: {interface.reason}"
+
+
+def _refused(item: Refused) -> str:
+    fate = (
+        "they stay as they were"
+        if item.kept
+        else "they are closed: only established connections, failsafe ports and essential ICMPv6 pass"
+    )
+    return (
+        f"NOT ENFORCED on {', '.join(item.interfaces)}: {fate}, and it is tried again. "
+        f"nf_tables refuses {item.object}: {item.reason}"
+    )

@@ -160,6 +160,7 @@ class Reporter:
                 },
                 "revision_enforced": status.revision_enforced,
                 "invalid_objects": status.invalid_objects,
+                "not_enforced": status.not_enforced,
             }
         )
 
@@ -169,7 +170,13 @@ def _worth_telling(status: AgentStatus) -> object:
 
     Never the revision that was seen: the reports of all agents let it grow, and each would answer all others.
     """
-    return status.store.state, status.store.reason, status.revision_enforced, status.invalid_objects
+    return (
+        status.store.state,
+        status.store.reason,
+        status.revision_enforced,
+        status.invalid_objects,
+        status.not_enforced,
+    )
 
 
 def _now() -> str:

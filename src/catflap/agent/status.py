@@ -42,9 +42,11 @@ class AgentStatus(msgspec.Struct, frozen=True):
         revision_enforced: the revision of the store that is in force; None until there is one.
         invalid_objects: how many stored objects are invalid, and count as missing or stay as they were.
         resyncs: how many snapshots were taken over, or begun to be.
+        not_enforced: the interfaces of which the kernel refuses the policy: they stay as they were, or are closed.
     """
 
     store: StoreStatus
     revision_enforced: int | None
     invalid_objects: int
     resyncs: int
+    not_enforced: tuple[str, ...] = ()

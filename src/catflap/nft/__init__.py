@@ -12,6 +12,7 @@ from catflap.nft.libnftables import LibNftables
 from catflap.nft.memory import MemoryNft
 from catflap.nft.names import UnsupportedInterface
 from catflap.nft.port import Nft, NftContent, NftError
+from catflap.nft.quarantine import Refused
 from catflap.nft.ruleset import RuleSet
 from catflap.nft.watcher import CommitWatcher, ForeignChange
 from catflap.nft.writer import Writer
@@ -31,6 +32,7 @@ __all__ = [
     "Nft",
     "NftContent",
     "NftError",
+    "Refused",
     "Repaired",
     "RuleSet",
     "Touched",

@@ -13,12 +13,13 @@ import msgspec
 from msgspec.structs import replace
 
 from catflap.nft import stages
+from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.endpoints import EndpointRules
 from catflap.nft.fixed import TRACKING_CHAIN
 from catflap.nft.memo import Memo
 from catflap.nft.names import UnsupportedInterface, unsupported
 from catflap.nft.ruleset import Chain, RuleSet, VerdictMap
-from catflap.nft.sets import needed_sets
+from catflap.nft.sets import Needs, needed_sets, with_other_members
 from catflap.nft.shared import SharedChains
 from catflap.nft.stages import Prefix, Stage, dispatch
 from catflap.nft.workloads import WorkloadRules
@@ -34,26 +35,56 @@ class Compiled(msgspec.Struct, frozen=True):
     unsupported: tuple[UnsupportedInterface, ...] = ()
 
 
+class _Last(msgspec.Struct, frozen=True):
+    """What was compiled last, what came of it, and what its rules refer to."""
+
+    policy: HostPolicy
+    compiled: Compiled
+    needs: Needs
+
+
 class Compiler:
     """Compiles one host policy after the other, and writes anew only what differs from the last one.
 
     The result depends on the policy alone, and is the same for the same policy down to the last character.
+
+    Args:
+        limits: when rules are put into look-ups.
     """
 
-    def __init__(self) -> None:
-        self._memo = Memo()
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self._memo = Memo(limits)
+        self._last: _Last | None = None
 
     def compile(self, policy: HostPolicy) -> Compiled:
         """The rule set of a host. Interfaces whose name cannot be written in nft text are left out, and reported."""
-        problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
+        last, self._last = self._last, None
         self._memo.begin(policy)
-        rule_set = _Writer(_enforceable(policy, problems), self._memo).write()
-        return Compiled(rule_set, tuple(problems.values()))
+        if last is not None and not self._memo.reshaped and _differ_in_members_only(last.policy, policy):
+            sets = with_other_members(last.compiled.rule_set.sets, last.needs, self._memo.sets)
+            compiled = replace(last.compiled, rule_set=replace(last.compiled.rule_set, sets=sets))
+            needs = last.needs
+        else:
+            compiled, needs = self._write(policy)
+        self._last = _Last(policy, compiled, needs)
+        return compiled
+
+    def _write(self, policy: HostPolicy) -> tuple[Compiled, Needs]:
+        problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
+        writer = _Writer(_enforceable(policy, problems), self._memo)
+        return Compiled(writer.write(), tuple(problems.values())), writer.needs
 
 
-def compile_policy(policy: HostPolicy) -> Compiled:
+def compile_policy(policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> Compiled:
     """Compile a single host policy, see `Compiler.compile`."""
-    return Compiler().compile(policy)
+    return Compiler(limits).compile(policy)
+
+
+def _differ_in_members_only(old: HostPolicy, new: HostPolicy) -> bool:
+    return old.port_sets.keys() == new.port_sets.keys() and old == replace(
+        new, ip_sets=old.ip_sets, port_sets=old.port_sets
+    )
 
 
 def _names(policy: HostPolicy) -> Iterator[str]:
@@ -91,6 +122,11 @@ class _Writer:
         self._maps: dict[str, VerdictMap] = {}
         self._chains: dict[str, Chain] = {}
 
+    @property
+    def needs(self) -> Needs:
+        """The sets that the rules refer to, once they are written."""
+        return self._shared.needs
+
     def write(self) -> RuleSet:
         """All of it. Without endpoints there is just the block of unknown workloads, and nothing where none can be."""
         policy = self._policy
@@ -110,6 +146,7 @@ class _Writer:
         self._stage(stages.EGRESS, endpoints.egress, known="accept", unknown="drop")
         if policy.interfaces or policy.workloads:
             self._chains[TRACKING_CHAIN.name] = TRACKING_CHAIN
+        self._maps.update(self._shared.maps)
         return RuleSet(needed_sets(self._shared.needs, self._memo.sets), self._maps, self._chains)
 
     def _first_of_workloads(self, endpoints: EndpointRules) -> list[str]:

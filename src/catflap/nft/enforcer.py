@@ -1,25 +1,33 @@
 """Makes the kernel enforce a host policy: compile, plan, run, and remember what was programmed.
 
-It never trusts memory after a failure: the next call reads the kernel again. What it has written it reads back as the
-kernel tells it, so that a change by somebody else can be found later and undone. It blocks, so the agent calls it in a
-worker thread, one call at a time.
+What the kernel refuses is isolated: the rest is enforced, and the interfaces concerned stay as they were or are closed
+to what is new. It never trusts memory after a failure: the next call reads the kernel again. What it has written it
+reads back as the kernel tells it, so that a change by somebody else can be found later and undone. It blocks, so the
+agent calls it in a worker thread, one call at a time.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
 
-from catflap.nft.compile import Compiler
+from catflap.nft.compile import Compiled, Compiler
 from catflap.nft.content import NO_RULES
 from catflap.nft.damage import Known, Touched, look
+from catflap.nft.decision import DEFAULT_LIMITS, Limits
+from catflap.nft.degrade import closed, kept
+from catflap.nft.isolate import refused_objects
 from catflap.nft.names import UnsupportedInterface
 from catflap.nft.nfnetlink import Generation
+from catflap.nft.place import changes_intervals_in_place, place
 from catflap.nft.plan import Existing, Phase, Transaction, plan, rewritten
 from catflap.nft.port import Nft, NftError
+from catflap.nft.quarantine import Quarantine, Refused, title
+from catflap.nft.reach import interfaces_that_meet
 from catflap.nft.read import existing
 from catflap.nft.ruleset import TABLE, RuleSet, block
 from catflap.policy.host_policy import HostPolicy
@@ -38,11 +46,15 @@ class EnforceError(Exception):
 
 
 class Enforced(msgspec.Struct, frozen=True):
-    """What one call did. ``seconds`` is the time from policy to kernel; ``unsupported`` is not policed."""
+    """What one call did. ``seconds`` is the time from policy to kernel; ``unsupported`` is not policed.
+
+    ``refused`` is what the kernel refuses: what was asked for is not enforced on its interfaces.
+    """
 
     transactions: int
     seconds: float
     unsupported: tuple[UnsupportedInterface, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 class Repaired(msgspec.Struct, frozen=True):
@@ -59,12 +71,25 @@ class Enforcer:
     Args:
         nft: the namespace's nf_tables.
         on_tracking: called when the kernel has just begun to track connections, before any rule asks for their state.
+        in_place: whether interval sets in use may change, see `place`; None looks at the kernel's version.
+        limits: when rules are put into look-ups.
     """
 
-    def __init__(self, nft: Nft, on_tracking: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        nft: Nft,
+        on_tracking: Callable[[], None] = lambda: None,
+        *,
+        in_place: bool | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self._nft = nft
         self._on_tracking = on_tracking
-        self._compiler = Compiler()
+        self._in_place = changes_intervals_in_place(os.uname().release) if in_place is None else in_place
+        self._compiler = Compiler(limits)
+        self._quarantine = Quarantine()
+        self._in_force = HostPolicy()  # what was asked for, or what is enforced instead
+        self._closed: frozenset[str] = frozenset()  # interfaces that are closed in it, since it was refused
         self._wanted: RuleSet | None = None  # what was in force last
         self._known: Known | None = None  # None: what the kernel holds is unknown, to be read
         self._generation: int | None = None  # after our last transaction
@@ -74,6 +99,16 @@ class Enforcer:
     def known(self) -> Known | None:
         """What the kernel holds unless somebody else changed it; None where that is not known."""
         return self._known
+
+    @property
+    def limits(self) -> Limits:
+        """When rules are put into look-ups; may be set, and holds from the next policy on."""
+        return self._compiler.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        if limits != self._compiler.limits:
+            self._compiler = Compiler(limits)
 
     def is_own(self, generation: Generation) -> bool:
         """Whether a commit is ours: made by a thread that works here. May be asked from any thread."""
@@ -87,8 +122,67 @@ class Enforcer:
         """
         start = time.perf_counter()
         compiled = self._compiler.compile(policy)
+        refused = self._quarantine.among(compiled.rule_set)
+        try:
+            if not refused:
+                try:
+                    return self._enforce(policy, compiled, start)
+                except NftError as error:
+                    refused = self._isolate(compiled.rule_set, error)
+            return self._enforce_rest(policy, compiled, refused, start)
+        except NftError as error:
+            raise _failure(error) from error
+
+    def _enforce(self, policy: HostPolicy, compiled: Compiled, start: float) -> Enforced:
         transactions, seconds = self._bring(compiled.rule_set, self._held(), start)
+        self._in_force, self._closed = policy, frozenset()
         return Enforced(transactions, seconds, compiled.unsupported)
+
+    def _isolate(self, desired: RuleSet, error: NftError) -> Mapping[str, str]:
+        """The objects that the kernel refuses, with its reasons. If it cannot be told which, the error is raised."""
+        before = existing(self._nft.list_table())
+        refused = refused_objects(self._nft, before, desired, in_place=self._in_place)
+        if not refused:
+            raise error
+        return refused
+
+    def _enforce_rest(
+        self, policy: HostPolicy, compiled: Compiled, objects: Mapping[str, str], start: float
+    ) -> Enforced:
+        """Enforce the policy but for the interfaces that meet what is refused: these stay as they were, or close."""
+        names = [item.interface for item in policy.interfaces] + [item.interface for item in policy.workloads]
+        meeting = {name: interfaces_that_meet(compiled.rule_set, names, (name,)) for name in objects}
+        if not all(meeting.values()):  # it is in the way of all
+            raise NftError("; ".join(f"{name}: {reason}" for name, reason in objects.items()))
+        concerned = frozenset().union(*meeting.values())
+        found, shut = self._enforce_degraded(policy, concerned, start)
+        self._closed = shut
+        self._quarantine.put(compiled.rule_set, objects)
+        refused = (
+            Refused(title(compiled.rule_set, name), objects[name], where, kept=where_kept)
+            for name in sorted(objects)
+            for where_kept in (True, False)
+            if (where := tuple(item for item in meeting[name] if (item not in shut) == where_kept))
+        )
+        return replace(found, refused=tuple(refused))
+
+    def _enforce_degraded(
+        self, policy: HostPolicy, interfaces: frozenset[str], start: float
+    ) -> tuple[Enforced, frozenset[str]]:
+        """Returns the interfaces that are closed as well."""
+        last = kept(policy, self._in_force, interfaces - self._closed)
+        if last is not None:
+            rest, staying = last
+            shut = interfaces - staying
+            try:
+                return self._enforce_closed(rest, shut, start), shut
+            except NftError:  # the kernel does not take the last state either, so it is left
+                pass
+        return self._enforce_closed(policy, interfaces, start), interfaces
+
+    def _enforce_closed(self, policy: HostPolicy, interfaces: frozenset[str], start: float) -> Enforced:
+        rest = closed(policy, interfaces)
+        return self._enforce(rest, self._compiler.compile(rest), start)
 
     def block_workloads(self, prefixes: tuple[str, ...]) -> None:
         """Block workload interfaces until policy is known. Where our table exists already, it stays as it is.
@@ -121,19 +215,26 @@ class Enforcer:
             if found and found.owned:
                 raise EnforceError(_OWNED)
             if found and found.dormant:
-                self._run(_WAKE)
+                self._run(Transaction(Phase.SWITCH, _WAKE))
         except NftError:
             found = None
         if found and not found.damage:
             return Repaired()
         damage = found.damage if found else ("nobody knows what: everything is written anew",)
         before = found.existing if found else None
-        transactions, seconds = self._bring(wanted, before, start, repairing=True)
+        try:
+            transactions, seconds = self._bring(wanted, before, start, repairing=True)
+        except NftError as error:
+            raise _failure(error) from error
         return Repaired(damage, transactions + bool(found and found.dormant), seconds)
 
     def _held(self) -> Existing | None:
         """What the kernel holds, as far as that is known."""
         return None if self._known is None else Existing.of(self._known.rule_set)
+
+    def reconsider(self) -> None:
+        """The next call asks the kernel again about what it refused. Without this, only what has changed is tried."""
+        self._quarantine = Quarantine()
 
     def forget(self) -> None:
         """Somebody else changed the table: the next call reads it and writes every chain anew."""
@@ -149,25 +250,25 @@ class Enforcer:
             before: what it holds; None has it read.
             start: by `time.perf_counter`.
             repairing: connections were taken over before.
+
+        Raises:
+            NftError: the kernel or libnftables refused.
         """
         digests = self._known.digests if self._known else {}
         self._known = None
-        try:
-            if before is not None:
-                try:
-                    return self._program(wanted, before, digests, start, repairing=repairing)
-                except NftError:
-                    if self._nft.generation().id == self._generation:
-                        raise
-            # Not known, or somebody else has made it another state than the one that was planned for.
-            before = existing(self._nft.list_table())
-            return self._program(wanted, before, {}, start, repairing=repairing)
-        except NftError as error:
-            raise EnforceError(f"cannot program nftables: {error}") from error
+        if before is not None:
+            try:
+                return self._program(wanted, before, digests, start, repairing=repairing)
+            except NftError:
+                if self._nft.generation().id == self._generation:
+                    raise
+        # Not known, or somebody else has made it another state than the one that was planned for.
+        before = existing(self._nft.list_table())
+        return self._program(wanted, before, {}, start, repairing=repairing)
 
     def _program(
         self,
-        wanted: RuleSet,
+        desired: RuleSet,
         before: Existing,
         digests: Mapping[str, str],
         start: float,
@@ -175,8 +276,9 @@ class Enforcer:
         repairing: bool,
     ) -> tuple[int, float]:
         """Run the difference, and read back what was written; again where somebody else commits in between."""
+        wanted = place(before, desired, in_place=self._in_place)
         transactions = plan(before, wanted)
-        written = rewritten(before, wanted) if transactions else []
+        written = rewritten(before, wanted) if any(item.commands for item in transactions) else []
         calm = self._run_all(transactions, repairing=repairing)
         count, seconds = len(transactions), time.perf_counter() - start
         read = self._read_back(written) if calm else None
@@ -190,22 +292,25 @@ class Enforcer:
             count += len(again)
             read = self._read_back(written) if calm else None
         kept = {name: digests[name] for name in wanted.chains if name in digests and name not in written}
-        self._wanted, self._known = wanted, Known(wanted, {**kept, **(read or {})})
+        self._wanted, self._known = desired, Known(wanted, {**kept, **(read or {})})
         return count, seconds
 
     def _run_all(self, transactions: Iterable[Transaction], *, repairing: bool) -> bool:
         """Returns whether nobody else committed in between."""
         calm = True
         for transaction in transactions:
-            calm &= self._run(transaction.text)
+            calm &= self._run(transaction)
             if transaction.phase is Phase.TRACK and not repairing:
                 self._on_tracking()
         return calm
 
-    def _run(self, commands: str) -> bool:
+    def _run(self, transaction: Transaction) -> bool:
         before = self._nft.generation()
         self._threads |= {before.thread}  # before anybody can see the commit
-        self._nft.run(commands)
+        if transaction.elements:
+            self._nft.change_elements(transaction.elements)
+        else:
+            self._nft.run(transaction.text)
         self._generation = self._nft.generation().id
         return self._generation - before.id & _GENERATIONS <= 1
 
@@ -217,3 +322,7 @@ class Enforcer:
         if self._nft.generation().id != self._generation:
             return None
         return {name: digests.get(name, NO_RULES) for name in chains}
+
+
+def _failure(error: NftError) -> EnforceError:
+    return EnforceError(f"cannot program nftables: {error}")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from catflap.nft.content import Outline
+from catflap.nft.element_messages import requests
 from catflap.nft.kernel_content import KernelContent
 from catflap.nft.nfnetlink import Generation
-from catflap.nft.port import NftError
+from catflap.nft.nfsocket import Nfnetlink
+from catflap.nft.port import ElementChange, NftError
 from catflap.nft.ruleset import TABLE, SetOrMap
 
 _LIBRARY: Final = "libnftables.so.1"
@@ -45,6 +47,7 @@ class LibNftables:
         self._lock = threading.Lock()
         self._library = _load()
         self._content = KernelContent()  # the library ends the process where there are no netfilter sockets
+        self._netlink = Nfnetlink()
         self._context: int | None = self._library.nft_ctx_new(0)
         if self._context is None:
             raise NftError("libnftables cannot make a context: out of memory")
@@ -53,9 +56,32 @@ class LibNftables:
 
     def run(self, commands: str) -> None:
         """Run nft text as one transaction. See `Nft.run`."""
-        failure = self._execute(commands)[1]
+        with self._lock:
+            self._live_context()
+            before = self._netlink.generation().id
+            failure = self._run(commands)[1]
+            if failure is not None and not was_committed(failure, before, self._netlink.generation().id):
+                raise NftError(_explain(failure))
+
+    def check(self, commands: str) -> None:
+        """Let the kernel validate text without acting on it. See `Nft.check`."""
+        with self._lock:
+            self._library.nft_ctx_set_dry_run(self._live_context(), True)  # noqa: FBT003  # a C function
+            try:
+                failure = self._run(commands)[1]
+            finally:
+                self._library.nft_ctx_set_dry_run(self._live_context(), False)  # noqa: FBT003  # a C function
         if failure is not None:
             raise NftError(_explain(failure))
+
+    def change_elements(self, changes: Sequence[ElementChange]) -> None:
+        """Change elements over netlink, without the library. See `Nft.change_elements`."""
+        with self._lock:
+            self._live_context()
+            try:
+                self._netlink.commit(list(requests(changes)))
+            except ValueError as error:
+                raise NftError(f"elements cannot be written: {error}") from error
 
     def list_table(self) -> Mapping[str, Any] | None:
         """Our table as a document, or None. See `Nft.list_table`."""
@@ -93,19 +119,36 @@ class LibNftables:
             context, self._context = self._context, None
             if context is not None:
                 self._library.nft_ctx_free(context)
+                self._netlink.close()
                 self._content.close()
 
     def _execute(self, commands: str, flags: int = 0) -> tuple[bytes, str | None]:
         """The output, and the error text if it failed."""
-        library = self._library
         with self._lock:
-            if self._context is None:
-                raise NftError("libnftables was closed")
-            library.nft_ctx_output_set_flags(self._context, flags)
-            code = library.nft_run_cmd_from_buffer(self._context, commands.encode())
-            output: bytes = library.nft_ctx_get_output_buffer(self._context)
-            error: bytes = library.nft_ctx_get_error_buffer(self._context)
+            return self._run(commands, flags)
+
+    def _run(self, commands: str, flags: int = 0) -> tuple[bytes, str | None]:
+        """`_execute` for one who holds the lock."""
+        library, context = self._library, self._live_context()
+        library.nft_ctx_output_set_flags(context, flags)
+        code = library.nft_run_cmd_from_buffer(context, commands.encode())
+        output: bytes = library.nft_ctx_get_output_buffer(context)
+        error: bytes = library.nft_ctx_get_error_buffer(context)
         return output, error.decode(errors="replace") if code else None
+
+    def _live_context(self) -> int:
+        if self._context is None:
+            raise NftError("libnftables was closed")
+        return self._context
+
+
+def was_committed(failure: str, before: int, after: int) -> bool:
+    """Whether a transaction took effect although the library reports a failure.
+
+    Where the kernel's answers overran the socket, nobody knows them. One commit makes the next generation; had somebody
+    else committed as well, it would not be the next one.
+    """
+    return "No buffer space available" in failure and after == (before + 1) % (1 << 32)
 
 
 def _load() -> ctypes.CDLL:
@@ -119,6 +162,8 @@ def _load() -> ctypes.CDLL:
     library.nft_ctx_free.argtypes, library.nft_ctx_free.restype = [_CONTEXT], None
     library.nft_ctx_output_set_flags.argtypes = [_CONTEXT, ctypes.c_uint]
     library.nft_ctx_output_set_flags.restype = None
+    library.nft_ctx_set_dry_run.argtypes = [_CONTEXT, ctypes.c_bool]
+    library.nft_ctx_set_dry_run.restype = None
     library.nft_run_cmd_from_buffer.argtypes = [_CONTEXT, ctypes.c_char_p]
     for function in (library.nft_ctx_buffer_output, library.nft_ctx_buffer_error):
         function.argtypes = [_CONTEXT]

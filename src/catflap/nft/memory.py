@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from catflap.nft.content import Outline
 from catflap.nft.names import digest
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.parse import AddBlock, ChangeElements, DeleteTable, Elements, Remove, parse
-from catflap.nft.port import NftError
+from catflap.nft.port import ElementChange, NftError
 from catflap.nft.ruleset import (
     CONCATENATION,
     FAMILY,
@@ -72,6 +72,25 @@ class MemoryNft:
                 table.remove(command)
         self._table = table
         self._generation += bool(commands)
+
+    def check(self, commands: str) -> None:
+        """Whether `run` would work. See `Nft.check`."""
+        before = self._table, self._generation
+        try:
+            self.run(commands)
+        finally:
+            self._table, self._generation = before
+
+    def change_elements(self, changes: Sequence[ElementChange]) -> None:
+        """Change elements as one transaction. See `Nft.change_elements`."""
+        if self._table is None:
+            raise NftError("No such file or directory: the table")
+        table = _Table(self._table)
+        for change in changes:
+            table.change(ChangeElements("delete", change.name, dict.fromkeys(change.removed, "")))
+            table.change(ChangeElements("add", change.name, dict.fromkeys(change.added, "")))
+        self._table = table
+        self._generation += 1
 
     def list_table(self) -> Mapping[str, Any] | None:
         """The table as nft's document, without rules. See `Nft.list_table`."""
@@ -131,7 +150,7 @@ class _Table:
             _require(self.sets.get(item.name, item).shape == item.shape, "File exists", item.name)
             self._add_to_set(self.sets.get(item.name, replace(item, elements=frozenset())), item.elements)
         for new in block.maps:
-            _require(self.maps.get(new.name, new).type == new.type, "File exists", new.name)
+            _require(self.maps.get(new.name, new).shape == new.shape, "File exists", new.name)
             self._add_to_map(self.maps.get(new.name, replace(new, elements={})), new.elements)
         for chain in block.chains:
             self._add_rules(chain)
@@ -239,15 +258,24 @@ def _span(element: str) -> tuple[int, int]:
 
 
 def _set_document(item: NftSet) -> dict[str, Any]:
-    elements = [_element_document(element, item.type) for element in sorted(item.elements)]
+    return {
+        **_declaration(item),
+        "elem": [_element_document(element, item.type) for element in sorted(item.elements)],
+    }
+
+
+def _declaration(item: NftSet | VerdictMap) -> dict[str, Any]:
     flags = {"flags": list(item.flags)} if item.flags else {}
     types = item.type.split(CONCATENATION)
-    return {"name": item.name, "type": types if types[1:] else item.type, **flags, "elem": elements}
+    return {"name": item.name, "type": types if types[1:] else item.type, **flags}
 
 
 def _map_document(item: VerdictMap) -> dict[str, Any]:
-    pairs = [[key, _verdict_document(verdict)] for key, verdict in sorted(item.elements.items())]
-    return {"name": item.name, "type": item.type, "map": "verdict", "elem": pairs}
+    pairs = [
+        [_element_document(key, item.type), _verdict_document(verdict)]
+        for key, verdict in sorted(item.elements.items())
+    ]
+    return {**_declaration(item), "map": "verdict", "elem": pairs}
 
 
 def _chain_document(item: Chain) -> dict[str, Any]:

@@ -179,8 +179,9 @@ class Nfnetlink:
                 self._socket.recv(_RECEIVE_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
-            except OSError:  # told of earlier, or of no interest any more
-                continue
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # told of earlier, or of no interest any more
+                    raise _refusal(error) from error
 
 
 def netfilter_socket(*, events: bool = False) -> socket.socket:

@@ -1,10 +1,12 @@
 """From what the kernel holds to what it shall hold: the least transactions, in an order that no packet slips through.
 
 Within one transaction the kernel makes rules visible a few milliseconds before the content of a *new* or *changed
-interval* set (measured). So an interval set never changes: another content is a new set under another name. New sets
-are filled first, then rules are switched to them, and only then goes what nothing refers to any more. Hash sets do
-change with the rules of their transaction, and must: between two transactions a packet would meet the members of one
-policy with the rules of the other (measured: packets pass that both policies deny).
+interval* set (measured). So an interval set never changes together with anything else: another content is a new set
+under another name, which `catflap.nft.place` gives out. New sets are filled first, in pieces of bounded size, then
+rules are switched to them, and only then goes what nothing refers to any more. Hash sets do change with the rules of
+their transaction, and must: between two transactions a packet would meet the members of one policy with the rules of
+the other (measured: packets pass that both policies deny). Where only members change, nft's text and its user space
+are not needed (`catflap.nft.element_messages`).
 
 New base chains are attached, and old ones emptied, in the transaction that switches the rules. So all hooks change
 together: a policy that moves from one hook to another is never in both, nor in none.
@@ -15,12 +17,16 @@ The table is never deleted and made anew. ``destroy`` is not used: nft 1.0.6 lac
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
 from msgspec.structs import replace
 
+from catflap.nft.element_messages import is_known
+from catflap.nft.port import ElementChange
 from catflap.nft.ruleset import (
+    INTERVAL,
     TABLE,
     TRACKING,
     Hook,
@@ -31,6 +37,10 @@ from catflap.nft.ruleset import (
     block,
     element_list,
 )
+
+_MOST = 10_000  # elements in one transaction of those that fill sets
+_LARGE = 1_000  # elements of a set that is not worth nft's text
+_DECLARATION = 10  # elements that cost as much as an empty set
 
 
 class Phase(enum.StrEnum):
@@ -43,10 +53,16 @@ class Phase(enum.StrEnum):
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """Commands that happen entirely or not at all."""
+    """Commands, or changes of elements, that happen entirely or not at all."""
 
     phase: Phase
-    text: str
+    commands: str = ""
+    elements: tuple[ElementChange, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it as nft text."""
+        return self.commands or "".join(_element_commands(self.elements))
 
 
 class Existing(msgspec.Struct, frozen=True):
@@ -77,21 +93,66 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
     track = _track(existing, desired)
     tracking = _with_tracking(existing, desired) if track else existing
     if _clash(existing, desired):
-        texts = {Phase.TRACK: track, Phase.SWITCH: _replacement(tracking, desired)}
+        found = [Transaction(Phase.TRACK, track), Transaction(Phase.SWITCH, _replacement(tracking, desired))]
     else:
-        texts = {
-            Phase.FILL: _fill(existing, desired),
-            Phase.TRACK: track,
-            Phase.SWITCH: "".join(_switch(tracking, desired)),
-            Phase.SWEEP: "".join(_sweep(existing, desired)),
-        }
-    return tuple(Transaction(phase, text) for phase, text in texts.items() if text)
+        found = [
+            *_fill([item for old, item in _other_sets(existing, desired) if old is None]),
+            Transaction(Phase.TRACK, track),
+            Transaction(Phase.FILL, _fixed(existing, desired)),
+            *_switch(_with_fixed(tracking, desired), desired),
+            Transaction(Phase.SWEEP, "".join(_sweep(existing, desired))),
+        ]
+    return tuple(transaction for transaction in found if transaction.commands or transaction.elements)
 
 
-def _fill(existing: Existing, desired: RuleSet) -> str:
-    """Create and fill new sets: nothing refers to them yet."""
-    new = [item for name, item in desired.sets.items() if name not in existing.sets]
-    return block(new, (), ()) if new else ""
+def _fill(new: Iterable[NftSet]) -> Iterator[Transaction]:
+    """Create and fill new sets: nothing refers to them yet, so they may come in pieces, and large ones empty at first.
+
+    One transaction for all would hold up whoever else wants to change nf_tables, and may exceed the netlink socket.
+    """
+    large: list[NftSet] = []
+    piece: list[NftSet] = []
+    size = 0
+    for item in new:
+        if len(item.elements) > _LARGE and is_known(item.type, interval=INTERVAL in item.flags):
+            large.append(item)
+            declared = replace(item, elements=frozenset())
+        else:
+            declared = item
+        if piece and size + len(declared.elements) + _DECLARATION > _MOST:
+            yield Transaction(Phase.FILL, block(piece, (), ()))
+            piece, size = [], 0
+        piece.append(declared)
+        size += len(declared.elements) + _DECLARATION
+    if piece:
+        yield Transaction(Phase.FILL, block(piece, (), ()))
+    for item in large:
+        elements = list(item.elements)
+        for first in range(0, len(elements), _MOST):
+            part = frozenset(elements[first : first + _MOST])
+            yield Transaction(Phase.FILL, elements=(change_of(item, part, frozenset()),))
+
+
+def _fixed(existing: Existing, desired: RuleSet) -> str:
+    """Create chains and maps that never change: nothing that packets meet refers to them yet.
+
+    An interval map is there before rules refer to it, as an interval set is. Their rules may ask for the state of
+    connections, so this is not done before `_track`.
+    """
+    maps = [item for name, item in desired.maps.items() if item.fixed and name not in existing.maps]
+    chains = [chain for name, chain in desired.chains.items() if chain.fixed and name not in existing.hooks]
+    return block((), maps, chains) if maps or chains else ""
+
+
+def _with_fixed(existing: Existing, desired: RuleSet) -> Existing:
+    """What there is after `_fixed`."""
+    chains = [chain for name, chain in desired.chains.items() if chain.fixed and name not in existing.hooks]
+    return replace(
+        existing,
+        maps={**{name: item for name, item in desired.maps.items() if item.fixed}, **existing.maps},
+        hooks={**{chain.name: None for chain in chains}, **existing.hooks},
+        rules={**{chain.name: chain.rules for chain in chains}, **existing.rules},
+    )
 
 
 def _track(existing: Existing, desired: RuleSet) -> str:
@@ -115,27 +176,61 @@ def _with_tracking(existing: Existing, desired: RuleSet) -> Existing:
     )
 
 
-def _elements(verb: str, item: SetOrMap, keys: Iterable[str]) -> Iterator[str]:
+def _elements(verb: str, item: SetOrMap, keys: Collection[str]) -> Iterator[str]:
     if keys:
         yield f"{verb} element {TABLE} {item.name} {element_list(item, keys)}\n"
 
 
-def _switch(existing: Existing, desired: RuleSet) -> Iterator[str]:
+def _element_commands(changes: Iterable[ElementChange]) -> Iterator[str]:
+    for change in changes:
+        item = NftSet(change.name, change.type)
+        yield from _elements("delete", item, change.removed)
+        yield from _elements("add", item, change.added)
+
+
+def change_of(item: NftSet, added: AbstractSet[str], removed: AbstractSet[str]) -> ElementChange:
+    """What leads to other elements of a set."""
+    return ElementChange(item.name, item.type, INTERVAL in item.flags, added, removed)
+
+
+def _changes(existing: Existing, desired: RuleSet) -> list[ElementChange]:
+    """What becomes of the elements of sets in use."""
+    return [
+        change_of(item, item.elements - old.elements, old.elements - item.elements)
+        for old, item in _other_sets(existing, desired)
+        if old is not None and old.elements != item.elements
+    ]
+
+
+def _other_sets(existing: Existing, desired: RuleSet) -> list[tuple[NftSet | None, NftSet]]:
+    """The sets that may have to change, as they are and as they shall be; None where there is none yet."""
+    known = existing.sets
+    return [(known.get(name), item) for name, item in desired.sets.items() if known.get(name) is not item]
+
+
+def _switch(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
     """Change sets in use, write new and changed chains and point the maps to them, all at once.
 
     A packet must not meet the new members with the old rules, nor the old members with the new rules: in either mix it
     may pass although both policies deny it. So it is with the rules of different base chains.
     """
-    kept = [(existing.sets[name], item) for name, item in desired.sets.items() if name in existing.sets]
-    chains = [desired.chains[name] for name in rewritten(existing, desired)]
+    changes = _changes(existing, desired)
+    rules = "".join(_rules(existing, desired))
+    if rules or not all(is_known(change.type, interval=change.interval) for change in changes):
+        yield Transaction(Phase.SWITCH, "".join(_element_commands(changes)) + rules)
+        return
+    yield Transaction(Phase.SWITCH, elements=tuple(change for change in changes if not change.interval))
+    yield from (Transaction(Phase.SWITCH, elements=(change,)) for change in changes if change.interval)
+
+
+def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
+    """Commands for chains and maps; none where they stay."""
+    chains = [desired.chains[name] for name in _differing(existing, desired)]
     detached = [name for name, hook in existing.hooks.items() if hook and name not in desired.chains]
     new_maps = [item for name, item in desired.maps.items() if name not in existing.maps]
     changes = [
         _map_change(existing.maps[name], item) for name, item in desired.maps.items() if name in existing.maps
     ]
-    for old, item in kept:
-        yield from _elements("delete", old, old.elements - item.elements)
-        yield from _elements("add", item, item.elements - old.elements)
     yield from (f"flush chain {TABLE} {chain.name}\n" for chain in chains if chain.name in existing.hooks)
     yield from (f"flush chain {TABLE} {name}\n" for name in detached)
     yield from (deletes for deletes, _ in changes)
@@ -146,13 +241,15 @@ def _switch(existing: Existing, desired: RuleSet) -> Iterator[str]:
 
 def rewritten(existing: Existing, desired: RuleSet) -> list[str]:
     """The chains whose rules are written, or that are made, by what `plan` says."""
-    everything = _clash(existing, desired)
+    return list(desired.chains) if _clash(existing, desired) else _differing(existing, desired)
+
+
+def _differing(existing: Existing, desired: RuleSet) -> list[str]:
+    """The chains that are not as they shall be, or not there."""
     return [
         name
         for name, chain in desired.chains.items()
-        if everything
-        or chain.rules != existing.rules.get(name)
-        or chain.hook != existing.hooks.get(name, chain.hook)
+        if chain.rules != existing.rules.get(name) or chain.hook != existing.hooks.get(name, chain.hook)
     ]
 
 
@@ -174,18 +271,14 @@ def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:
 
 def _clash(existing: Existing, desired: RuleSet) -> bool:
     """Whether somebody else gave one of our names to an object that cannot be changed into ours in place."""
-    sets, maps = desired.sets.values(), desired.maps.values()
     return (
-        any(
-            item.name in existing.maps or item.shape != existing.sets.get(item.name, item).shape
-            for item in sets
-        )
+        not desired.sets.keys().isdisjoint(existing.maps)
+        or not desired.maps.keys().isdisjoint(existing.sets)
+        or any(old is not None and old.shape != item.shape for old, item in _other_sets(existing, desired))
+        or any(item.shape != existing.maps.get(name, item).shape for name, item in desired.maps.items())
         or any(
-            item.name in existing.sets or item.type != existing.maps.get(item.name, item).type
-            for item in maps
-        )
-        or any(
-            _place(chain.hook) != _place(existing.hooks.get(name, chain.hook))
+            chain.hook is not existing.hooks.get(name, chain.hook)
+            and _place(chain.hook) != _place(existing.hooks[name])
             for name, chain in desired.chains.items()
         )
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
+
+import msgspec
 
 from catflap.nft.content import Outline
 from catflap.nft.nfnetlink import Generation
@@ -46,11 +49,38 @@ class NftContent(Protocol):
         """
 
 
+class ElementChange(msgspec.Struct, frozen=True):
+    """Elements that one set of our table gets and loses, as nft text. What it loses goes before the rest comes.
+
+    ``type`` is that of the set (``ipv4_addr . inet_proto . inet_service``), ``interval`` whether it has that flag.
+    """
+
+    name: str
+    type: str
+    interval: bool
+    added: AbstractSet[str] = frozenset()
+    removed: AbstractSet[str] = frozenset()
+
+
 class Nft(NftContent, Protocol):
     """One network namespace's nf_tables, as far as our table needs it."""
 
     def run(self, commands: str) -> None:
         """Run nft text as one transaction: all of it or nothing.
+
+        Raises:
+            NftError: it was refused.
+        """
+
+    def check(self, commands: str) -> None:
+        """Whether `run` would work; nothing takes effect.
+
+        Raises:
+            NftError: it would be refused.
+        """
+
+    def change_elements(self, changes: Sequence[ElementChange]) -> None:
+        """Change elements of sets as one transaction, in a time that does not depend on how large the sets are.
 
         Raises:
             NftError: it was refused.

@@ -1,24 +1,26 @@
 """Named sets for what rules match: lists of networks, lists of ports, and the sets of selectors, tags and named ports.
 
 Plain addresses go into hash sets and networks into separate interval sets, collapsed here and never by the kernel
-(auto-merge would make the kernel's content differ from what we put in). Lists that stand in rules and all networks are
-named by their content, so that an interval set never changes while rules use it (see `catflap.nft.plan`); the plain
-addresses of a selector and the sockets of a named port are named by its id and change in place. A set that would hold
-all addresses of an IP version does not exist: nobody has to look it up. Nothing here may know the order or actions of
-rules.
+(auto-merge would make the kernel's content differ from what we put in). Lists that stand in rules are named by their
+content; the addresses and networks of a selector and the sockets of a named port are named by its id. Whether they
+change in place is a matter of `catflap.nft.plan`. A set that would hold all addresses of an IP version does not exist:
+nobody has to look it up. Nothing here may know the order or actions of rules.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from catflap.model.persistent_set import PersistentSet
 from catflap.model.resources import MAX_PORT, IpVersion, PortRange, ip_version_of
 from catflap.nft.names import comment, digest, plain_name
 from catflap.nft.ruleset import CONCATENATION, INTERVAL, NftSet
+from catflap.nft.unions import Union, Unions, union_name
 from catflap.policy.host_policy import IpSet, PortSet
 
 IP_VERSIONS: tuple[IpVersion, ...] = (4, 6)
@@ -39,6 +41,16 @@ class FamilySets(msgspec.Struct, frozen=True):
     networks: NftSet | None
     everything: bool = False
 
+    @property
+    def weight(self) -> int | None:
+        """About how many addresses there are, where there are just addresses: a power of two that is not exceeded.
+
+        Rules may depend on it, which must not be written anew for every member that comes or goes.
+        """
+        if self.networks is not None or self.everything:
+            return None
+        return 1 << len(self.addresses.elements).bit_length()
+
 
 Families: TypeAlias = Mapping[IpVersion, FamilySets]
 PortFamilies: TypeAlias = Mapping[IpVersion, NftSet]
@@ -49,20 +61,23 @@ class SplitSets(msgspec.Struct, frozen=True):
 
     ip_sets: Mapping[str, Families] = {}
     port_sets: Mapping[str, PortFamilies] = {}
+    unions: Unions = msgspec.field(default_factory=Unions)
 
 
 class Needs(msgspec.Struct):
-    """The sets that rules refer to: those that stand in rules; IP sets and port sets by id and IP version."""
+    """The sets that rules refer to: those that stand in rules; IP sets, port sets and unions by id and IP version."""
 
     values: dict[str, NftSet] = {}
     ip_sets: set[tuple[str, IpVersion]] = set()
     port_sets: set[tuple[str, IpVersion]] = set()
+    unions: set[Union] = set()
 
     def add(self, other: Needs) -> None:
         """Need what the other needs, too."""
         self.values.update(other.values)
         self.ip_sets.update(other.ip_sets)
         self.port_sets.update(other.port_sets)
+        self.unions.update(other.unions)
 
 
 class SetTable:
@@ -85,6 +100,11 @@ class SetTable:
         """What to compare an address with: the one network, or a set of several."""
         interval = any("/" in net for net in nets)
         return self._value(f"nets{version}", _TYPE[version], nets, interval=interval)
+
+    def address_condition(self, field: str, nets: Iterable[str], version: IpVersion) -> str:
+        """That an address is in one of the networks; empty where every address is."""
+        collapsed = collapse(nets)
+        return "" if collapsed == [EVERYTHING[version]] else f"{field} {self.nets(collapsed, version)}"
 
     def ports(self, ranges: Sequence[PortRange]) -> str:
         """What to compare a port with: the one range, or a set of several."""
@@ -113,6 +133,12 @@ class SetTable:
         sets = self._sets.ip_sets[set_id][version]
         return [f"@{item.name}" for item in (sets.addresses, sets.networks) if item]
 
+    def union(self, set_ids: Sequence[str], version: IpVersion) -> str:
+        """A reference to the set of the addresses of all these IP sets, which have no networks."""
+        union = tuple(set_ids), version
+        self.needs.unions.add(union)
+        return f"@{union_name(union)}"
+
     def port_set(self, set_id: str, version: IpVersion) -> str:
         """A reference to the addresses, protocols and ports of a port set."""
         self.needs.port_sets.add((set_id, version))
@@ -129,30 +155,56 @@ class SetTable:
 
 def needed_sets(needs: Needs, sets: SplitSets) -> dict[str, NftSet]:
     """All sets that the needs stand for, by name and in the order of names."""
-    pairs = (sets.ip_sets[set_id][version] for set_id, version in needs.ip_sets)
-    ip_sets = (item for pair in pairs for item in (pair.addresses, pair.networks) if item)
-    port_sets = (sets.port_sets[set_id][version] for set_id, version in needs.port_sets)
-    found = [*needs.values.values(), *ip_sets, *port_sets]
+    found = [*needs.values.values(), *_sets_of_ids(needs, sets)]
     return {item.name: item for item in sorted(found, key=lambda item: item.name)}
 
 
+def with_other_members(known: Mapping[str, NftSet], needs: Needs, sets: SplitSets) -> dict[str, NftSet]:
+    """`needed_sets`, where ``known`` are those of the same needs and of sets that have the same names."""
+    return {**known, **{item.name: item for item in _sets_of_ids(needs, sets)}}
+
+
+def _sets_of_ids(needs: Needs, sets: SplitSets) -> Iterator[NftSet]:
+    for set_id, version in needs.ip_sets:
+        family = sets.ip_sets[set_id][version]
+        yield family.addresses
+        if family.networks is not None:
+            yield family.networks
+    yield from (sets.port_sets[set_id][version] for set_id, version in needs.port_sets)
+    sets.unions.keep(needs.unions)
+    for union in needs.unions:
+        set_ids, version = union
+        yield sets.unions.get(union, [sets.ip_sets[set_id][version].addresses for set_id in set_ids])
+
+
 def split_ip_set(ip_set: IpSet) -> Families:
-    """The kernel's sets for the members of each IP version."""
+    """The kernel's sets for the members of each IP version. `split.Splitter` does this with less work."""
     ipv6 = frozenset(item for item in ip_set.members if ":" in item)
     return {4: _family(ip_set, ip_set.members - ipv6, 4), 6: _family(ip_set, ipv6, 6)}
 
 
-def _family(ip_set: IpSet, members: frozenset[str], version: IpVersion) -> FamilySets:
+def full_length(version: IpVersion) -> str:
+    """The length after the slash that stands for a single address."""
+    return _FULL_LENGTH[version]
+
+
+def network_set(ip_set: IpSet, version: IpVersion, networks: PersistentSet[str]) -> NftSet | None:
+    """The kernel's set for the networks, collapsed, of an IP set; None where nobody has to look them up."""
+    if not networks or networks == {EVERYTHING[version]}:
+        return None
+    name = f"networks{version}-{plain_name(ip_set.id)}"
+    return NftSet(name, _TYPE[version], (INTERVAL,), networks, comment(ip_set.description))
+
+
+def _family(ip_set: IpSet, members: AbstractSet[str], version: IpVersion) -> FamilySets:
     with_length = [item for item in members if "/" in item]
     singles = {item for item in with_length if item.endswith(_FULL_LENGTH[version])}
-    networks = collapse(item for item in with_length if item not in singles)
-    everything = networks == [EVERYTHING[version]]
-    addresses = members.difference(with_length).union(map(_shorten, singles))
-    type_, name, about = _TYPE[version], plain_name(ip_set.id), comment(ip_set.description)
-    hashed = NftSet(f"addresses{version}-{name}", type_, (), addresses, about)
-    content = digest(" ".join(networks))
-    interval = NftSet(f"networks{version}-{name}-{content}", type_, (INTERVAL,), frozenset(networks), about)
-    return FamilySets(hashed, interval if networks and not everything else None, everything)
+    networks = PersistentSet(collapse(item for item in with_length if item not in singles))
+    addresses = members - frozenset(with_length) | set(map(_shorten, singles))
+    name, about = f"addresses{version}-{plain_name(ip_set.id)}", comment(ip_set.description)
+    hashed = NftSet(name, _TYPE[version], (), PersistentSet(addresses), about)
+    everything = networks == {EVERYTHING[version]}
+    return FamilySets(hashed, network_set(ip_set, version, networks), everything)
 
 
 def split_port_set(port_set: PortSet) -> PortFamilies:

@@ -1,27 +1,33 @@
 """The chains that interfaces share: those of tiers, policies and profiles, and those that hold whatever policy says.
 
 Each is written once, on first use, whatever hooks and interfaces lead to it. Tiers are left by ``return``, which needs
-no packet mark. A policy without Pass has one chain, which tiers jump to; in such a chain ``return`` could only mean
-"next policy", so a policy with Pass stands in the chains of its tiers itself. Nothing here may know interfaces.
+no packet mark. The rules of a tier with many are put into look-ups together (`catflap.nft.decision`). In a tier with
+few, a policy without Pass has one chain, which tiers jump to; in such a chain ``return`` could only mean "next policy",
+so a policy with Pass stands in the chains of its tiers itself. Nothing here may know interfaces.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
 from catflap.model.resources import Action, Direction, ResourceKey
+from catflap.nft.clauses import Clause, Clauses, final, joined
 from catflap.nft.fixed import ICMPV6_CHAIN, IS_ICMPV6, failsafe_replies_text, failsafe_text
 from catflap.nft.memo import Memo
 from catflap.nft.names import hashed_name, unique_names
 from catflap.nft.rules import RuleText, line
-from catflap.nft.ruleset import Chain
+from catflap.nft.ruleset import Chain, VerdictMap
 from catflap.nft.sets import Needs
 from catflap.policy.host_policy import DirectionPolicy, Failsafe, HostPolicy, ProfileStep, RuleLists, TierStep
 
 _WORDS = {Direction.INGRESS: "in", Direction.EGRESS: "out"}
+
+
+_MOST_JOINED: Final = 50_000  # rules in tiers whose policies are put together
 
 
 class _Group(enum.IntEnum):
@@ -32,6 +38,7 @@ class _Group(enum.IntEnum):
     TIER = 3
     POLICY = 4
     PROFILE = 5
+    MATCH = 6
 
 
 class SharedChains:
@@ -43,10 +50,12 @@ class SharedChains:
 
     Attributes:
         needs: the sets that the chains refer to.
+        maps: those that the chains refer to.
     """
 
     def __init__(self, policy: HostPolicy, memo: Memo) -> None:
         self.needs = Needs()
+        self.maps: dict[str, VerdictMap] = {}
         self._policy = policy
         self._memo = memo
         self._names = {
@@ -54,6 +63,7 @@ class SharedChains:
             **unique_names({key: key.name for key in policy.profiles}),
         }
         self._tiers: dict[tuple[TierStep, Direction], Chain] = {}
+        self._joined_rules = 0
         self._written: set[str] = set()
         self._new: list[tuple[_Group, Chain]] = []
 
@@ -120,14 +130,50 @@ class SharedChains:
     def _tier(self, tier: TierStep, direction: Direction) -> Chain:
         """The chain of a tier; one without rules decides nothing and is not among the chains."""
         if (tier, direction) not in self._tiers:
-            rules = [rule for key in tier.policies for rule in self._policy_step(key, direction)]
-            if tier.default_action is Action.DENY:
-                rules.append(line("drop", about=f"tier {tier.name}: no policy decides"))
             name = f"tier-{_WORDS[direction]}-{hashed_name(tier.name, repr(tier))}"
+            rules = self._tier_tree(name, tier, direction) or self._tier_steps(tier, direction)
             chain = self._tiers[tier, direction] = Chain(name, tuple(rules))
             if rules:
                 self._write(_Group.TIER, chain)
         return self._tiers[tier, direction]
+
+    def _tier_steps(self, tier: TierStep, direction: Direction) -> list[str]:
+        """One policy after the other."""
+        rules = [rule for key in tier.policies for rule in self._policy_step(key, direction)]
+        if tier.default_action is Action.DENY:
+            rules.append(line("drop", about=_no_policy_decides(tier)))
+        return rules
+
+    def _tier_tree(self, name: str, tier: TierStep, direction: Direction) -> Sequence[str]:
+        """The rules of all policies in few look-ups; nothing where they are few."""
+        lists = [self._policy.policies[key] for key in tier.policies]
+        if not self._is_long(lists, direction) or not self._may_join(lists, direction):
+            return ()
+        clauses = joined(self._memo.clauses(item, direction) for item in lists)
+        denies = tier.default_action is Action.DENY
+        return self._tree(name, clauses, final("drop", _no_policy_decides(tier)) if denies else None)
+
+    def _may_join(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
+        """Whether the policies of one more tier may be put together.
+
+        Where many interfaces have each a choice of policies of its own, these have chains that all share.
+        """
+        joined_rules = self._joined_rules + sum(len(item.rules(direction)) for item in lists)
+        if joined_rules > _MOST_JOINED:
+            return False
+        self._joined_rules = joined_rules
+        return True
+
+    def _is_long(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
+        return sum(len(item.rules(direction)) for item in lists) > self._memo.decisions.limits.rules
+
+    def _tree(self, name: str, clauses: Clauses, end: Clause | None = None) -> Sequence[str]:
+        tree = self._memo.decisions.tree(name, clauses, end)
+        self.needs.add(tree.needs)
+        self.maps.update(tree.maps)
+        for chain in tree.chains.values():
+            self._write(_Group.MATCH, chain)
+        return tree.lines
 
     def _policy_step(self, key: ResourceKey, direction: Direction) -> Sequence[str]:
         """What a policy puts into the chain of its tier."""
@@ -136,7 +182,7 @@ class SharedChains:
         if text.passes or not text.lines:
             return text.lines
         name = f"policy-{_WORDS[direction]}-{self._names[key]}"
-        self._write(_Group.POLICY, Chain(name, text.lines))
+        self._write(_Group.POLICY, Chain(name, self._rules(name, lists, direction)))
         return [line(f"jump {name}", about=f"policy {lists.title}")]
 
     def _profile(self, step: ProfileStep, direction: Direction) -> str:
@@ -144,11 +190,22 @@ class SharedChains:
             return line("drop", about=f"profile {step.name} does not exist")
         name = f"profile-{_WORDS[direction]}-{self._names[step.key]}"
         if name not in self._written:
-            text = self._text(self._policy.profiles[step.key], direction)
-            self._write(_Group.PROFILE, Chain(name, text.lines))
+            self._write(
+                _Group.PROFILE, Chain(name, self._rules(name, self._policy.profiles[step.key], direction))
+            )
         return line(f"jump {name}", about=f"profile {step.name}")
+
+    def _rules(self, name: str, lists: RuleLists, direction: Direction) -> tuple[str, ...]:
+        """The rules of a policy or profile in a chain of its own."""
+        if not self._is_long([lists], direction):
+            return self._text(lists, direction).lines
+        return tuple(self._tree(name, self._memo.clauses(lists, direction)))
 
     def _text(self, lists: RuleLists, direction: Direction) -> RuleText:
         text = self._memo.text(lists, direction)
         self.needs.add(text.needs)
         return text
+
+
+def _no_policy_decides(tier: TierStep) -> str:
+    return f"tier {tier.name}: no policy decides"

@@ -48,6 +48,11 @@ INGRESS = Stage("input", Hook("input", -5), "iifname", "ingress_interfaces", "in
 RAW_EGRESS = Stage("output-raw", Hook("output", -300), "oifname", "raw_egress_interfaces", "raw-out")
 EGRESS = Stage("output", Hook("output", -5), "oifname", "egress_interfaces", "out")
 
+STAGES = (
+    *(SOURCES, RAW_INGRESS, PRE_DNAT, FORWARD_INGRESS, FROM_WORKLOAD),
+    *(TO_WORKLOAD, FORWARD_EGRESS, INGRESS, RAW_EGRESS, EGRESS),
+)
+
 
 class Prefix(msgspec.Struct, frozen=True):
     """What becomes of the interfaces whose names begin with ``prefix``: a verdict, or None to leave them alone.

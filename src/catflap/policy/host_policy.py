@@ -6,6 +6,7 @@ Rendering, explaining and comparing all read the same `HostPolicy`. It is a plai
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -49,7 +50,7 @@ class IpSet(msgspec.Struct, frozen=True):
 
     id: str
     description: str
-    members: frozenset[str]
+    members: AbstractSet[str]
 
 
 class SocketAddress(msgspec.Struct, frozen=True, order=True):
@@ -68,7 +69,7 @@ class PortSet(msgspec.Struct, frozen=True):
 
     id: str
     description: str
-    members: frozenset[SocketAddress]
+    members: AbstractSet[SocketAddress]
 
 
 class MatchPeer(msgspec.Struct, frozen=True):

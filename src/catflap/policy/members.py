@@ -2,8 +2,7 @@
 
 An address leaves a set only when the last matching object that brought it has left: objects may share addresses. The
 carriers of an address tell that, so nothing is counted per set. The value is made anew only when members have changed
-and it is asked for: this copy is the one cost that grows with the set (measured: 0.8 ms for 50,000 members, 2 µs for
-1,000).
+and it is asked for, and shares all else with the one before.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Generic, TypeVar
 
+from catflap.model.persistent_set import PersistentSet
 from catflap.model.resources import ResourceKey
 from catflap.policy.carriers import Carriers
 from catflap.policy.criteria import PortCriterion, SetCriterion, set_id
@@ -39,7 +39,7 @@ class Members(ABC, Generic[_Member, _Value]):
         self._description = str(criterion)
         self._carriers = carriers
         self._matching = matching
-        self._members = frozenset(chain.from_iterable(map(self._contribution, matching)))
+        self._members = PersistentSet(chain.from_iterable(map(self._contribution, matching)))
         self._toggled: set[_Member] = set()  # new since then, or gone
         self._value: _Value = self._make()
 
@@ -78,12 +78,8 @@ class Members(ABC, Generic[_Member, _Value]):
     def value(self) -> _Value:
         """The set now; the same object as before where its members have not changed."""
         if self._toggled:
-            gone = self._toggled & self._members
-            new = self._toggled - gone
-            if gone:
-                self._members -= gone
-            if new:
-                self._members |= new
+            gone = {member for member in self._toggled if member in self._members}
+            self._members = self._members.changed(self._toggled - gone, gone)
             self._toggled.clear()
             self._value = self._make()
         return self._value
