@@ -31,11 +31,23 @@ ENDPOINT = {
 }
 
 
+class SilentWatcher:
+    """Hears of no foreign changes."""
+
+    def start(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture(autouse=True)
 def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MemoryNft]:
     """A kernel in memory, so that nothing of this machine is touched."""
     made = MemoryNft()
     monkeypatch.setattr(agent_process, "LibNftables", lambda: made)
+    monkeypatch.setattr(agent_process, "KernelContent", lambda: made)
+    monkeypatch.setattr(agent_process, "CommitWatcher", lambda _is_own: SilentWatcher())
     monkeypatch.setattr(agent_process, "LinkWatcher", lambda: MemoryInterfaces([ETH0]))
     monkeypatch.setattr(agent_process, "keep_existing_connections", lambda: None)
     monkeypatch.setattr(lock, "acquire_lock", contextlib.nullcontext)

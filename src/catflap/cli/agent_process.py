@@ -59,6 +59,7 @@ async def run_agent(options: argparse.Namespace, configuration: StoreConfigurati
     finally:
         await store.close()
         await process.interfaces.close()
+        process.content.close()
 
 
 class _Process:
@@ -81,8 +82,9 @@ class _Process:
             on_configuration=self._on_configuration,
             on_status=self._on_status,
         )
+        self.content = KernelContent()
         watcher = CommitWatcher(enforcer.is_own)
-        self._repair = SelfRepair(enforcer, self._enforcement.in_thread, watcher, KernelContent())
+        self._repair = SelfRepair(enforcer, self._enforcement.in_thread, watcher, self.content)
         self._reporter = Reporter(store, configuration.current["FelixHostname"], self._agent.status)
         self._metrics = Metrics(self._agent.status)
 
