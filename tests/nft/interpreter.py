@@ -99,8 +99,9 @@ class Passage:
     def statements(self, words: list[str]) -> list[str]:
         """What stands after the conditions, if they all hold."""
         while words and words[0] not in _STATEMENTS and words[:5] != _SET_MARK:
-            if words[1] == "vmap":
-                return self._look_up(words)
+            fields, rest = _fields(words)
+            if rest[0] == "vmap":
+                return self._look_up(fields, rest[1]) or []
             if words[:3] == _TEST_MARK:
                 assert words[4:6] == ["!=", "0"]
                 holds, words = self.mark & int(words[3], 0) != 0, words[6:]
@@ -110,18 +111,21 @@ class Passage:
                 return []
         return words
 
-    def _look_up(self, words: list[str]) -> list[str]:
-        verdict = self.rule_set.maps[words[2].removeprefix("@")].elements.get(str(self._field(words[0])), "")
-        return verdict.split()
+    def _look_up(self, fields: list[str], name: str) -> list[str] | None:
+        """The verdict of a map; None where it has none for the packet, so that the next rule follows."""
+        actual = [self._field(field) for field in fields]
+        if any(item is None for item in actual):
+            return None
+        elements = self.rule_set.maps[name.removeprefix("@")].elements
+        if fields[0] in {"iifname", "oifname"}:
+            return elements.get(str(actual[0]), "").split()
+        found = [verdict for key, verdict in elements.items() if _is_key(actual, key)]
+        assert len(found) <= 1, f"{name}: overlapping elements"
+        return found[0].split() if found else None
 
     def _compare(self, words: list[str]) -> tuple[bool, list[str]]:
         """Whether a condition holds, and the words after it. What a packet does not have compares to nothing."""
-        size = 1 if words[0] in {"iifname", "oifname"} else 2
-        fields = [" ".join(words[:size])]
-        words = words[size:]
-        while words[0] == ".":
-            fields.append(" ".join(words[1:3]))
-            words = words[3:]
+        fields, words = _fields(words)
         negated = words[0] == "!="
         value, rest = words[negated], words[negated + 1 :]
         actual = [self._field(field) for field in fields]
@@ -174,6 +178,21 @@ class Passage:
     def _destination_port(self) -> int | None:
         original = self.packet.original_destination_port if self.priority < _TRANSLATION else None
         return self.packet.destination_port if original is None else original
+
+
+def _fields(words: list[str]) -> tuple[list[str], list[str]]:
+    """The fields that are compared or looked up, and the words after them."""
+    size = 1 if words[0] in {"iifname", "oifname"} else 2
+    fields = [" ".join(words[:size])]
+    words = words[size:]
+    while words[0] == ".":
+        fields.append(" ".join(words[1:3]))
+        words = words[3:]
+    return fields, words
+
+
+def _is_key(actual: list[str | int | None], key: str) -> bool:
+    return all(_equals(*pair) for pair in zip(actual, key.split(" . "), strict=True))
 
 
 def condition_matches(condition: str, sets: RuleSet, packet: Packet) -> bool:

@@ -19,6 +19,7 @@ from tests.nft.interpreter import walk
 from tests.nft.packets import packet, packets
 
 from catflap.nft.compile import Compiler, compile_policy
+from catflap.nft.decision import NO_LOOKUPS, Limits
 from catflap.nft.ruleset import TRACKING, RuleSet
 from catflap.policy.host_policy import (
     HostPolicy,
@@ -27,6 +28,14 @@ from catflap.policy.host_policy import (
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.packet import ConnectionState
 from catflap.verdict.result import Outcome
+
+LIMITS = (
+    NO_LOOKUPS,
+    Limits(),
+    Limits(rules=0, repetition=100),
+    Limits(rules=1),
+    Limits(rules=2, repetition=3),
+)
 
 _BASE_CHAINS = (
     *("prerouting-sources", "prerouting-raw", "prerouting-mangle"),
@@ -122,11 +131,11 @@ def test_every_rule_has_a_comment() -> None:
             assert all(re.search(r' comment "[^"]+"$', text) for text in chain.rules)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(host_policies(), st.data())
-def test_packets_fare_as_the_policy_says(policy: HostPolicy, data: st.DataObject) -> None:
-    """On every path, whatever mark a packet comes with."""
-    rule_set = compiled(policy)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(host_policies(), st.sampled_from(LIMITS), st.data())
+def test_packets_fare_as_the_policy_says(policy: HostPolicy, limits: Limits, data: st.DataObject) -> None:
+    """On every path, whatever mark a packet comes with, and however much is put into look-ups."""
+    rule_set = compile_policy(policy, limits).rule_set
     evaluator = Evaluator(policy)
     for each in data.draw(st.lists(packets(policy), min_size=12, max_size=12)):
         verdict = evaluator.evaluate(each)
@@ -144,9 +153,9 @@ def test_other_interfaces_are_not_touched() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(host_policies())
-def test_all_that_is_there_is_referred_to(policy: HostPolicy) -> None:
-    rule_set = compiled(policy)
+@given(host_policies(), st.sampled_from(LIMITS))
+def test_all_that_is_there_is_referred_to(policy: HostPolicy, limits: Limits) -> None:
+    rule_set = compile_policy(policy, limits).rule_set
     text = " ".join(text for chain in rule_set.chains.values() for text in chain.rules)
     text += " ".join(verdict for item in rule_set.maps.values() for verdict in item.elements.values())
     used = set(re.findall(r"(?:@|jump |goto )(\S+)", re.sub(r'"[^"]*"', "", text)))
@@ -160,10 +169,13 @@ def test_all_that_is_there_is_referred_to(policy: HostPolicy) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(host_policies(), min_size=2, max_size=3))
-def test_a_compiler_that_remembers_compiles_like_a_fresh_one(policies: list[HostPolicy]) -> None:
-    compiler = Compiler()
+@given(st.lists(host_policies(), min_size=2, max_size=3), st.sampled_from(LIMITS))
+def test_a_compiler_that_remembers_compiles_like_a_fresh_one(
+    policies: list[HostPolicy], limits: Limits
+) -> None:
+    compiler = Compiler(limits)
     for policy in policies:
         result = compiler.compile(policy)
-        assert result == compile_policy(policy)
-        assert result.rule_set.text() == compiled(policy).text()
+        fresh = compile_policy(policy, limits)
+        assert result == fresh
+        assert result.rule_set.text() == fresh.rule_set.text()

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from catflap.nft import stages
+from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.endpoints import EndpointRules
 from catflap.nft.fixed import TRACKING_CHAIN
 from catflap.nft.memo import Memo
@@ -46,10 +47,14 @@ class Compiler:
     """Compiles one host policy after the other, and writes anew only what differs from the last one.
 
     The result depends on the policy alone, and is the same for the same policy down to the last character.
+
+    Args:
+        limits: when rules are put into look-ups.
     """
 
-    def __init__(self) -> None:
-        self._memo = Memo()
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self._memo = Memo(limits)
         self._last: _Last | None = None
 
     def compile(self, policy: HostPolicy) -> Compiled:
@@ -71,9 +76,9 @@ class Compiler:
         return Compiled(writer.write(), tuple(problems.values())), writer.needs
 
 
-def compile_policy(policy: HostPolicy) -> Compiled:
+def compile_policy(policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> Compiled:
     """Compile a single host policy, see `Compiler.compile`."""
-    return Compiler().compile(policy)
+    return Compiler(limits).compile(policy)
 
 
 def _differ_in_members_only(old: HostPolicy, new: HostPolicy) -> bool:
@@ -141,6 +146,7 @@ class _Writer:
         self._stage(stages.EGRESS, endpoints.egress, known="accept", unknown="drop")
         if policy.interfaces or policy.workloads:
             self._chains[TRACKING_CHAIN.name] = TRACKING_CHAIN
+        self._maps.update(self._shared.maps)
         return RuleSet(needed_sets(self._shared.needs, self._memo.sets), self._maps, self._chains)
 
     def _first_of_workloads(self, endpoints: EndpointRules) -> list[str]:

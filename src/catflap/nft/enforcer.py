@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from catflap.nft.compile import Compiled, Compiler
 from catflap.nft.content import NO_RULES
 from catflap.nft.damage import Known, Touched, look
+from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.degrade import closed, kept
 from catflap.nft.isolate import refused_objects
 from catflap.nft.names import UnsupportedInterface
@@ -71,15 +72,21 @@ class Enforcer:
         nft: the namespace's nf_tables.
         on_tracking: called when the kernel has just begun to track connections, before any rule asks for their state.
         in_place: whether interval sets in use may change, see `place`; None looks at the kernel's version.
+        limits: when rules are put into look-ups.
     """
 
     def __init__(
-        self, nft: Nft, on_tracking: Callable[[], None] = lambda: None, *, in_place: bool | None = None
+        self,
+        nft: Nft,
+        on_tracking: Callable[[], None] = lambda: None,
+        *,
+        in_place: bool | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._nft = nft
         self._on_tracking = on_tracking
         self._in_place = changes_intervals_in_place(os.uname().release) if in_place is None else in_place
-        self._compiler = Compiler()
+        self._compiler = Compiler(limits)
         self._quarantine = Quarantine()
         self._in_force = HostPolicy()  # what was asked for, or what is enforced instead
         self._closed: frozenset[str] = frozenset()  # interfaces that are closed in it, since it was refused
@@ -92,6 +99,16 @@ class Enforcer:
     def known(self) -> Known | None:
         """What the kernel holds unless somebody else changed it; None where that is not known."""
         return self._known
+
+    @property
+    def limits(self) -> Limits:
+        """When rules are put into look-ups; may be set, and holds from the next policy on."""
+        return self._compiler.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        if limits != self._compiler.limits:
+            self._compiler = Compiler(limits)
 
     def is_own(self, generation: Generation) -> bool:
         """Whether a commit is ours: made by a thread that works here. May be asked from any thread."""

@@ -44,6 +44,21 @@ def conditions(rule: MatchRule, sets: SetTable) -> list[str]:
     ]
 
 
+def version_conditions(rule: MatchRule, version: IpVersion, sets: SetTable) -> list[str]:
+    """`conditions` for packets that are known to be of one IP version."""
+    if not can_match(rule, version, sets):
+        return []
+    return [
+        _join(transport, addresses, sockets)
+        for (addresses, sockets), transport in product(_ends(rule, version, sets), _transport(rule, sets))
+    ]
+
+
+def can_match(rule: MatchRule, version: IpVersion, sets: SetTable) -> bool:
+    """Whether `version_conditions` has any."""
+    return _possible(rule, version, sets) and not _contradicts(rule)
+
+
 def _join(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 

@@ -147,7 +147,7 @@ class _Table:
             _require(self.sets.get(item.name, item).shape == item.shape, "File exists", item.name)
             self._add_to_set(self.sets.get(item.name, replace(item, elements=frozenset())), item.elements)
         for new in block.maps:
-            _require(self.maps.get(new.name, new).type == new.type, "File exists", new.name)
+            _require(self.maps.get(new.name, new).shape == new.shape, "File exists", new.name)
             self._add_to_map(self.maps.get(new.name, replace(new, elements={})), new.elements)
         for chain in block.chains:
             self._add_rules(chain)
@@ -255,15 +255,24 @@ def _span(element: str) -> tuple[int, int]:
 
 
 def _set_document(item: NftSet) -> dict[str, Any]:
-    elements = [_element_document(element, item.type) for element in sorted(item.elements)]
+    return {
+        **_declaration(item),
+        "elem": [_element_document(element, item.type) for element in sorted(item.elements)],
+    }
+
+
+def _declaration(item: NftSet | VerdictMap) -> dict[str, Any]:
     flags = {"flags": list(item.flags)} if item.flags else {}
     types = item.type.split(CONCATENATION)
-    return {"name": item.name, "type": types if types[1:] else item.type, **flags, "elem": elements}
+    return {"name": item.name, "type": types if types[1:] else item.type, **flags}
 
 
 def _map_document(item: VerdictMap) -> dict[str, Any]:
-    pairs = [[key, _verdict_document(verdict)] for key, verdict in sorted(item.elements.items())]
-    return {"name": item.name, "type": item.type, "map": "verdict", "elem": pairs}
+    pairs = [
+        [_element_document(key, item.type), _verdict_document(verdict)]
+        for key, verdict in sorted(item.elements.items())
+    ]
+    return {**_declaration(item), "map": "verdict", "elem": pairs}
 
 
 def _chain_document(item: Chain) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _OBJECT = re.compile(r"\t(set|map|chain) (\S+) \{")
 _HOOK = re.compile(r"type (\S+) hook (\S+) priority (-?\d+); policy (\S+);")
 _COMMAND = re.compile(rf"(flush|delete) (set|map|chain) {TABLE} (\S+)")
 _ELEMENTS = re.compile(rf"(add|delete) element {TABLE} (\S+) {{ (.*) }}")
-_ELEMENT = re.compile(r'"([^"]*)" : ([^,]+)|([^,"\s][^,"]*)')
+_ELEMENT = re.compile(r'"([^"]*)" : ([^,]+)|([^,"\s][^,"]*?) : ([^,]+)|([^,"\s][^,"]*)')
 
 
 class AddBlock(msgspec.Struct, frozen=True):
@@ -94,14 +94,15 @@ def _block(lines: Iterator[str]) -> AddBlock:
 
 def _set(name: str, body: list[str]) -> NftSet:
     fields = dict(_field(line) for line in body)
-    flags = tuple(fields["flags"].split(",")) if "flags" in fields else ()
+    flags = _flags(fields)
     elements = frozenset(_elements(fields.get("elements", "")))
     return NftSet(name, fields["type"], flags, elements, fields.get("comment", "").strip('"'))
 
 
 def _map(name: str, body: list[str]) -> VerdictMap:
     fields = dict(_field(line) for line in body)
-    return VerdictMap(name, fields["type"].removesuffix(" : verdict"), _elements(fields.get("elements", "")))
+    type_, elements = fields["type"].removesuffix(" : verdict"), _elements(fields.get("elements", ""))
+    return VerdictMap(name, type_, elements, _flags(fields))
 
 
 def _chain(name: str, body: list[str]) -> Chain:
@@ -118,6 +119,10 @@ _READERS: Mapping[str, Callable[[str, list[str]], NftSet | VerdictMap | Chain]] 
 }
 
 
+def _flags(fields: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(fields["flags"].split(",")) if "flags" in fields else ()
+
+
 def _field(line: str) -> tuple[str, str]:
     """The first word of a line in a set or map, and the rest; elements without their braces."""
     word, _, value = line.partition(" ")
@@ -125,7 +130,8 @@ def _field(line: str) -> tuple[str, str]:
 
 
 def _elements(text: str) -> dict[str, str]:
-    return {match[1] or match[3]: match[2] or "" for match in _ELEMENT.finditer(text)}
+    """Elements of a set, and of a map with a verdict each."""
+    return {match[1] or match[3] or match[5]: match[2] or match[4] or "" for match in _ELEMENT.finditer(text)}
 
 
 def _refusal(line: str) -> NftError:

@@ -98,7 +98,8 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
         found = [
             *_fill([item for old, item in _other_sets(existing, desired) if old is None]),
             Transaction(Phase.TRACK, track),
-            *_switch(tracking, desired),
+            Transaction(Phase.FILL, _fixed(existing, desired)),
+            *_switch(_with_fixed(tracking, desired), desired),
             Transaction(Phase.SWEEP, "".join(_sweep(existing, desired))),
         ]
     return tuple(transaction for transaction in found if transaction.commands or transaction.elements)
@@ -130,6 +131,28 @@ def _fill(new: Iterable[NftSet]) -> Iterator[Transaction]:
         for first in range(0, len(elements), _MOST):
             part = frozenset(elements[first : first + _MOST])
             yield Transaction(Phase.FILL, elements=(change_of(item, part, frozenset()),))
+
+
+def _fixed(existing: Existing, desired: RuleSet) -> str:
+    """Create chains and maps that never change: nothing that packets meet refers to them yet.
+
+    An interval map is there before rules refer to it, as an interval set is. Their rules may ask for the state of
+    connections, so this is not done before `_track`.
+    """
+    maps = [item for name, item in desired.maps.items() if item.fixed and name not in existing.maps]
+    chains = [chain for name, chain in desired.chains.items() if chain.fixed and name not in existing.hooks]
+    return block((), maps, chains) if maps or chains else ""
+
+
+def _with_fixed(existing: Existing, desired: RuleSet) -> Existing:
+    """What there is after `_fixed`."""
+    chains = [chain for name, chain in desired.chains.items() if chain.fixed and name not in existing.hooks]
+    return replace(
+        existing,
+        maps={**{name: item for name, item in desired.maps.items() if item.fixed}, **existing.maps},
+        hooks={**{chain.name: None for chain in chains}, **existing.hooks},
+        rules={**{chain.name: chain.rules for chain in chains}, **existing.rules},
+    )
 
 
 def _track(existing: Existing, desired: RuleSet) -> str:
@@ -252,7 +275,7 @@ def _clash(existing: Existing, desired: RuleSet) -> bool:
         not desired.sets.keys().isdisjoint(existing.maps)
         or not desired.maps.keys().isdisjoint(existing.sets)
         or any(old is not None and old.shape != item.shape for old, item in _other_sets(existing, desired))
-        or any(item.type != existing.maps.get(name, item).type for name, item in desired.maps.items())
+        or any(item.shape != existing.maps.get(name, item).shape for name, item in desired.maps.items())
         or any(
             chain.hook is not existing.hooks.get(name, chain.hook)
             and _place(chain.hook) != _place(existing.hooks[name])

@@ -45,10 +45,13 @@ def _set(item: Mapping[str, Any]) -> NftSet:
 
 
 def _map(item: Mapping[str, Any]) -> VerdictMap:
-    """A map with flags or to something else than verdicts gets a type that none of ours has."""
-    strange = [*item.get("flags", ()), *({_type(item["map"])} - {"verdict"})]
+    """A map to something else than verdicts gets a type that none of ours has."""
+    strange = {_type(item["map"])} - {"verdict"}
+    type_ = " ".join([_type(item["type"]), *strange])
     elements = {_element(key): _verdict(data) for key, data in item.get("elem", ())}
-    return VerdictMap(item["name"], " ".join([_type(item["type"]), *strange]), elements)
+    if type_.startswith("ipv6_addr"):
+        elements = {_as_python_writes(key): verdict for key, verdict in elements.items()}
+    return VerdictMap(item["name"], type_, elements, tuple(item.get("flags", ())))
 
 
 def _hook(item: Mapping[str, Any]) -> Hook | None:

@@ -50,10 +50,13 @@ def rule_text(lists: RuleLists, direction: Direction, sets: SplitSets, mark: int
         mark: the bit of the packet mark that means that policy has accepted the packet.
     """
     table = SetTable(sets)
-    title = f"{lists.title} {direction.lower()}"
     rules = lists.rules(direction)
-    decided = ((rule, decision) for rule in rules for decision in _decisions(rule, lists.kind, mark, table))
-    lines = tuple(_line(rule, title, *decision) for rule, decision in decided)
+    lines = tuple(
+        line(condition, extra, log_statement(rule), verdict, about=about_rule(lists, direction, rule))
+        for rule in rules
+        for matched, extra, verdict in decisions(rule, lists.kind, mark)
+        for condition in conditions(matched, table)
+    )
     passes = any(rule.action is Action.PASS for rule in rules)
     return RuleText(lines, table.needs, passes, frozenset(table.asked))
 
@@ -80,42 +83,39 @@ def line(*parts: str, about: str) -> str:
     return " ".join([*filter(None, parts), "comment", quoted(comment(about))])
 
 
-def _line(rule: MatchRule, title: str, condition: str, verdict: str) -> str:
+def about_rule(lists: RuleLists, direction: Direction, rule: MatchRule) -> str:
+    """Whose rule it is, for its comment."""
     annotations = (f"{key}={value}" for key, value in sorted(rule.annotations.items()))
-    return line(condition, _log(rule), verdict, about=" ".join([title, str(rule.number), *annotations]))
+    return " ".join([lists.title, direction.lower(), str(rule.number), *annotations])
 
 
-def _decisions(rule: MatchRule, kind: PolicyKind, mark: int, sets: SetTable) -> Iterator[tuple[str, str]]:
-    """Conditions and what follows when one matches."""
+def decisions(rule: MatchRule, kind: PolicyKind, mark: int) -> Iterator[tuple[MatchRule, str, str]]:
+    """What to match, what else to ask, and the verdict, in order; without a verdict the packet goes on."""
     match rule.action:
         case Action.REJECT:
-            yield from _rejections(rule, kind, sets)
-            return
+            yield from _rejections(rule, kind)
         case Action.ALLOW:
-            verdict = allow_verdict(kind, mark)
+            yield rule, "", allow_verdict(kind, mark)
         case Action.DENY:
-            verdict = "drop"
+            yield rule, "", "drop"
         case Action.PASS:
-            verdict = "return"
+            yield rule, "", "return"
         case Action.LOG:
-            verdict = ""  # the packet goes on to the next rule
-    for condition in conditions(rule, sets):
-        yield condition, verdict
+            yield rule, "", ""
 
 
-def _rejections(rule: MatchRule, kind: PolicyKind, sets: SetTable) -> Iterator[tuple[str, str]]:
+def _rejections(rule: MatchRule, kind: PolicyKind) -> Iterator[tuple[MatchRule, str, str]]:
     """TCP is answered with a reset, which needs a rule of TCP alone; what it leaves is answered by ICMP."""
     if rule.protocol in (None, TCP):
-        for condition in conditions(replace(rule, protocol=TCP), sets):
-            if kind is PolicyKind.PRE_DNAT:
-                yield f"{condition} {_TO_EVERYBODY}", "drop"
-            yield condition, _REJECT_TCP
+        tcp = replace(rule, protocol=TCP)
+        if kind is PolicyKind.PRE_DNAT:
+            yield tcp, _TO_EVERYBODY, "drop"
+        yield tcp, "", _REJECT_TCP
     if rule.protocol != TCP:
-        for condition in conditions(rule, sets):
-            yield condition, _REJECT
+        yield rule, "", _REJECT
 
 
-def _log(rule: MatchRule) -> str:
+def log_statement(rule: MatchRule) -> str:
     """A LOG rule logs always, any other where it has a prefix."""
     if rule.action is not Action.LOG and not rule.log_prefix:
         return ""

@@ -17,6 +17,7 @@ import msgspec
 
 FAMILY, TABLE_NAME = "inet", "catflap"
 TABLE = f"{FAMILY} {TABLE_NAME}"
+INTERFACE = "ifname"  # the type whose values stand in quotes
 INTERVAL = "interval"  # the flag of a set whose elements may be networks or ranges
 TRACKING = "connection-tracking"  # the chain by which a rule set makes the kernel track connections
 READABLE = 1_000  # elements that somebody may want to read in one list
@@ -42,11 +43,21 @@ class NftSet(msgspec.Struct, frozen=True):
 
 
 class VerdictMap(msgspec.Struct, frozen=True):
-    """A named map from a key, as nft text without quotes, to a verdict (``goto in-eth0``)."""
+    """A named map from a key, as nft text without quotes, to a verdict (``goto in-eth0``).
+
+    ``fixed``: it is named after its content, and is there before anything refers to it.
+    """
 
     name: str
     type: str
     elements: Mapping[str, str] = {}
+    flags: tuple[str, ...] = ()
+    fixed: bool = False
+
+    @property
+    def shape(self) -> tuple[str, tuple[str, ...]]:
+        """What cannot be changed in place."""
+        return self.type, self.flags
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -59,11 +70,12 @@ class Hook(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """A chain and its rules; a base chain has a hook."""
+    """A chain and its rules; a base chain has a hook. ``fixed``: see `VerdictMap`."""
 
     name: str
     rules: tuple[str, ...] = ()
     hook: Hook | None = None
+    fixed: bool = False
 
 
 class RuleSet(msgspec.Struct, frozen=True):
@@ -108,7 +120,8 @@ def element_list(item: SetOrMap, keys: Iterable[str]) -> str:
     ordered = sorted(listed, key=_order if len(listed) <= READABLE else None)
     if isinstance(item, NftSet):
         return f"{{ {', '.join(ordered)} }}"
-    return f"{{ {', '.join(f'{quoted(key)} : {item.elements[key]}' for key in ordered)} }}"
+    write = quoted if item.type == INTERFACE else str
+    return f"{{ {', '.join(f'{write(key)} : {item.elements[key]}' for key in ordered)} }}"
 
 
 def quoted(text: str) -> str:
@@ -132,6 +145,8 @@ def _set_lines(item: NftSet) -> list[str]:
 
 def _map_lines(item: VerdictMap) -> list[str]:
     lines = [f"map {item.name} {{", f"\ttype {item.type} : verdict"]
+    if item.flags:
+        lines.append(f"\tflags {','.join(item.flags)}")
     if item.elements:
         lines.append(f"\telements = {element_list(item, item.elements)}")
     return [*lines, "}"]

@@ -20,6 +20,7 @@ from catflap.model.persistent_set import PersistentSet
 from catflap.model.resources import MAX_PORT, IpVersion, PortRange, ip_version_of
 from catflap.nft.names import comment, digest, plain_name
 from catflap.nft.ruleset import CONCATENATION, INTERVAL, NftSet
+from catflap.nft.unions import Union, Unions, union_name
 from catflap.policy.host_policy import IpSet, PortSet
 
 IP_VERSIONS: tuple[IpVersion, ...] = (4, 6)
@@ -40,6 +41,16 @@ class FamilySets(msgspec.Struct, frozen=True):
     networks: NftSet | None
     everything: bool = False
 
+    @property
+    def weight(self) -> int | None:
+        """About how many addresses there are, where there are just addresses: a power of two that is not exceeded.
+
+        Rules may depend on it, which must not be written anew for every member that comes or goes.
+        """
+        if self.networks is not None or self.everything:
+            return None
+        return 1 << len(self.addresses.elements).bit_length()
+
 
 Families: TypeAlias = Mapping[IpVersion, FamilySets]
 PortFamilies: TypeAlias = Mapping[IpVersion, NftSet]
@@ -50,20 +61,23 @@ class SplitSets(msgspec.Struct, frozen=True):
 
     ip_sets: Mapping[str, Families] = {}
     port_sets: Mapping[str, PortFamilies] = {}
+    unions: Unions = msgspec.field(default_factory=Unions)
 
 
 class Needs(msgspec.Struct):
-    """The sets that rules refer to: those that stand in rules; IP sets and port sets by id and IP version."""
+    """The sets that rules refer to: those that stand in rules; IP sets, port sets and unions by id and IP version."""
 
     values: dict[str, NftSet] = {}
     ip_sets: set[tuple[str, IpVersion]] = set()
     port_sets: set[tuple[str, IpVersion]] = set()
+    unions: set[Union] = set()
 
     def add(self, other: Needs) -> None:
         """Need what the other needs, too."""
         self.values.update(other.values)
         self.ip_sets.update(other.ip_sets)
         self.port_sets.update(other.port_sets)
+        self.unions.update(other.unions)
 
 
 class SetTable:
@@ -86,6 +100,11 @@ class SetTable:
         """What to compare an address with: the one network, or a set of several."""
         interval = any("/" in net for net in nets)
         return self._value(f"nets{version}", _TYPE[version], nets, interval=interval)
+
+    def address_condition(self, field: str, nets: Iterable[str], version: IpVersion) -> str:
+        """That an address is in one of the networks; empty where every address is."""
+        collapsed = collapse(nets)
+        return "" if collapsed == [EVERYTHING[version]] else f"{field} {self.nets(collapsed, version)}"
 
     def ports(self, ranges: Sequence[PortRange]) -> str:
         """What to compare a port with: the one range, or a set of several."""
@@ -113,6 +132,12 @@ class SetTable:
         self.needs.ip_sets.add((set_id, version))
         sets = self._sets.ip_sets[set_id][version]
         return [f"@{item.name}" for item in (sets.addresses, sets.networks) if item]
+
+    def union(self, set_ids: Sequence[str], version: IpVersion) -> str:
+        """A reference to the set of the addresses of all these IP sets, which have no networks."""
+        union = tuple(set_ids), version
+        self.needs.unions.add(union)
+        return f"@{union_name(union)}"
 
     def port_set(self, set_id: str, version: IpVersion) -> str:
         """A reference to the addresses, protocols and ports of a port set."""
@@ -146,6 +171,10 @@ def _sets_of_ids(needs: Needs, sets: SplitSets) -> Iterator[NftSet]:
         if family.networks is not None:
             yield family.networks
     yield from (sets.port_sets[set_id][version] for set_id, version in needs.port_sets)
+    sets.unions.keep(needs.unions)
+    for union in needs.unions:
+        set_ids, version = union
+        yield sets.unions.get(union, [sets.ip_sets[set_id][version].addresses for set_id in set_ids])
 
 
 def split_ip_set(ip_set: IpSet) -> Families:

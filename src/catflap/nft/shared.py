@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 
 from catflap.model.resources import Action, Direction, ResourceKey
+from catflap.nft.clauses import Clause, Clauses, final, joined
 from catflap.nft.fixed import ICMPV6_CHAIN, IS_ICMPV6, failsafe_replies_text, failsafe_text
 from catflap.nft.memo import Memo
 from catflap.nft.names import hashed_name, unique_names
 from catflap.nft.rules import RuleText, line
-from catflap.nft.ruleset import Chain
+from catflap.nft.ruleset import Chain, VerdictMap
 from catflap.nft.sets import Needs
 from catflap.policy.host_policy import DirectionPolicy, Failsafe, HostPolicy, ProfileStep, RuleLists, TierStep
 
@@ -32,6 +33,7 @@ class _Group(enum.IntEnum):
     TIER = 3
     POLICY = 4
     PROFILE = 5
+    MATCH = 6
 
 
 class SharedChains:
@@ -43,10 +45,12 @@ class SharedChains:
 
     Attributes:
         needs: the sets that the chains refer to.
+        maps: those that the chains refer to.
     """
 
     def __init__(self, policy: HostPolicy, memo: Memo) -> None:
         self.needs = Needs()
+        self.maps: dict[str, VerdictMap] = {}
         self._policy = policy
         self._memo = memo
         self._names = {
@@ -120,14 +124,39 @@ class SharedChains:
     def _tier(self, tier: TierStep, direction: Direction) -> Chain:
         """The chain of a tier; one without rules decides nothing and is not among the chains."""
         if (tier, direction) not in self._tiers:
-            rules = [rule for key in tier.policies for rule in self._policy_step(key, direction)]
-            if tier.default_action is Action.DENY:
-                rules.append(line("drop", about=f"tier {tier.name}: no policy decides"))
             name = f"tier-{_WORDS[direction]}-{hashed_name(tier.name, repr(tier))}"
+            rules = self._tier_tree(name, tier, direction) or self._tier_steps(tier, direction)
             chain = self._tiers[tier, direction] = Chain(name, tuple(rules))
             if rules:
                 self._write(_Group.TIER, chain)
         return self._tiers[tier, direction]
+
+    def _tier_steps(self, tier: TierStep, direction: Direction) -> list[str]:
+        """One policy after the other."""
+        rules = [rule for key in tier.policies for rule in self._policy_step(key, direction)]
+        if tier.default_action is Action.DENY:
+            rules.append(line("drop", about=_no_policy_decides(tier)))
+        return rules
+
+    def _tier_tree(self, name: str, tier: TierStep, direction: Direction) -> Sequence[str]:
+        """The rules of all policies in few look-ups; nothing where they are few."""
+        lists = [self._policy.policies[key] for key in tier.policies]
+        if not self._is_long(lists, direction):
+            return ()
+        clauses = joined(self._memo.clauses(item, direction) for item in lists)
+        denies = tier.default_action is Action.DENY
+        return self._tree(name, clauses, final("drop", _no_policy_decides(tier)) if denies else None)
+
+    def _is_long(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
+        return sum(len(item.rules(direction)) for item in lists) > self._memo.decisions.limits.rules
+
+    def _tree(self, name: str, clauses: Clauses, end: Clause | None = None) -> Sequence[str]:
+        tree = self._memo.decisions.tree(name, clauses, end)
+        self.needs.add(tree.needs)
+        self.maps.update(tree.maps)
+        for chain in tree.chains.values():
+            self._write(_Group.MATCH, chain)
+        return tree.lines
 
     def _policy_step(self, key: ResourceKey, direction: Direction) -> Sequence[str]:
         """What a policy puts into the chain of its tier."""
@@ -144,11 +173,22 @@ class SharedChains:
             return line("drop", about=f"profile {step.name} does not exist")
         name = f"profile-{_WORDS[direction]}-{self._names[step.key]}"
         if name not in self._written:
-            text = self._text(self._policy.profiles[step.key], direction)
-            self._write(_Group.PROFILE, Chain(name, text.lines))
+            self._write(
+                _Group.PROFILE, Chain(name, self._rules(name, self._policy.profiles[step.key], direction))
+            )
         return line(f"jump {name}", about=f"profile {step.name}")
+
+    def _rules(self, name: str, lists: RuleLists, direction: Direction) -> tuple[str, ...]:
+        """The rules of a policy or profile in a chain of its own."""
+        if not self._is_long([lists], direction):
+            return self._text(lists, direction).lines
+        return tuple(self._tree(name, self._memo.clauses(lists, direction)))
 
     def _text(self, lists: RuleLists, direction: Direction) -> RuleText:
         text = self._memo.text(lists, direction)
         self.needs.add(text.needs)
         return text
+
+
+def _no_policy_decides(tier: TierStep) -> str:
+    return f"tier {tier.name}: no policy decides"

@@ -32,7 +32,7 @@ def _world(draw: Draw) -> World:
     for make, least, most in _PLAN:
         for number in range(draw.number(least, most)):
             entries.update(_spoiled(draw, make(draw, number, draw.chance(share))))
-    return World(_configuration(draw), entries)
+    return World(_configuration(draw), entries, rules=_rules(draw))
 
 
 def _next(draw: Draw, world: World) -> World:
@@ -44,7 +44,13 @@ def _next(draw: Draw, world: World) -> World:
         make, _, most = draw.pick(_PLAN)
         entries.update(make(draw, draw.number(0, most), draw.chance(0.7)))
     configuration = _configuration(draw) if draw.chance(0.2) else world.configuration
-    return World(configuration, entries, restart=draw.chance(0.25))
+    rules = _rules(draw) if draw.chance(0.2) else world.rules
+    return World(configuration, entries, restart=draw.chance(0.25), rules=rules)
+
+
+def _rules(draw: Draw) -> int | None:
+    """How many rules stand one below the other. Both forms of a rule set mean the same."""
+    return draw.weighted((2, None), (1, -1), (3, 0), (3, 2))
 
 
 def _spoiled(draw: Draw, entries: list[Entry]) -> list[Entry]:

@@ -14,6 +14,7 @@ import msgspec
 
 from catflap.lab.namespaces import Lab
 from catflap.nft import Enforcer
+from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.libnftables import LibNftables
 from catflap.policy.host_policy import HostPolicy
 from catflap.prove import observer
@@ -98,12 +99,13 @@ class KernelHost:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def enforce(self, policy: HostPolicy) -> None:
-        """Bring the kernel to this policy, from whatever it enforces now.
+    def enforce(self, policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Bring the kernel to this policy, from whatever it enforces now, with look-ups within these limits.
 
         Raises:
             EnforceError: It refused.
         """
+        self._enforcer.limits = limits
         self._enforcer.enforce(policy)
 
     def start_anew(self) -> None:

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
+
+from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
 
 Json: TypeAlias = Any
+
+
+_REPETITION: Final = 64  # worlds are small: their rules may be repeated more often than those of real policy
 
 
 class World(msgspec.Struct, frozen=True):
     """``entries`` are stored values (JSON) by their path, ``configuration`` the agent's parameters as text.
 
-    ``restart``: before it there is a new agent, which finds in the kernel what the one before has left.
+    ``restart``: before it there is a new agent, which finds in the kernel what the one before has left. ``rules``: so
+    many stand one below the other before they are put into look-ups; None is what agents do, -1 is no look-ups at all.
     """
 
     configuration: dict[str, str]
     entries: dict[str, Json]
     restart: bool = False
+    rules: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The compiler's, for ``rules``."""
+        if self.rules is None:
+            return DEFAULT_LIMITS
+        return NO_LOOKUPS if self.rules < 0 else Limits(rules=self.rules, repetition=_REPETITION)
 
     def with_entries(self, entries: dict[str, Json]) -> World:
         """The same host with another content of the store."""
-        return World(self.configuration, entries, self.restart)
+        return replace(self, entries=entries)

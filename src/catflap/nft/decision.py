@@ -1,0 +1,252 @@
+"""From a long list of rules to few look-ups: what makes a large policy cost a packet no more than a small one.
+
+A list becomes a tree. A node with few rules is written as rules, neighbours of one verdict put together. A longer one
+begins with a look-up (`catflap.nft.splits`) that leads to the node of those rules that a packet can match. A list whose
+rules would have to be repeated too often stays as it is. `docs/dataplane.md` describes the algorithm for readers.
+
+The meaning is that of the list, rule by rule: order, deny, pass and log included; the proof holds the kernel to it.
+Where a list ends without a decision the packet returns to whoever jumped to the tree.
+
+Nodes are named after their content and never change; only the root does, and the first look-up of services, whose
+elements are exchanged one by one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from catflap.model.resources import IpVersion
+from catflap.nft.clauses import Clause, Clauses, Known
+from catflap.nft.grouping import Step, grouped
+from catflap.nft.names import digest
+from catflap.nft.rules import line
+from catflap.nft.ruleset import INTERVAL, Chain, VerdictMap
+from catflap.nft.sets import IP_VERSIONS, Needs, SetTable, SplitSets
+from catflap.nft.splits import Part, Split, split_by_destination, split_by_service, split_by_source
+
+_DIRECT: Final = {"accept", "drop", "return"}  # verdicts that a map can hold
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The cost model. ``rules``: a list of no more is written as it is, and any node should have no more.
+
+    ``repetition``: how often a rule may stand in a tree, on average. ``union``: an IP set with more addresses is never
+    put together with others. ``addresses``: how many may be in the unions of a tree for one IP version.
+    """
+
+    rules: int = 8
+    repetition: int = 16
+    union: int = 4_096
+    addresses: int = 131_072
+
+
+class _Budget(msgspec.Struct, frozen=True):
+    """What a node may cost: the repetitions of its rules, and the addresses in its unions."""
+
+    repetition: int
+    addresses: int
+    union: int
+
+    def of_each(self, clauses: int, split: Split) -> _Budget:
+        """What is left for each part of a split of so many clauses; powers of two, so that it stays when little changes."""
+        return replace(
+            self,
+            repetition=_power_of_two(self.repetition * clauses // split.size),
+            addresses=_power_of_two(self.addresses // len(set(split.parts.values()))),
+        )
+
+
+DEFAULT_LIMITS: Final = Limits()
+NO_LOOKUPS: Final = Limits(rules=sys.maxsize)  # every rule as it was written
+
+
+def _power_of_two(most: int) -> int:
+    return 1 << max(most.bit_length() - 1, 0)
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """The rules of a node, and all that they lead to."""
+
+    lines: tuple[str, ...] = ()
+    chains: Mapping[str, Chain] = {}
+    maps: Mapping[str, VerdictMap] = {}
+    needs: Needs = msgspec.field(default_factory=Needs)
+
+
+class _Leaf(msgspec.Struct, frozen=True):
+    """What a look-up leads to."""
+
+    verdict: str
+    tree: Tree
+
+
+_Key: TypeAlias = tuple[Part, Known, _Budget]
+
+
+class Decisions:
+    """Writes trees, and remembers their nodes from one host policy to the next.
+
+    Args:
+        limits: the cost model.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._leaves: dict[_Key, _Leaf] = {}
+        self._last: dict[_Key, _Leaf] = {}
+        self._sets = SplitSets()
+
+    def begin(self, sets: SplitSets) -> None:
+        """Take the sets of a new host policy, and forget what the last one did not use."""
+        self._last, self._leaves, self._sets = self._leaves, {}, sets
+
+    def tree(self, name: str, clauses: Clauses, end: Clause | None = None) -> Tree:
+        """The tree of a list; ``name`` is that of the chain that it is for, ``end`` follows after the last rule."""
+        roots = {
+            version: self._root(name, version, (*clauses.of(version), *([end] if end else ())))
+            for version in IP_VERSIONS
+        }
+        needs = Needs()
+        for root in roots.values():
+            needs.add(root.needs)
+        chains = {
+            f"{name}/ipv{version}": Chain(f"{name}/ipv{version}", root.lines)
+            for version, root in roots.items()
+            if root.lines
+        }
+        lines = (
+            line(f"meta nfproto ipv{version}", f"goto {name}/ipv{version}", about=f"IPv{version}")
+            for version, root in roots.items()
+            if root.lines
+        )
+        below: dict[str, Chain] = {}
+        maps: dict[str, VerdictMap] = {}
+        for root in roots.values():
+            below.update(root.chains)
+            maps.update(root.maps)
+        return Tree(tuple(lines), {**chains, **below}, maps, needs)
+
+    def _root(self, name: str, version: IpVersion, clauses: tuple[Clause, ...]) -> Tree:
+        limits = self.limits
+        budget = _Budget(limits.repetition, limits.addresses, limits.union)
+        return self._node(clauses, Known(version), budget, f"{name}/ipv{version}")
+
+    def _node(self, clauses: Part, known: Known, budget: _Budget, root: str | None = None) -> Tree:
+        """The rules for packets of which something is known, within a budget."""
+        live = _live(clauses, known)
+        steps = self._steps(live, known, budget)
+        split = None
+        if len(steps) > self.limits.rules:
+            split = self._split(live, len(steps), known, budget)
+        if split is None:
+            table = SetTable(self._sets)
+            return Tree(tuple(_rules(steps, known, table)), needs=table.needs)
+        return self._looked_up(split, known, budget.of_each(len(live), split), root)
+
+    def _steps(self, clauses: Part, known: Known, budget: _Budget) -> list[Step]:
+        """What a packet meets one after the other."""
+        return list(grouped(clauses, known, self._sets, budget.addresses, budget.union))
+
+    def _split(self, clauses: Part, steps: int, known: Known, budget: _Budget) -> Split | None:
+        """The split after which a packet meets fewest rules; None where none is much better than ``steps``.
+
+        A look-up of services is preferred where it is good enough: it is the fastest, and changes in place.
+        """
+        best, fewest = None, steps * 3 // 4
+        for way in (split_by_service, split_by_source, split_by_destination):
+            split = way(clauses, known, budget.repetition * len(clauses))
+            if split is None:
+                continue
+            met = self._met(split, known, budget.of_each(len(clauses), split))
+            if met <= fewest:
+                best, fewest = split, met - 1
+            if met <= self.limits.rules:
+                break
+        return best
+
+    def _met(self, split: Split, known: Known, budget: _Budget) -> int:
+        """About how many rules a packet meets at most, if nothing else is looked up."""
+        parts = ((split.longest, split.known), (split.others, known))
+        after = max(len(self._steps(_live(part, what), what, budget)) for part, what in parts)
+        return len(self._steps(split.first, known, budget)) + after
+
+    def _looked_up(self, split: Split, known: Known, budget: _Budget, root: str | None) -> Tree:
+        table = SetTable(self._sets)
+        leaves = {value: self._leaf(part, split.known, budget) for value, part in split.parts.items()}
+        others = self._node(split.others, known, budget)
+        elements = {value: leaf.verdict for value, leaf in leaves.items()}
+        name = f"{split.word}-{root}" if root and not split.interval else _content_name(split, elements)
+        found = VerdictMap(
+            name,
+            split.type,
+            elements,
+            flags=(INTERVAL,) if split.interval else (),
+            fixed=not root or split.interval,
+        )
+        lines = (
+            *_rules(self._steps(split.first, known, budget), known, table),
+            line(f"{split.key} vmap @{name}", about=f"by {split.word}"),
+            *others.lines,
+        )
+        chains, maps, needs = dict(others.chains), dict(others.maps), table.needs
+        needs.add(others.needs)
+        for leaf in {id(leaf): leaf for leaf in leaves.values()}.values():
+            chains.update(leaf.tree.chains)
+            maps.update(leaf.tree.maps)
+            needs.add(leaf.tree.needs)
+        return Tree(lines, chains, {**maps, name: found}, needs)
+
+    def _leaf(self, clauses: Part, known: Known, budget: _Budget) -> _Leaf:
+        key = clauses, known, budget
+        leaf = self._leaves.get(key) or self._last.get(key)
+        if leaf is None:
+            leaf = _leaf_of(self._node(clauses, known, budget), clauses, known)
+        self._leaves[key] = leaf
+        return leaf
+
+
+def _content_name(split: Split, elements: Mapping[str, str]) -> str:
+    content = " ".join(f"{value} {verdict}" for value, verdict in elements.items())
+    return f"{split.word}{split.known.version}-{digest(content)}"
+
+
+def _leaf_of(tree: Tree, clauses: tuple[Clause, ...], known: Known) -> _Leaf:
+    """A verdict for the map, where that is all; a chain named after its content otherwise."""
+    first = clauses[0]
+    if first.decides_all(known) and not first.log and first.verdict in _DIRECT:
+        return _Leaf(first.verdict, Tree())
+    if not tree.lines:
+        return _Leaf("return", Tree())
+    name = f"match-{digest(' '.join(tree.lines))}"
+    chain = Chain(name, tree.lines, fixed=True)
+    return _Leaf(f"goto {name}", replace(tree, lines=(), chains={**tree.chains, name: chain}))
+
+
+def _live(clauses: Sequence[Clause], known: Known) -> tuple[Clause, ...]:
+    """Without those that no packet gets to: after one for all packets, and where one like it stands before."""
+    live: list[Clause] = []
+    decided = set()
+    for clause in clauses:
+        if clause.plain and clause.verdict:
+            asked = clause.protocol, clause.ports, clause.sources, clause.destinations
+            if asked in decided:
+                continue
+            decided.add(asked)
+        live.append(clause)
+        if clause.decides_all(known):
+            break
+    return tuple(live)
+
+
+def _rules(steps: Iterable[Step], known: Known, table: SetTable) -> Iterator[str]:
+    """The text of what a packet meets one after the other."""
+    for step in steps:
+        if isinstance(step, Clause):
+            yield from step.lines(known, table)
+        else:
+            yield step.line(known, table)
