@@ -215,9 +215,8 @@ async def test_under_load_each_pass_has_the_newest_state_and_nobody_waits_for_mo
     assert sizes == sorted(sizes)
     assert len(sizes) < 300
     assert len(waits) > 100
-    assert (
-        max(waits) <= 3
-    )  # the one that was running, the one that took it, and one that ended while we looked
+    # The one that was running, the one that took it, and one that ended while we looked.
+    assert max(waits) <= 3
 
 
 async def test_what_repairs_runs_between_passes_and_does_not_wait_for_policy(engine: SharedEngine) -> None:
