@@ -40,6 +40,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MemoryNf
     monkeypatch.setattr(agent_process, "keep_existing_connections", lambda: None)
     monkeypatch.setattr(lock, "acquire_lock", contextlib.nullcontext)
     monkeypatch.setenv("FELIX_FELIXHOSTNAME", "web1")
+    monkeypatch.setenv("CATFLAP_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("FELIX_LOGFILEPATH", str(tmp_path / "felix.log"))
     monkeypatch.setenv("FELIX_LOGSEVERITYSYS", "none")
     root = logging.getLogger()

@@ -160,6 +160,7 @@ class Reporter:
                 },
                 "revision_enforced": status.revision_enforced,
                 "invalid_objects": status.invalid_objects,
+                "kept_for_boot": {"revision": status.kept.revision, "problem": status.kept.problem},
             }
         )
 
@@ -169,7 +170,8 @@ def _worth_telling(status: AgentStatus) -> object:
 
     Never the revision that was seen: the reports of all agents let it grow, and each would answer all others.
     """
-    return status.store.state, status.store.reason, status.revision_enforced, status.invalid_objects
+    store = status.store
+    return store.state, store.reason, status.revision_enforced, status.invalid_objects, status.kept.problem
 
 
 def _now() -> str:

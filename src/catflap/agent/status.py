@@ -34,6 +34,18 @@ class StoreStatus(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class KeptStatus(msgspec.Struct, frozen=True):
+    """What is on disk.
+
+    Attributes:
+        revision: of the store, whose policy was kept last; None while this agent has kept none.
+        problem: why what is in force is not on disk; None while nothing is wrong.
+    """
+
+    revision: int | None = None
+    problem: str | None = None
+
+
 class AgentStatus(msgspec.Struct, frozen=True):
     """How the agent stands.
 
@@ -42,9 +54,11 @@ class AgentStatus(msgspec.Struct, frozen=True):
         revision_enforced: the revision of the store that is in force; None until there is one.
         invalid_objects: how many stored objects are invalid, and count as missing or stay as they were.
         resyncs: how many snapshots were taken over, or begun to be.
+        kept: what is on disk for the next boot.
     """
 
     store: StoreStatus
     revision_enforced: int | None
     invalid_objects: int
     resyncs: int
+    kept: KeptStatus = KeptStatus()

@@ -7,15 +7,17 @@ worker thread, one call at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from catflap.nft.compile import Compiler
+from catflap.nft.load import loading
 from catflap.nft.names import UnsupportedInterface
-from catflap.nft.plan import Existing, Phase, plan
+from catflap.nft.plan import Existing, Phase, Transaction, plan
 from catflap.nft.port import Nft, NftError
 from catflap.nft.read import existing
+from catflap.nft.ruleset import RuleSet
 from catflap.policy.host_policy import HostPolicy
 
 
@@ -24,11 +26,15 @@ class EnforceError(Exception):
 
 
 class Enforced(msgspec.Struct, frozen=True):
-    """What one call did. ``seconds`` is the time from policy to kernel; ``unsupported`` is not policed."""
+    """What one call did. ``seconds`` is the time from policy to kernel; ``unsupported`` is not policed.
+
+    ``rule_set`` is what the kernel enforces from now on.
+    """
 
     transactions: int
     seconds: float
     unsupported: tuple[UnsupportedInterface, ...] = ()
+    rule_set: RuleSet = RuleSet()
 
 
 class Enforcer:
@@ -56,26 +62,49 @@ class Enforcer:
         before, self._programmed = self._programmed, None
         try:
             transactions = plan(before or existing(self._nft.list_table()), compiled.rule_set)
-            for transaction in transactions:
-                self._nft.run(transaction.text)
-                if transaction.phase is Phase.TRACK:
-                    self._on_tracking()
+            self._run(transactions)
         except NftError as error:
             raise EnforceError(f"cannot program nftables: {error}") from error
         self._programmed = Existing.of(compiled.rule_set)
-        return Enforced(len(transactions), time.perf_counter() - start, compiled.unsupported)
+        seconds = time.perf_counter() - start
+        return Enforced(len(transactions), seconds, compiled.unsupported, compiled.rule_set)
+
+    def _run(self, transactions: Iterable[Transaction]) -> None:
+        for transaction in transactions:
+            self._nft.run(transaction.text)
+            if transaction.phase is Phase.TRACK:
+                self._on_tracking()
+
+    def in_force(self) -> bool:
+        """Whether the kernel holds a rule set of ours that packets meet, and not just what was left half made.
+
+        Raises:
+            EnforceError: the kernel cannot be asked.
+        """
+        try:
+            return existing(self._nft.list_table()).in_force
+        except NftError as error:
+            raise EnforceError(f"cannot read nftables: {error}") from error
+
+    def load(self, text: str) -> None:
+        """Put in force what `RuleSet.text` gave once, in this version or another, where no rule set is in force.
+
+        Raises:
+            EnforceError: the kernel or libnftables refused; nothing of it is in force.
+        """
+        self._programmed = None  # the first policy finds it as it would find that of another agent
+        try:
+            self._run(loading(existing(self._nft.list_table()), text))
+        except NftError as error:
+            raise EnforceError(f"cannot program nftables: {error}") from error
 
     def block_workloads(self, prefixes: tuple[str, ...]) -> None:
-        """Block workload interfaces until policy is known. Where our table exists already, it stays as it is.
+        """Block workload interfaces until policy is known. Where a rule set is in force already, it stays as it is.
 
         Raises:
             EnforceError: the kernel or libnftables refused, or cannot be asked.
         """
-        try:
-            present = self._nft.list_table() is not None
-        except NftError as error:
-            raise EnforceError(f"cannot read nftables: {error}") from error
-        if not present:
+        if not self.in_force():
             self.enforce(HostPolicy(workload_prefixes=prefixes))
 
     def forget(self) -> None:
