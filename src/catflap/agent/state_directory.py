@@ -53,14 +53,17 @@ def read_trusted(path: Path) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UntrustedFileError(f"{path} is no regular file: remove it")
         modes = StrictModes()
         if reason := modes.of(str(path), status) or modes.way_to(str(path)):
             raise UntrustedFileError(reason)
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def write_durably(path: Path, content: bytes) -> None:
