@@ -130,13 +130,11 @@ def test_killed_at_any_step_it_leaves_the_old_content_or_the_new(file: Path, whe
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_the_environment_names_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_OWN_NAMESPACE", Path("/proc/self/ns/net"))
-    monkeypatch.setattr(module, "_HOST_NAMESPACE", Path("/proc/self/ns/net"))
+@pytest.mark.parametrize(("shown", "default"), [("/", DEFAULT_DIRECTORY), ("/nowhere", None)])
+def test_the_environment_names_the_directory_and_the_default_is_the_hosts(
+    monkeypatch: pytest.MonkeyPatch, shown: str, default: Path | None
+) -> None:
+    monkeypatch.setattr(module, "_ON_HOST_ONLY", Path(shown))
+    assert state_directory({}) == state_directory({"CATFLAP_STATE_DIR": ""}) == default
     assert state_directory({"CATFLAP_STATE_DIR": "/srv/state"}) == Path("/srv/state")
-    assert state_directory({"CATFLAP_STATE_DIR": ""}) == DEFAULT_DIRECTORY
-    monkeypatch.setattr(module, "_HOST_NAMESPACE", Path("/proc/self/ns/mnt"))
-    assert state_directory({}) is None
     assert state_directory({"CATFLAP_STATE_DIR": "relative"}) == Path.cwd() / "relative"
-    monkeypatch.setattr(module, "_HOST_NAMESPACE", Path("/nowhere"))
-    assert state_directory({}) == DEFAULT_DIRECTORY

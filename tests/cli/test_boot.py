@@ -155,7 +155,7 @@ def test_in_another_network_namespace_the_state_must_be_named(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CATFLAP_STATE_DIR")
-    monkeypatch.setattr(state_directory, "_HOST_NAMESPACE", Path("/proc/self/ns/mnt"))
+    monkeypatch.setattr(state_directory, "_ON_HOST_ONLY", Path("/nowhere"))
     status, _, stderr = run("boot")
     assert status == 2
     assert "name the directory of its state with CATFLAP_STATE_DIR" in stderr

@@ -289,6 +289,21 @@ def test_the_last_change_is_kept_and_a_kill_while_stopping_does_no_harm(
     assert (allowed.lost, denied.passed) == (0, 0)
 
 
+def test_another_network_namespace_than_the_hosts_has_no_state_unless_it_is_named(
+    policed: PolicedHost,
+) -> None:
+    policed.agent.stop()
+    policed.host.run("nft", "delete", "table", "inet", "catflap")
+    environment = {"PATH": os.environ["PATH"], **policed.guide.environment()}
+    command = (*policed.host.command_prefix, *catflap_command("boot"))
+    booted = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert booted.returncode == 2
+    assert "name the directory of its state with CATFLAP_STATE_DIR" in booted.stderr
+    agent = policed.guide.start_agent()
+    agent.wait_for("no rule set is kept here; INTERFACES ARE OPEN until")
+    agent.wait_for("Enforcing on eth1")
+
+
 @contextmanager
 def small_disk(path: Path) -> Iterator[None]:
     path.mkdir()

@@ -17,7 +17,8 @@ from catflap.store.directory.strict_modes import StrictModes
 
 STATE_VARIABLE: Final = "CATFLAP_STATE_DIR"
 DEFAULT_DIRECTORY: Final = Path("/var/lib/catflap")
-_OWN_NAMESPACE, _HOST_NAMESPACE = Path("/proc/self/ns/net"), Path("/proc/1/ns/net")
+# The kernel shows it in the host's own network namespace only. (That of process 1 may be hidden even from root.)
+_ON_HOST_ONLY: Final = Path("/proc/sys/net/core/netdev_budget")
 _NEW: Final = ".new"  # a fixed name: what a writer leaves that is killed is overwritten by the next one
 
 
@@ -26,20 +27,13 @@ class UntrustedFileError(Exception):
 
 
 def state_directory(environment: Mapping[str, str]) -> Path | None:
-    """The directory; None where the default is that of another network namespace, namely the host's.
+    """The directory; None where the default would be that of another network namespace, namely the host's.
 
-    A rule set belongs to one network namespace, and a lab's or a container's must never be loaded at the host's boot.
+    A rule set belongs to one network namespace: a lab's or a container's must never be loaded at the host's boot.
     """
     if named := environment.get(STATE_VARIABLE):
         return Path(named).absolute()
-    return DEFAULT_DIRECTORY if _in_host_namespace() else None
-
-
-def _in_host_namespace() -> bool:
-    try:
-        return _OWN_NAMESPACE.stat().st_ino == _HOST_NAMESPACE.stat().st_ino
-    except OSError:  # the first process is out of sight: then there is no other namespace to be mistaken for
-        return True
+    return DEFAULT_DIRECTORY if _ON_HOST_ONLY.exists() else None
 
 
 def read_trusted(path: Path) -> bytes | None:
