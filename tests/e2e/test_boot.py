@@ -168,6 +168,13 @@ def test_a_reboot_under_a_flood_lets_nothing_in_that_policy_denies(policed: Poli
     assert min(allowed.arrived, denied.arrived) > 20_000
 
 
+def test_an_operator_may_load_the_file_by_hand(policed: PolicedHost) -> None:
+    in_force = sorted(policed.guide.rule_set().splitlines())
+    policed.power_off()
+    policed.host.run("nft", "-f", str(policed.file))
+    assert sorted(policed.guide.rule_set().splitlines()) == in_force
+
+
 def test_without_catflap_boot_that_flood_does_get_in(policed: PolicedHost) -> None:
     """The test above can fail."""
     policed.power_off()
