@@ -173,6 +173,11 @@ def passes(path: Path_, protocol: int, port: int | None, interface: str = "eth0"
     return evaluate(policy, met).outcome is Outcome.ALLOW
 
 
+def test_prefixes_of_the_store_are_no_reason_for_a_remark(file: Path) -> None:
+    save(file, rule_set().text(), replace(ORIGIN, workload_prefixes=("tap",)))
+    assert bring_back(Enforcer(MemoryNft()), file, configuration()).remarks == ()
+
+
 def test_failsafe_only_is_what_it_says() -> None:
     assert passes(IN, TCP, 22)
     assert passes(OUT, TCP, 2379)

@@ -137,7 +137,7 @@ def test_where_an_agent_runs_it_is_left_to_it(
 ) -> None:
     assert file.exists()
     monkeypatch.setattr(lock, "acquire_lock", refuse_lock(lock.AlreadyRunningError("another agent")))
-    assert run("boot") == (1, "", "catflap: another agent\n")
+    assert run("boot") == (1, "", "catflap: nothing was loaded, since another agent\n")
     assert kernel.list_table() is None
 
 

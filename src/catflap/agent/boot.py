@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from catflap.agent.config import Configuration
-from catflap.agent.saved_rule_set import FILE_NAME, Origin, SavedRuleSet, SavedRuleSetError, read
+from catflap.agent.saved_rule_set import FILE_NAME, Origin, SavedRuleSetError, read
 from catflap.agent.settings import policy_settings
 from catflap.model.resources import Action, Kind, ResourceKey
 from catflap.nft import Enforced, EnforceError
@@ -118,13 +118,12 @@ def bring_back(programs: Programs, file: Path | None, configuration: Configurati
     name = str(file) if file else None
     if programs.in_force():
         return Boot(Result.PRESENT, name)
-    settings = policy_settings(configuration)
-    found = _load(programs, file, settings)
+    found = _load(programs, file, configuration)
     if found.result is Result.LOADED:
         return found
     action = configuration["BootAction"]
     if action == FAILSAFE_ONLY:
-        programs.enforce(failsafe_only(settings))
+        programs.enforce(failsafe_only(policy_settings(configuration)))
     return msgspec.structs.replace(found, action=action)
 
 
@@ -161,7 +160,7 @@ def failsafe_only(settings: Settings) -> HostPolicy:
     )
 
 
-def _load(programs: Programs, file: Path | None, settings: Settings) -> Boot:
+def _load(programs: Programs, file: Path | None, configuration: Configuration) -> Boot:
     """Load the saved rule set, if there is one that can be loaded."""
     name = str(file) if file else None
     try:
@@ -175,21 +174,20 @@ def _load(programs: Programs, file: Path | None, settings: Settings) -> Boot:
             programs.load(saved.text)
     except EnforceError as error:
         return Boot(Result.REFUSED, name, saved.origin, reason=str(error))
-    return Boot(Result.LOADED, name, saved.origin, remarks=tuple(_remarks(saved, settings)))
+    return Boot(Result.LOADED, name, saved.origin, remarks=tuple(_remarks(saved.origin, configuration)))
 
 
-def _remarks(saved: SavedRuleSet, settings: Settings) -> Iterator[str]:
+def _remarks(origin: Origin, configuration: Configuration) -> Iterator[str]:
     """Where the rule set may not be what this host wants; it is the best that is known before the store is asked."""
-    origin = saved.origin
-    if origin.hostname != settings.hostname:
+    hostname, prefixes = configuration["FelixHostname"], configuration.settings["interfaceprefix"]
+    if origin.hostname != hostname:
         yield (
-            f"The rule set that was loaded is that of host {origin.hostname!r}, and this one is {settings.hostname!r}:"
+            f"The rule set that was loaded is that of host {origin.hostname!r}, and this one is {hostname!r}:"
             " it stays in force until an agent has read its store"
         )
-    if origin.workload_prefixes != settings.workload_prefixes:
-        before, now = (
-            ", ".join(each) or "none" for each in (origin.workload_prefixes, settings.workload_prefixes)
-        )
+    # Without a value outside of the store the one in the store holds, which is not known yet.
+    if prefixes.source is not None and origin.workload_prefixes != prefixes.value:
+        before, now = (", ".join(each) or "none" for each in (origin.workload_prefixes, prefixes.value))
         yield (
             f"The rule set that was loaded blocks unknown workloads by the prefixes {before}, and InterfacePrefix says"
             f" {now}: that holds when an agent has read its store"

@@ -106,7 +106,7 @@ def _lock() -> AbstractContextManager[object]:
     try:
         return acquire_lock()
     except AlreadyRunningError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(f"nothing was loaded, since {error}") from None
     except LockError as error:  # a boot without a lock is better than none
         print(f"catflap: {error}; going on without a lock", file=sys.stderr)
         return nullcontext()
