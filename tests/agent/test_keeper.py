@@ -174,6 +174,26 @@ async def test_a_disk_that_hangs_holds_nobody_up_in_the_end(
     assert any(text.endswith(f"writing {FILE} hangs") for text in caplog.messages)
 
 
+async def test_after_a_fault_of_ours_it_goes_on_with_what_was_not_written() -> None:
+    disk = Disk()
+    disk.faults = [RuntimeError("a bug")]
+    keeper = RuleSetKeeper(FILE, "web1", disk.write)
+    keeper.keep(kept(1))
+    with pytest.raises(RuntimeError):
+        await keeper.run()
+    async with running(keeper):
+        await until(lambda: keeper.status.revision == 1)
+
+
+async def test_a_host_name_that_is_no_text_is_kept_all_the_same(tmp_path: Path) -> None:
+    keeper = RuleSetKeeper(tmp_path / "rule-set.nft", "web\udcff1")
+    keeper.keep(kept(1))
+    await keeper.close()
+    saved = read(tmp_path / "rule-set.nft")
+    assert saved is not None
+    assert saved.origin.hostname == "web?1"
+
+
 async def test_without_a_file_nothing_is_kept_and_status_says_so() -> None:
     keeper = RuleSetKeeper(None, "web1")
     keeper.keep(kept(1))

@@ -70,11 +70,6 @@ class Boot(msgspec.Struct, frozen=True):
     reason: str | None = None
     remarks: tuple[str, ...] = ()
 
-    @property
-    def opened(self) -> bool:
-        """Whether nothing polices the host though a rule set was once confirmed for it, or there is none yet."""
-        return self.action == OPEN
-
     def __str__(self) -> str:
         """A sentence for people."""
         origin = self.origin

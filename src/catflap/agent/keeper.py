@@ -51,7 +51,7 @@ class RuleSetKeeper:
         self, path: Path | None, hostname: str, write: Callable[[Path, SavedRuleSet], bool] = write
     ) -> None:
         self._path = path
-        self._hostname = hostname
+        self._hostname = hostname.encode(errors="replace").decode()  # an environment may hold any bytes
         self._write = write
         self._newest: Kept | None = None
         self._done: Kept | None = None  # the one that was written last
@@ -70,6 +70,8 @@ class RuleSetKeeper:
 
     async def run(self) -> None:
         """Work until cancelled; `close` then writes what is left."""
+        if self._newest is not self._done:  # after a fault of ours
+            self._offered.set()
         while True:
             await self._offered.wait()
             self._offered.clear()

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 import catflap
-from catflap.agent.boot import bring_back, saved_file, tell
+from catflap.agent.boot import Result, bring_back, saved_file, tell
 from catflap.agent.config import Configuration, ConfigurationError
 from catflap.agent.connect import password_exposure, store_options, store_url
 from catflap.agent.connections import keep_existing_connections
@@ -136,8 +136,12 @@ def _make_enforcer(current: Configuration, file: Path | None) -> Enforcer:
     """
     try:
         enforcer = Enforcer(LibNftables(), on_tracking=keep_existing_connections)
-        tell(bring_back(enforcer, file, current))
-        enforcer.block_workloads(current["InterfacePrefix"])
+        boot = bring_back(enforcer, file, current)
+        tell(boot)
+        if (
+            boot.result is not Result.PRESENT
+        ):  # then nothing is to be added, and a large table not to be read again
+            enforcer.block_workloads(current["InterfacePrefix"])
     except (NftError, EnforceError) as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     return enforcer
