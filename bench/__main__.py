@@ -73,9 +73,10 @@ def main(only: Sequence[str] = ()) -> int:
 
 def _chosen(name: str, *arguments: str) -> list[Benchmark]:
     found = [each for each in BENCHMARKS if each.module == f"bench.{name}"]
-    return [
-        each._replace(arguments=arguments or each.arguments) for each in (found[:1] if arguments else found)
-    ]
+    if not found:
+        names = ", ".join(dict.fromkeys(each.module.removeprefix("bench.") for each in BENCHMARKS))
+        raise SystemExit(f"bench: there is no {name}, but {names}")
+    return [found[0]._replace(arguments=arguments)] if arguments else found
 
 
 def _rows(console: Console, benchmark: Benchmark) -> list[list[str]]:
