@@ -16,6 +16,7 @@ DOCUMENTS = (
     "docs/architecture.md",
     "docs/etcd-security.md",
     "docs/interplay.md",
+    "docs/how-to/boot.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
     "docs/stores.md",

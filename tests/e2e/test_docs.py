@@ -52,6 +52,7 @@ NOT_TYPED = {
     "make soak": ("injects faults for an hour", "tests/faults/soak.py"),
     "etcd grpc-proxy": ("names what others run", "tests/faults/test_proxy.py"),
     "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
+    "nft -f /var/lib/catflap/rule-set.nft": ("for emergencies", "tests/e2e/test_boot.py"),
     "nft flush ruleset": ("names what somebody else may do", "tests/e2e/test_agent_start.py"),
     "lint-imports": ("part of `make lint`", "tests/e2e/test_docs.py"),
     "apt-get install make": ("installs a package on this machine", "tests/e2e/test_setup.py"),
@@ -261,6 +262,22 @@ async def test_how_to_test_policy(host: TypedHost) -> None:
         walk.next("catflap check --strict examples/04-policy")
     )
     walk.finish()
+
+
+async def test_how_to_boot(host: TypedHost) -> None:
+    walk = Walk("docs/how-to/boot.md")
+    await host.type('mkdir "$TMPDIR/policy" && cp examples/02-webserver/*.yaml "$TMPDIR/policy"')
+    await host.type("export FELIX_FELIXHOSTNAME=web1")
+    await host.type('catflap agent --once --store "dir:$TMPDIR/policy"')
+    await host.type("nft delete table inet catflap")
+    await host.expect(host.network.web, HOST_PUBLIC, BGP)
+    printed = await host.type(walk.next("catflap boot"))
+    walk.finish()
+    assert re.match(
+        r"loaded /run/catflap/rule-set.nft, of store revision \d+, saved at \S+Z by Catflap ", printed
+    )
+    await host.expect(host.network.web, HOST_PUBLIC, BGP, NONE)
+    await host.expect(host.network.web, HOST_PUBLIC, HTTP)
 
 
 async def test_the_reference_of_commands(host: TypedHost) -> None:

@@ -330,6 +330,13 @@ PARAMETERS: Mapping[str, Parameter] = {
             format_failsafe,
         ),
         Parameter(
+            "BootAction",
+            "What holds where no rule set is in force and none was saved",
+            _always("open"),
+            _choice("open", "failsafe-only"),
+            in_store=False,  # it is for when the store is out of reach
+        ),
+        Parameter(
             "LogFilePath",
             "Path to log file",
             _always("/var/log/calico/felix.log"),

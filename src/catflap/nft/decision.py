@@ -25,7 +25,7 @@ from catflap.nft.clauses import Clause, Clauses, Known
 from catflap.nft.grouping import Step, grouped
 from catflap.nft.names import digest
 from catflap.nft.rules import line
-from catflap.nft.ruleset import INTERVAL, Chain, VerdictMap
+from catflap.nft.ruleset import FIXED, INTERVAL, Chain, VerdictMap
 from catflap.nft.sets import IP_VERSIONS, Needs, SetTable, SplitSets
 from catflap.nft.splits import Part, Split, split_by_destination, split_by_service, split_by_source
 
@@ -189,7 +189,6 @@ class Decisions:
             split.type,
             elements,
             flags=(INTERVAL,) if split.interval else (),
-            fixed=not root or split.interval,
         )
         lines = (
             *_rules(self._steps(split.first, known, budget), known, table),
@@ -215,7 +214,7 @@ class Decisions:
 
 def _content_name(split: Split, elements: Mapping[str, str]) -> str:
     content = " ".join(f"{value} {verdict}" for value, verdict in elements.items())
-    return f"{split.word}{split.known.version}-{digest(content)}"
+    return f"{FIXED}{split.word}{split.known.version}-{digest(content)}"
 
 
 def _leaf_of(tree: Tree, clauses: tuple[Clause, ...], known: Known) -> _Leaf:
@@ -225,8 +224,8 @@ def _leaf_of(tree: Tree, clauses: tuple[Clause, ...], known: Known) -> _Leaf:
         return _Leaf(first.verdict, Tree())
     if not tree.lines:
         return _Leaf("return", Tree())
-    name = f"match-{digest(' '.join(tree.lines))}"
-    chain = Chain(name, tree.lines, fixed=True)
+    name = f"{FIXED}{digest(' '.join(tree.lines))}"
+    chain = Chain(name, tree.lines)
     return _Leaf(f"goto {name}", replace(tree, lines=(), chains={**tree.chains, name: chain}))
 
 

@@ -32,9 +32,9 @@ _IP: Mapping[IpVersion, str] = {4: "ip", 6: "ip6"}
 class Split(msgspec.Struct, frozen=True):
     """A look-up, and what is left to be asked after it.
 
-    ``word`` names it, ``about`` says it to people; ``key`` and ``type`` are nft's for what is looked up; ``interval``: values may be ranges.
-    ``first`` stands before it. ``parts`` leads from each value to its clauses, of which ``known`` is known;
-    ``others`` are for all other packets.
+    ``word`` names it, ``about`` says it to people; ``key`` and ``type`` are nft's for what is looked up; ``interval``:
+    values may be networks. ``first`` stands before it. ``parts`` leads from each value to its clauses, of which
+    ``known`` is known; ``others`` are for all other packets.
     """
 
     word: str
