@@ -42,7 +42,7 @@ def test_elements_of_large_sets_may_stand_in_any_order() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("\ttype ifname : verdict\n", "\ttype ifname : verdict\n\t\tflags interval\n"),
+        ("\ttype ifname : verdict\n", "\ttype ifname : verdict\n\t\ttimeout 5s\n"),
         ("\ttype ifname : verdict\n", "\ttype ifname : verdict\n\t\tcounter\n"),
         ("table inet catflap {", "table inet catflap {\n\tflowtable f {"),
         ("table inet catflap {", "add rule inet catflap input accept\ntable inet catflap {"),
