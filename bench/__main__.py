@@ -37,6 +37,7 @@ BENCHMARKS = (
         Benchmark("bench.watchers", f"1,000 followers, etcd with the v3 API, {way}", (way,))
         for way in ("direct", "through one grpc-proxy")
     ),
+    Benchmark("bench.kernel_changes", "The kernel: 200 policies of 10 rules, large sets"),
     Benchmark("bench.decoding", "Decoding: from the bytes of the store to resources"),
     *(
         Benchmark(
