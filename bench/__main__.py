@@ -42,6 +42,8 @@ BENCHMARKS = (
         for way in ("direct", "through one grpc-proxy")
     ),
     Benchmark("bench.loss", "Packets lost and leaked, at 20,000/s allowed and 20,000/s denied", ("3",)),
+    Benchmark("bench.kernel_changes", "The kernel: 200 policies of 10 rules, large sets"),
+    Benchmark("bench.packet_rate", "What a policy costs a packet: new flows per second, one processor"),
     Benchmark("bench.decoding", "Decoding: from the bytes of the store to resources"),
     *(
         Benchmark(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -169,6 +168,4 @@ def _changes(
 
 
 if __name__ == "__main__":
-    if "first" in sys.argv:
-        ROUNDS = 10
     print(json.dumps(measure()))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.nft.namespace import Namespace, NamespaceNft
 
 from catflap.nft.memory import MemoryNft
+from catflap.nft.plan import Existing, plan
 from catflap.nft.port import ElementChange, NftError
 from catflap.nft.read import existing
-from catflap.nft.ruleset import NftSet, RuleSet
+from catflap.nft.ruleset import Chain, NftSet, RuleSet, VerdictMap
 from catflap.nft.sets import collapse
 
 _SETTINGS = settings(
@@ -149,3 +150,32 @@ def test_a_hundred_thousand_elements_are_one_transaction(nft: NamespaceNft) -> N
     texts = frozenset(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in range(100_000))
     nft.change_elements([ElementChange("s", "ipv4_addr", interval=False, added=texts)])
     assert existing(nft.list_table()).sets["s"].elements == texts
+
+
+@pytest.mark.parametrize(
+    ("type_", "old", "new"),
+    [
+        (
+            "ifname",
+            {"eth0": "goto a", "lo": "accept", "eth1": "jump a"},
+            {"eth0": "goto b", "lo": "accept", "wl{an}": "drop"},
+        ),
+        (
+            "inet_proto . inet_service",
+            {"6 . 80": "goto a", "17 . 53": "drop"},
+            {"6 . 80": "goto b", "6 . 443": "goto a"},
+        ),
+    ],
+)
+def test_verdict_maps(nft: NamespaceNft, type_: str, old: dict[str, str], new: dict[str, str]) -> None:
+    fake = MemoryNft()
+    chains = {name: Chain(name, ("drop",)) for name in "ab"}
+    for each in (nft, fake):
+        before, after = (RuleSet({}, {"m": VerdictMap("m", type_, found)}, chains) for found in (old, new))
+        each.run(before.text())
+        (switch,) = plan(Existing.of(before), after)
+        assert switch.elements
+        each.change_elements(switch.elements)
+        assert existing(each.list_table()).maps["m"].elements == new
+        with pytest.raises(NftError):
+            each.run("delete chain inet catflap b\n")  # it is in use now

@@ -211,3 +211,25 @@ def test_members_are_what_counting_all_objects_anew_gives(
         assert members == {
             set_id(criterion): expected_members(criterion, objects.values()) for criterion in wanted
         }
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.frozensets(st.sampled_from([f"192.0.2.{number}" for number in range(6)])),
+            st.sampled_from(["web", "web", "web", "db"]),
+        ),
+        max_size=8,
+    )
+)
+def test_whatever_addresses_objects_come_to_carry_their_sets_are_as_if_made_anew(
+    steps: list[tuple[str, frozenset[str], str]],
+) -> None:
+    sets = following(WEB)
+    last: dict[str, tuple[frozenset[str], str]] = {}
+    for name, ips, role in steps:
+        add(sets, name, *sorted(ips), role=role)
+        last[name] = (ips, role)
+        expected = {address for ips, role in last.values() if role == "web" for address in ips}
+        assert members(sets) == expected

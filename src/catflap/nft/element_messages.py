@@ -1,4 +1,4 @@
-"""Elements of sets as nf_tables' own messages, which cost as much as the change does.
+"""Elements of sets and maps as nf_tables' own messages, which cost as much as the change does.
 
 nft's user space lists a whole set before it changes one element of it, and takes 60 ms for each network that it deletes
 from 50,000. An interval has two elements in the kernel, its first value and the one after its last; where there is no
@@ -7,11 +7,14 @@ value after its last it has one. Only types that our sets have are known. No I/O
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from catflap.nft.nfnetlink import (
+    ATTRIBUTE,
     NFT_MSG_DELSETELEM,
     NFT_MSG_NEWSETELEM,
     NFTA_LIST_ELEM,
@@ -29,14 +32,20 @@ NFTA_SET_ELEM_LIST_TABLE: Final = 1
 NFTA_SET_ELEM_LIST_SET: Final = 2
 NFTA_SET_ELEM_LIST_ELEMENTS: Final = 3
 NFTA_SET_ELEM_KEY: Final = 1
+NFTA_SET_ELEM_DATA: Final = 2
 NFTA_SET_ELEM_FLAGS: Final = 3
 NFTA_SET_ELEM_USERDATA: Final = 6
 NFTA_DATA_VALUE: Final = 1
+NFTA_DATA_VERDICT: Final = 2
+NFTA_VERDICT_CODE: Final = 1
+NFTA_VERDICT_CHAIN: Final = 2
 NFT_SET_ELEM_INTERVAL_END: Final = 1
 
 _END: Final = u32(NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END)
 # What nft notes down where an interval has no end: NFTNL_UDATA_SET_ELEM_FLAGS, 4 bytes, NFTNL_SET_ELEM_F_INTERVAL_OPEN.
 _OPEN: Final = attribute(NFTA_SET_ELEM_USERDATA, bytes((1, 4, 1, 0, 0, 0)))
+_VERDICTS: Final = {"drop": 0, "accept": 1, "continue": -1, "jump": -3, "goto": -4, "return": -5}
+_IFNAMSIZ: Final = 16  # bytes of the name of an interface
 _MOST_BYTES: Final = 60_000  # of elements in one message, whose length has 16 bits
 
 
@@ -46,6 +55,10 @@ def _address4(value: str) -> bytes:
 
 def _address6(value: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6, value)
+
+
+def _interface(value: str) -> bytes:
+    return os.fsencode(value).ljust(_IFNAMSIZ, b"\0")
 
 
 def _protocol(value: str) -> bytes:
@@ -63,6 +76,7 @@ _ENCODERS: Final[Mapping[str, _Encoder]] = {
     "ipv6_addr": _address6,
     "inet_proto": _protocol,
     "inet_service": _port,
+    "ifname": _interface,
 }
 
 
@@ -86,11 +100,12 @@ def requests(changes: Iterable[ElementChange]) -> Iterator[Request]:
     """
     for change in changes:
         encode = _intervals if change.interval else _values
+        added = _mappings(change) if change.verdicts else encode(change.type, change.added)
         for kind, flags, elements in (
-            (NFT_MSG_DELSETELEM, 0, change.removed),
-            (NFT_MSG_NEWSETELEM, NLM_F_CREATE, change.added),
+            (NFT_MSG_DELSETELEM, 0, encode(change.type, change.removed)),
+            (NFT_MSG_NEWSETELEM, NLM_F_CREATE, added),
         ):
-            for part in _parts(encode(change.type, elements)):
+            for part in _parts(elements):
                 yield Request(kind, flags, _body(change.name, part))
 
 
@@ -116,12 +131,30 @@ def _parts(elements: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield part
 
 
+def _mappings(change: ElementChange) -> Iterator[bytes]:
+    """Keys with their verdicts."""
+    keys = list(change.added)
+    for key, element in zip(keys, _keys(change.type, keys), strict=True):
+        yield _element(element, _verdict(change.verdicts[key]))
+
+
+@lru_cache(maxsize=4096)
+def _verdict(text_: str) -> bytes:
+    word, _, chain = text_.partition(" ")
+    code = u32(NFTA_VERDICT_CODE, _VERDICTS[word] & 0xFFFFFFFF)
+    target = text(NFTA_VERDICT_CHAIN, chain) if chain else b""
+    return nested(NFTA_SET_ELEM_DATA, nested(NFTA_DATA_VERDICT, code, target))
+
+
 def _values(type_: str, elements: Iterable[str]) -> Iterator[bytes]:
+    return map(_element, _keys(type_, elements))
+
+
+def _keys(type_: str, elements: Iterable[str]) -> Iterator[bytes]:
     encoders = _encoders(type_)
     if len(encoders) == 1:
-        (encoder,) = encoders
-        return (_element(encoder(element)) for element in elements)
-    return (_element(_concatenation(encoders, element)) for element in elements)
+        return map(encoders[0], elements)
+    return (_concatenation(encoders, element) for element in elements)
 
 
 def _concatenation(encoders: Sequence[_Encoder], element: str) -> bytes:
@@ -162,4 +195,13 @@ def _encoders(type_: str) -> list[_Encoder]:
 
 
 def _element(key: bytes, more: bytes = b"") -> bytes:
-    return nested(NFTA_LIST_ELEM, nested(NFTA_SET_ELEM_KEY, attribute(NFTA_DATA_VALUE, key)), more)
+    return _head(len(key), len(more)) + key + bytes(-len(key) % 4) + more
+
+
+@lru_cache(maxsize=256)
+def _head(key: int, more: int) -> bytes:
+    """What stands before a key in an element, which depends on lengths alone: most of the bytes of most elements."""
+    whole = nested(
+        NFTA_LIST_ELEM, nested(NFTA_SET_ELEM_KEY, attribute(NFTA_DATA_VALUE, bytes(key))), bytes(more)
+    )
+    return whole[: 3 * ATTRIBUTE.size]

@@ -300,7 +300,7 @@ class Enforcer:
         """Run the difference, and read back what was written; again where somebody else commits in between."""
         wanted = place(before, desired, in_place=self._in_place)
         transactions = plan(before, wanted)
-        written = rewritten(before, wanted) if any(item.commands for item in transactions) else []
+        written = rewritten(before, wanted) if any(not item.elements for item in transactions) else []
         calm = self._run_all(transactions, repairing=repairing)
         count, seconds = len(transactions), time.perf_counter() - start
         read = self._read_back(written) if calm else None

@@ -88,7 +88,8 @@ class MemoryNft:
         table = _Table(self._table)
         for change in changes:
             table.change(ChangeElements("delete", change.name, dict.fromkeys(change.removed, "")))
-            table.change(ChangeElements("add", change.name, dict.fromkeys(change.added, "")))
+            added = {key: change.verdicts.get(key, "") for key in change.added}
+            table.change(ChangeElements("add", change.name, added))
         self._table = table
         self._generation += 1
 

@@ -53,7 +53,7 @@ class Phase(enum.StrEnum):
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """Commands, or changes of elements, that happen entirely or not at all."""
+    """Commands that happen entirely or not at all; where there are ``elements``, these are all of it, and faster."""
 
     phase: Phase
     commands: str = ""
@@ -220,22 +220,41 @@ def _switch(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
     may pass although both policies deny it. So it is with the rules of different base chains.
     """
     changes = _changes(existing, desired)
-    rules = "".join(_rules(existing, desired))
-    if rules or not all(is_known(change.type, interval=change.interval) for change in changes):
+    maps = [
+        (old, item)
+        for name, item in desired.maps.items()
+        if (old := existing.maps.get(name)) is not None and old.elements != item.elements
+    ]
+    rules = "".join(_rules(existing, desired, maps))
+    elements = [*changes, *(_map_elements(old, item) for old, item in maps)]
+    if _only_elements(existing, desired) and all(
+        is_known(change.type, interval=change.interval) for change in elements
+    ):
+        text = "".join(_element_commands(changes)) + rules if rules else ""
+        at_once = tuple(change for change in elements if not change.interval)
+        yield Transaction(Phase.SWITCH, text, at_once)
+        yield from (Transaction(Phase.SWITCH, elements=(change,)) for change in changes if change.interval)
+    else:
         yield Transaction(Phase.SWITCH, "".join(_element_commands(changes)) + rules)
-        return
-    yield Transaction(Phase.SWITCH, elements=tuple(change for change in changes if not change.interval))
-    yield from (Transaction(Phase.SWITCH, elements=(change,)) for change in changes if change.interval)
 
 
-def _rules(existing: Existing, desired: RuleSet) -> Iterator[str]:
+def _only_elements(existing: Existing, desired: RuleSet) -> bool:
+    """Whether chains stay, and no map is new."""
+    return (
+        not _differing(existing, desired)
+        and all(name in desired.chains for name, hook in existing.hooks.items() if hook)
+        and desired.maps.keys() <= existing.maps.keys()
+    )
+
+
+def _rules(
+    existing: Existing, desired: RuleSet, maps: Iterable[tuple[VerdictMap, VerdictMap]]
+) -> Iterator[str]:
     """Commands for chains and maps; none where they stay."""
     chains = [desired.chains[name] for name in _differing(existing, desired)]
     detached = [name for name, hook in existing.hooks.items() if hook and name not in desired.chains]
     new_maps = [item for name, item in desired.maps.items() if name not in existing.maps]
-    changes = [
-        _map_change(existing.maps[name], item) for name, item in desired.maps.items() if name in existing.maps
-    ]
+    changes = [_map_change(old, item) for old, item in maps]
     yield from (f"flush chain {TABLE} {chain.name}\n" for chain in chains if chain.name in existing.hooks)
     yield from (f"flush chain {TABLE} {name}\n" for name in detached)
     yield from (deletes for deletes, _ in changes)
@@ -263,6 +282,14 @@ def _map_change(old: VerdictMap, new: VerdictMap) -> tuple[str, str]:
     deleted = [key for key, verdict in old.elements.items() if new.elements.get(key) != verdict]
     added = [key for key, verdict in new.elements.items() if old.elements.get(key) != verdict]
     return "".join(_elements("delete", old, deleted)), "".join(_elements("add", new, added))
+
+
+def _map_elements(old: VerdictMap, new: VerdictMap) -> ElementChange:
+    """The same as what happens to elements."""
+    added = {key: verdict for key, verdict in new.elements.items() if old.elements.get(key) != verdict}
+    removed = {key for key, verdict in old.elements.items() if new.elements.get(key) != verdict}
+    interval = INTERVAL in new.flags
+    return ElementChange(new.name, new.type, interval, added.keys(), removed, added)
 
 
 def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:

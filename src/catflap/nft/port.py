@@ -50,9 +50,10 @@ class NftContent(Protocol):
 
 
 class ElementChange(msgspec.Struct, frozen=True):
-    """Elements that one set of our table gets and loses, as nft text. What it loses goes before the rest comes.
+    """Elements that one set or map of our table gets and loses, as nft text. What it loses goes before the rest comes.
 
-    ``type`` is that of the set (``ipv4_addr . inet_proto . inet_service``), ``interval`` whether it has that flag.
+    ``type`` is that of its keys (``ipv4_addr . inet_proto . inet_service``), ``interval`` whether it has that flag;
+    ``verdicts`` are those of the keys that a map gets.
     """
 
     name: str
@@ -60,6 +61,7 @@ class ElementChange(msgspec.Struct, frozen=True):
     interval: bool
     added: AbstractSet[str] = frozenset()
     removed: AbstractSet[str] = frozenset()
+    verdicts: Mapping[str, str] = {}
 
 
 class Nft(NftContent, Protocol):
@@ -80,7 +82,7 @@ class Nft(NftContent, Protocol):
         """
 
     def change_elements(self, changes: Sequence[ElementChange]) -> None:
-        """Change elements of sets as one transaction, in a time that does not depend on how large the sets are.
+        """Change elements of sets and maps as one transaction, in a time that does not depend on how large they are.
 
         Raises:
             NftError: it was refused.

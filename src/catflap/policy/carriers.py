@@ -45,14 +45,27 @@ class Carriers:
         self._addresses[key] = addresses
         if ports:
             self._ports[key] = ports
-        for address in addresses:
-            if self._first.setdefault(address, key) is not key:
-                self._others.setdefault(address, set()).add(key)
+        self._take(key, addresses)
+
+    def change(self, key: ResourceKey, addresses: tuple[str, ...]) -> None:
+        """Let a known object carry other addresses; its ports stay."""
+        old = self._addresses[key]
+        self._addresses[key] = addresses
+        self._drop(key, set(old).difference(addresses))
+        self._take(key, set(addresses).difference(old))
 
     def remove(self, key: ResourceKey) -> None:
         """Forget an object. Removing one that is not known changes nothing."""
         self._ports.pop(key, None)
-        for address in self._addresses.pop(key, ()):
+        self._drop(key, self._addresses.pop(key, ()))
+
+    def _take(self, key: ResourceKey, addresses: Iterable[str]) -> None:
+        for address in addresses:
+            if self._first.setdefault(address, key) is not key:
+                self._others.setdefault(address, set()).add(key)
+
+    def _drop(self, key: ResourceKey, addresses: Iterable[str]) -> None:
+        for address in addresses:
             others = self._others.get(address)
             if others is None:
                 del self._first[address]

@@ -74,6 +74,15 @@ class LabelIndex(Generic[Item, CriterionType]):
             self._items[criterion].discard(item)
         return changed
 
+    def has(self, item: Item, labels: Mapping[str, str]) -> bool:
+        """Whether an item is known, with just these labels."""
+        return self._labels.get(item) == labels
+
+    def criteria_of(self, item: Item) -> set[CriterionType]:
+        """The criteria that a known item matches."""
+        concerned = self._candidates.concerned(self._labels[item])
+        return {criterion for criterion in concerned if item in self._items[criterion]}
+
     def add_criterion(self, criterion: CriterionType) -> None:
         """Follow a criterion. Adding it again changes nothing."""
         if criterion in self._items:

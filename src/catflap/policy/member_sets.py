@@ -44,6 +44,9 @@ class MemberSets:
     ) -> None:
         """Add an object or change it. ``labels`` have tags and ports beside them, see `catflap.policy.criteria`."""
         if not self._carriers.carries(key, addresses, ports):
+            if self._index.has(key, labels) and self._carriers.ports(key) == ports:
+                self._move_object(key, addresses)
+                return
             self.remove_object(key)
             self._carriers.add(key, addresses, ports)
         for criterion in self._index.set_item(key, labels):
@@ -53,6 +56,17 @@ class MemberSets:
                 members.enter(key)
             else:
                 members.leave(key)
+
+    def _move_object(self, key: ResourceKey, addresses: tuple[str, ...]) -> None:
+        """Give a known object other addresses: of a long list, only what is different is work."""
+        concerned: list[IpSetMembers | PortSetMembers] = [
+            self._members[criterion] for criterion in self._index.criteria_of(key)
+        ]
+        before = [members.brought(key) for members in concerned]
+        self._carriers.change(key, addresses)
+        for members, brought in zip(concerned, before, strict=True):
+            self._current = None
+            members.moved(key, brought)  # type: ignore[arg-type]  # its own
 
     def remove_object(self, key: ResourceKey) -> None:
         """Forget an object and its addresses. Removing one that is not known changes nothing."""

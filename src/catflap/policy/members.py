@@ -63,6 +63,17 @@ class Members(ABC, Generic[_Member, _Value]):
         """An object matches no longer: it is out of ``matching``, and what it carries is still known."""
         self._toggled ^= {member for member in self._contribution(key) if not self._has_owner(member)}
 
+    def brought(self, key: ResourceKey) -> Collection[_Member]:
+        """What an object that matches brings, as it is known now."""
+        return self._contribution(key)
+
+    def moved(self, key: ResourceKey, before: Collection[_Member]) -> None:
+        """A matching object brings something else than ``before``; what it carries now is known."""
+        now = self._contribution(key)
+        new, gone = set(now).difference(before), set(before).difference(now)
+        self._toggled ^= {member for member in new if not self._has(member)}
+        self._toggled ^= {member for member in gone if not self._has_owner(member)}
+
     def _has(self, member: _Member) -> bool:
         return (member in self._members) != (member in self._toggled)
 
