@@ -76,6 +76,9 @@ def _choice(*words: str) -> Callable[[object], str]:
     return parse
 
 
+_boot_action = _choice("open", "failsafe-only")
+
+
 def _log_level(raw: object) -> str:
     text = _text(raw).lower()
     if text not in LOG_LEVELS:
@@ -329,13 +332,7 @@ PARAMETERS: Mapping[str, Parameter] = {
             parse_failsafe,
             format_failsafe,
         ),
-        Parameter(
-            "BootAction",
-            "What holds where no rule set is in force and none was saved",
-            _always("open"),
-            _choice("open", "failsafe-only"),
-            in_store=False,  # it is for when the store is out of reach
-        ),
+        Parameter("BootAction", "Boot without a rule set", _always("open"), _boot_action, in_store=False),
         Parameter(
             "LogFilePath",
             "Path to log file",
