@@ -2,14 +2,14 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format unit e2e faults faults-short soak bench proto golden picture clean prove
+.PHONY: help setup demo test lint format unit e2e faults faults-short soak interplay bench proto golden picture clean prove
 
 STORE ?= dir
 BIN := .venv/bin
 PROVE = --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(TIME),--time $(TIME)) $(if $(WORLDS),--worlds $(WORLDS))
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## install what is needed: Debian packages, .venv, pinned Python packages
 	@scripts/setup
@@ -45,6 +45,9 @@ soak: setup  ## an agent under a random fault every 30 s (TIME=3600 SEED=1)
 
 prove: setup  ## hold the kernel against the evaluator (TIME=60 SEED=1 WORLDS= JOBS=2, or REPLAY=folder)
 	@$(BIN)/catflap lab prove $(if $(REPLAY),--replay $(REPLAY),$(PROVE))
+
+interplay: setup  ## live beside ufw, firewalld, docker and others: Debian's packages, in files that are thrown away
+	@$(BIN)/python -m tests.interplay
 
 bench: setup  ## measure, and print a table with this machine's facts
 	@$(BIN)/python -m bench

@@ -1,9 +1,13 @@
-"""Runs every benchmark in a network namespace of its own and prints the tables."""
+"""Runs every benchmark in a network namespace of its own and prints the tables.
+
+``python -m bench NAME [ARGUMENT…]`` runs one of them only, such as ``loss 60``.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.console import Console
@@ -37,7 +41,9 @@ BENCHMARKS = (
         Benchmark("bench.watchers", f"1,000 followers, etcd with the v3 API, {way}", (way,))
         for way in ("direct", "through one grpc-proxy")
     ),
+    Benchmark("bench.loss", "Packets lost and leaked, at 20,000/s allowed and 20,000/s denied", ("3",)),
     Benchmark("bench.kernel_changes", "The kernel: 200 policies of 10 rules, large sets"),
+    Benchmark("bench.packet_rate", "What a policy costs a packet: new flows per second, one processor"),
     Benchmark("bench.decoding", "Decoding: from the bytes of the store to resources"),
     *(
         Benchmark(
@@ -50,12 +56,12 @@ BENCHMARKS = (
 )
 
 
-def main() -> int:
-    """Run them; returns the exit code."""
+def main(only: Sequence[str] = ()) -> int:
+    """Run them, or the one with a name (and other arguments than its own); returns the exit code."""
     console = Console(width=100, highlight=False)
     for name, fact in machine_facts().items():
         console.print(f"{name:10} {fact}")
-    for benchmark in BENCHMARKS:
+    for benchmark in _chosen(*only) if only else BENCHMARKS:
         try:
             rows = _rows(console, benchmark)
         except LabError as error:
@@ -68,6 +74,14 @@ def main() -> int:
     return 0
 
 
+def _chosen(name: str, *arguments: str) -> list[Benchmark]:
+    found = [each for each in BENCHMARKS if each.module == f"bench.{name}"]
+    if not found:
+        names = ", ".join(dict.fromkeys(each.module.removeprefix("bench.") for each in BENCHMARKS))
+        raise SystemExit(f"bench: there is no {name}, but {names}")
+    return [found[0]._replace(arguments=arguments)] if arguments else found
+
+
 def _rows(console: Console, benchmark: Benchmark) -> list[list[str]]:
     with Lab() as lab, console.status(f"measuring: {benchmark.title}"):
         (namespace,) = lab.add("bench")
@@ -77,4 +91,4 @@ def _rows(console: Console, benchmark: Benchmark) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

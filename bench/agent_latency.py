@@ -62,7 +62,11 @@ async def measure(namespace: Namespace) -> list[tuple[str, str, str]]:
         store = open_store(f"etcd://{server.endpoint}")
         await store.write([("/calico/v1/Ready", b"true")])
         await store.write([endpoint(n) for n in range(ENDPOINTS)] + [policy(n, 80) for n in range(POLICIES)])
-        environment = {"FELIX_FELIXHOSTNAME": HOST, "FELIX_ETCDENDPOINTS": server.client_url}
+        environment = {
+            "FELIX_FELIXHOSTNAME": HOST,
+            "FELIX_ETCDENDPOINTS": server.client_url,
+            "CATFLAP_STATE_DIR": f"{directory}/state",
+        }
         agent = AgentProcess(namespace, Path(directory) / "felix.log", environment)
         starts = [await _start(agent) for _ in range(STARTS)]
         _empty_kernel()

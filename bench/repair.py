@@ -78,6 +78,7 @@ class Listener(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.heard: dict[int, float] = {}  # when the last commit of a thread was heard of
+        self.generation = 0  # of the last commit that was heard of
         self._socket = netfilter_socket(events=True)
         self.start()
 
@@ -88,7 +89,9 @@ class Listener(threading.Thread):
             now = time.perf_counter()
             for item in messages(data):
                 if item.type == NFT_MSG_NEWGEN:
-                    self.heard[generation_of(item.body).thread] = now
+                    generation = generation_of(item.body)
+                    self.heard[generation.thread] = now
+                    self.generation = generation.id
 
 
 def host_policy() -> HostPolicy:
@@ -146,6 +149,8 @@ class Program:
         await loop.run_in_executor(self._thread, self._nft.run, commands)
         repaired_by = await asyncio.wait_for(self._repairs.done.get(), PATIENCE)
         self._check(kind)
+        while self._listener.generation < self._content.generation().id:  # noqa: ASYNC110  # it is a thread
+            await asyncio.sleep(0.001)
         heard = self._listener.heard
         return (heard[repaired_by] - heard[self._id]) * 1000
 

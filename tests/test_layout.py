@@ -13,8 +13,10 @@ LONGEST = 400  # lines
 # Without a test file of their own, and why.
 ELSEWHERE = {
     "__main__.py": "runs the command, as every end-to-end test does",
+    "doctor/port.py": "types only",
     "host/api.py": "types only",
     "host/links.py": "needs a kernel: e2e/test_links.py",
+    "lab/flood.py": "needs namespaces: e2e/test_lab_flood.py",
     "lab/flows.py": "needs namespaces: e2e/test_lab_flows.py",
     "lab/listeners.py": "needs namespaces: e2e/test_lab_listeners.py",
     "lab/stream.py": "needs namespaces: e2e/test_lab_stream.py",

@@ -16,6 +16,7 @@ from catflap.agent import daemon
 from catflap.agent.config import Configuration
 from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
+from catflap.agent.shared_engine import Decision
 from catflap.agent.staleness import patience_with
 from catflap.agent.status import State
 from catflap.agent.store_configuration import StoreConfiguration
@@ -54,7 +55,7 @@ class Rig:
         self.nft = MemoryNft()
         self.workloads = WorkloadSetup(MemoryLinks())
         self.enforcer = CountingEnforcer(self.nft)
-        self.enforcement = Enforcement(self.enforcer, on_enforced=self.workloads.set_policy)
+        self.enforcement = Enforcement(self.enforcer, on_enforced=self._set_up)
         self.now = 0.0
         self.statuses = 0
         self.configured: list[Configuration] = []
@@ -69,6 +70,9 @@ class Rig:
             clock=lambda: self.now,
         )
         self.task: asyncio.Task[None] | None = None
+
+    def _set_up(self, decision: Decision, _enforced: Enforced) -> None:
+        self.workloads.set_policy(decision.policy)
 
     def _count(self) -> None:
         self.statuses += 1

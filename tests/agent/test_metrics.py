@@ -12,13 +12,19 @@ import pytest
 
 from catflap.agent.config import Configuration, resolve
 from catflap.agent.metrics import Metrics
-from catflap.agent.status import AgentStatus, State, StoreStatus
+from catflap.agent.status import AgentStatus, KeptStatus, State, StoreStatus
 from catflap.lab.etcd import free_port
 
 from .conftest import local_sources
 
 STALE = AgentStatus(StoreStatus(State.STALE, 17.5, 12, 2.5, "lost"), 11, 3, 2, ("eth0", "eth1"))
-FRESH = AgentStatus(StoreStatus(State.WAIT_FOR_READY, 1, None, 1, None), None, 0, 0)
+FRESH = AgentStatus(
+    StoreStatus(State.WAIT_FOR_READY, 1, None, 1, None),
+    None,
+    0,
+    0,
+    kept=KeptStatus(problem="the disk is full"),
+)
 
 
 def configuration(port: int, *, enabled: bool = True) -> Configuration:
@@ -82,12 +88,14 @@ async def test_every_metric_says_what_the_status_says(served: Served) -> None:
         "catflap_enforced_revision": 11,
         "catflap_invalid_objects": 3,
         "catflap_interfaces_not_enforced": 2,
+        "catflap_kept_for_boot": 1,
         "felix_resync_state": 3,
         "felix_resyncs_started": 2,
     }
     served.status = FRESH
     fetched = await served.fetch()
     assert (fetched["felix_resync_state"], fetched["catflap_enforced_revision"]) == (1, 0)
+    assert fetched["catflap_kept_for_boot"] == 0
 
 
 async def test_it_can_be_moved_and_ended(served: Served, caplog: pytest.LogCaptureFixture) -> None:

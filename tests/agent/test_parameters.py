@@ -37,6 +37,7 @@ from catflap.model.resources import Action
         ("LogFilePath", "NONE", None),
         ("DatastoreStrictModes", "no", False),
         ("DatastoreCheckInterval", "300", 300),
+        ("BootAction", "Failsafe-Only", "failsafe-only"),
         ("EtcdPasswordFile", "/etc/catflap/password", "/etc/catflap/password"),
         ("ReportingIntervalSecs", "30", 30),
         ("NftablesRefreshInterval", "0", 0),

@@ -81,6 +81,7 @@ async def test_three_keys_tell_that_it_lives_and_how_it_stands(rig: Rig) -> None
         assert 0 <= entries[path]["uptime"] < 60
         assert entries[path]["first_update"] is True
     document = entries[DOCUMENT]
+    assert document["kept_for_boot"] == {"revision": None, "problem": None}
     assert document["store"] == {
         "state": "in-sync",
         "seconds_since_alive": 1.3,

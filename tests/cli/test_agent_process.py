@@ -31,15 +31,28 @@ ENDPOINT = {
 }
 
 
+class SilentWatcher:
+    """Hears of no foreign changes."""
+
+    def start(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture(autouse=True)
 def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MemoryNft]:
     """A kernel in memory, so that nothing of this machine is touched."""
     made = MemoryNft()
     monkeypatch.setattr(agent_process, "LibNftables", lambda: made)
+    monkeypatch.setattr(agent_process, "KernelContent", lambda: made)
+    monkeypatch.setattr(agent_process, "CommitWatcher", lambda _is_own: SilentWatcher())
     monkeypatch.setattr(agent_process, "LinkWatcher", lambda: MemoryInterfaces([ETH0]))
     monkeypatch.setattr(agent_process, "keep_existing_connections", lambda: None)
     monkeypatch.setattr(lock, "acquire_lock", contextlib.nullcontext)
     monkeypatch.setenv("FELIX_FELIXHOSTNAME", "web1")
+    monkeypatch.setenv("CATFLAP_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("FELIX_LOGFILEPATH", str(tmp_path / "felix.log"))
     monkeypatch.setenv("FELIX_LOGSEVERITYSYS", "none")
     root = logging.getLogger()
@@ -127,6 +140,46 @@ def test_hangup_reads_the_file_again(run: Run, tmp_path: Path, policy: str) -> N
     assert run("agent", "--store", policy, "-c", str(file)) == (0, "", "")
     thread.join()
     assert f"has value 'veth' read from Configuration file {file}" in logged(tmp_path)
+
+
+def test_what_is_in_force_is_kept_and_loaded_at_the_next_start(
+    run: Run, tmp_path: Path, policy: str, kernel: MemoryNft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("agent", "--once", "--store", policy) == (0, "", "")
+    saved = tmp_path / "state" / "rule-set.nft"
+    kept = saved.read_bytes()
+    before = kernel.rule_set
+    assert "no rule set was saved in" in logged(tmp_path)
+    after = MemoryNft()
+    monkeypatch.setattr(agent_process, "LibNftables", lambda: after)
+    thread = when_logged(tmp_path, f"loaded {saved}", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert run("agent", "--store", f"dir:{tmp_path}/missing") == (0, "", "")
+    thread.join()
+    assert after.rule_set == before
+    assert saved.read_bytes() == kept
+
+
+def test_without_store_table_and_saved_rule_set_boot_action_decides(
+    run: Run, tmp_path: Path, kernel: MemoryNft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FELIX_BOOTACTION", "failsafe-only")
+    assert run("agent", "--once", "--timeout", "0.2", "--store", f"dir:{tmp_path}/missing")[0] == 3
+    assert "failsafe-in" in kernel.rule_set.chains
+    assert "(BootAction=failsafe-only)" in logged(tmp_path)
+    assert not (tmp_path / "state" / "rule-set.nft").exists()  # it was never confirmed by a store
+
+
+def test_a_rule_set_that_cannot_be_kept_changes_nothing_else(
+    run: Run, tmp_path: Path, policy: str, kernel: MemoryNft
+) -> None:
+    (tmp_path / "state").write_text("in the way")
+    status, _, screen = run("agent", "--once", "--store", policy)
+    assert status == 0
+    assert "eth0" in json.dumps(kernel.list_table())
+    assert "[ERROR]" in screen
+    assert "state/rule-set.nft cannot be read: Not a directory; INTERFACES ARE OPEN" in screen
+    log = logged(tmp_path)
+    assert log.count("is not kept for the next boot: cannot write") == 1
 
 
 def test_a_url_of_no_store_is_a_usage_error(run: Run) -> None:

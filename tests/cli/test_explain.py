@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from catflap import host
-from catflap.cli import foreign_chains, stores
-from catflap.cli.foreign_chains import ListingError
+from catflap import doctor, host
+from catflap.cli import stores
+from catflap.doctor import MemoryHost, ProgramError
 from catflap.host import Interface, MemoryInterfaces
 from catflap.store.memory import MemoryStore
 
@@ -146,7 +146,11 @@ def live(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("live")
 def test_live_other_tables_are_named(run: Run, files: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chain = {"family": "ip", "table": "filter", "name": "INPUT", "hook": "input", "policy": "drop"}
-    monkeypatch.setattr(foreign_chains, "list_ruleset", lambda: {"nftables": [{"chain": chain}]})
+    programs = {
+        "nft --json list chains": json.dumps({"nftables": [{"chain": chain}]}),
+        "nft --terse list table ip filter": "table ip filter {\n\tchain INPUT {\n\t}\n}\n",
+    }
+    monkeypatch.setattr(doctor, "ThisHost", lambda: MemoryHost(programs))
     _, stdout, _ = run("explain", files, "--live", TO_80)
     assert "Base chains of other tables may drop it, too: ip filter INPUT (policy drop, 0 rules)." in stdout
 
@@ -155,18 +159,17 @@ def test_live_other_tables_are_named(run: Run, files: str, monkeypatch: pytest.M
 def test_live_that_other_tables_are_not_known_is_said(
     run: Run, files: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
-        raise ListingError("the program nft is not installed")
-
-    monkeypatch.setattr(foreign_chains, "list_ruleset", refuse)
+    refusal = ProgramError("nft: Operation not permitted")
+    monkeypatch.setattr(doctor, "ThisHost", lambda: MemoryHost({"nft --json list chains": refusal}))
     _, stdout, _ = run("explain", files, "--live", TO_80)
-    assert "Whether other nftables tables drop it is not known: the program nft is not installed." in stdout
+    assert "Whether other tables drop it is not known: nft: Operation not permitted." in stdout
 
 
 @pytest.mark.usefixtures("live")
 def test_live_without_other_tables_nothing_is_said(
     run: Run, files: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(foreign_chains, "list_ruleset", dict)
+    empty = MemoryHost({"nft --json list chains": '{"nftables": []}'})
+    monkeypatch.setattr(doctor, "ThisHost", lambda: empty)
     _, stdout, _ = run("explain", files, "--live", TO_80)
     assert "other" not in stdout.partition("Notes")[2]

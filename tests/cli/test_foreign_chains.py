@@ -1,45 +1,44 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from typing import Any
 
 import pytest
+from tests.doctor.recorded import chain
 
-from catflap.cli.foreign_chains import ListingError, foreign_chains, list_ruleset
+from catflap.cli.foreign_chains import on_the_way
+from catflap.doctor import MemoryHost, ProgramError
 from catflap.model.resources import IpVersion
 from catflap.verdict.packet import Path
 
 
-def chain(family: str, table: str, name: str, hook: str = "", policy: str = "accept") -> dict[str, Any]:
-    base = {"hook": hook, "prio": 0, "type": "filter", "policy": policy} if hook else {}
-    return {"chain": {"family": family, "table": table, "name": name, **base}}
+def table(title: str, *chains: str) -> tuple[str, str]:
+    body = "".join(f"\tchain {each} {{\n\t\taccept\n\t}}\n" for each in chains)
+    return f"nft --terse list table {title}", f"table {title} {{\n{body}}}\n"
 
 
-def rule(family: str, table: str, name: str) -> dict[str, Any]:
-    return {"rule": {"family": family, "table": table, "chain": name, "expr": []}}
-
-
-DOCUMENT = {
-    "nftables": [
-        {"metainfo": {"version": "1.0.6"}},
-        chain("inet", "catflap", "input", "input"),
-        rule("inet", "catflap", "input"),
-        chain("ip", "filter", "INPUT", "input", "drop"),
-        rule("ip", "filter", "INPUT"),
-        rule("ip", "filter", "INPUT"),
-        chain("ip6", "filter", "INPUT", "input", "drop"),
-        chain("inet", "firewalld", "input", "input"),
-        rule("inet", "firewalld", "input"),
-        chain("inet", "idle", "input", "input"),
-        chain("inet", "idle", "not-a-base-chain"),
-        rule("inet", "idle", "not-a-base-chain"),
-        chain("ip", "nat", "PREROUTING", "prerouting"),
-        rule("ip", "nat", "PREROUTING"),
-        chain("ip", "filter", "FORWARD", "forward", "drop"),
-        chain("inet", "other", "out", "output", "drop"),
+CHAINS = [
+    chain("inet", "catflap", "input", "input"),
+    chain("ip", "filter", "INPUT", "input", 0, "drop"),
+    chain("ip6", "filter", "INPUT", "input", 0, "drop"),
+    chain("inet", "firewalld", "input", "input"),
+    chain("inet", "idle", "input", "input"),
+    chain("ip", "nat", "PREROUTING", "prerouting"),
+    chain("ip", "filter", "FORWARD", "forward", 0, "drop"),
+    chain("inet", "other", "out", "output", 0, "drop"),
+    chain("netdev", "early", "in", "ingress"),
+]
+PROGRAMS: dict[str, str | ProgramError] = dict(
+    [
+        ("nft --json list chains", json.dumps({"nftables": CHAINS})),
+        table("inet catflap", "input"),
+        table("ip filter", "INPUT"),
+        table("inet firewalld", "input"),
+        table("inet idle"),
+        table("ip nat", "PREROUTING"),
+        table("inet other"),
+        table("netdev early", "in"),
     ]
-}
+)
 
 
 @pytest.mark.parametrize(
@@ -49,20 +48,29 @@ DOCUMENT = {
             Path.IN,
             4,
             [
-                "ip filter INPUT (policy drop, 2 rules)",
-                "inet firewalld input (policy accept, 1 rule)",
+                "netdev early in (policy accept, 1 rule)",
                 "ip nat PREROUTING (policy accept, 1 rule)",
+                "ip filter INPUT (policy drop, 1 rule)",
+                "inet firewalld input (policy accept, 1 rule)",
             ],
         ),
         (
             Path.IN,
             6,
-            ["ip6 filter INPUT (policy drop, 0 rules)", "inet firewalld input (policy accept, 1 rule)"],
+            [
+                "netdev early in (policy accept, 1 rule)",
+                "ip6 filter INPUT (policy drop, rules unknown)",
+                "inet firewalld input (policy accept, 1 rule)",
+            ],
         ),
         (
             Path.FORWARD,
             4,
-            ["ip nat PREROUTING (policy accept, 1 rule)", "ip filter FORWARD (policy drop, 0 rules)"],
+            [
+                "netdev early in (policy accept, 1 rule)",
+                "ip nat PREROUTING (policy accept, 1 rule)",
+                "ip filter FORWARD (policy drop, 0 rules)",
+            ],
         ),
         (Path.OUT, 6, ["inet other out (policy drop, 0 rules)"]),
     ],
@@ -70,44 +78,13 @@ DOCUMENT = {
 def test_only_chains_on_the_way_that_can_change_anything(
     path: Path, version: IpVersion, expected: list[str]
 ) -> None:
-    assert foreign_chains(DOCUMENT, path, version) == expected
+    assert on_the_way(MemoryHost(PROGRAMS), path, version) == expected
 
 
 def test_no_tables_no_chains() -> None:
-    assert foreign_chains({"nftables": []}, Path.IN, 4) == []
+    assert on_the_way(MemoryHost({"nft --json list chains": '{"nftables": []}'}), Path.IN, 4) == []
 
 
-def result(stdout: bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.CompletedProcess([], 0, stdout, b"")
-
-
-def test_what_nft_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: result(json.dumps(DOCUMENT).encode()))
-    assert list_ruleset() == DOCUMENT
-
-
-@pytest.mark.parametrize(
-    ("failure", "reason"),
-    [
-        (FileNotFoundError(), "nft is not installed"),
-        (
-            subprocess.CalledProcessError(1, "nft", b"", b"Operation not permitted\n"),
-            "^Operation not permitted$",
-        ),
-    ],
-)
-def test_that_it_cannot_be_listed_is_said(
-    monkeypatch: pytest.MonkeyPatch, failure: Exception, reason: str
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise failure
-
-    monkeypatch.setattr(subprocess, "run", fail)
-    with pytest.raises(ListingError, match=reason):
-        list_ruleset()
-
-
-def test_a_listing_that_is_no_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: result(b"table ip"))
-    with pytest.raises(ListingError, match="form that cannot be read"):
-        list_ruleset()
+def test_that_they_cannot_be_listed_is_said() -> None:
+    with pytest.raises(ProgramError, match="the program nft is not installed"):
+        on_the_way(MemoryHost(), Path.IN, 4)

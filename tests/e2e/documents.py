@@ -15,6 +15,8 @@ DOCUMENTS = (
     "docs/guide.md",
     "docs/architecture.md",
     "docs/etcd-security.md",
+    "docs/interplay.md",
+    "docs/how-to/boot.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
     "docs/stores.md",

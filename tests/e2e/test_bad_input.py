@@ -278,7 +278,7 @@ def garbled(value: Any, dice: random.Random) -> bytes:
 
 
 def garbage(api: int, count: int) -> dict[str, bytes]:
-    dice = random.Random(20151020)  # noqa: S311  # repeatable is what it shall be
+    dice = random.Random(20151020)  # repeatable is what it shall be
     sound = [*SOUND.items(), *(SOUND_V3.items() if api == 3 else ())]
     objects = {}
     for number in range(count):

@@ -48,9 +48,11 @@ NOT_TYPED = {
     "make lint": ("part of `make test`", "tests/e2e/test_docs.py"),
     "make bench": ("measures for minutes, and what it measures has tests", "tests/e2e/test_guide.py"),
     "make faults": ("injects faults for many minutes", "tests/faults/test_members.py"),
+    "make interplay": ("installs packages and runs daemons", "tests/interplay/__main__.py"),
     "make soak": ("injects faults for an hour", "tests/faults/soak.py"),
     "etcd grpc-proxy": ("names what others run", "tests/faults/test_proxy.py"),
     "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
+    "nft -f /var/lib/catflap/rule-set.nft": ("for emergencies", "tests/e2e/test_boot.py"),
     "nft flush ruleset": ("names what somebody else may do", "tests/e2e/test_agent_start.py"),
     "lint-imports": ("part of `make lint`", "tests/e2e/test_docs.py"),
     "apt-get install make": ("installs a package on this machine", "tests/e2e/test_setup.py"),
@@ -262,6 +264,22 @@ async def test_how_to_test_policy(host: TypedHost) -> None:
     walk.finish()
 
 
+async def test_how_to_boot(host: TypedHost) -> None:
+    walk = Walk("docs/how-to/boot.md")
+    await host.type('mkdir "$TMPDIR/policy" && cp examples/02-webserver/*.yaml "$TMPDIR/policy"')
+    await host.type("export FELIX_FELIXHOSTNAME=web1")
+    await host.type('catflap agent --once --store "dir:$TMPDIR/policy"')
+    await host.type("nft delete table inet catflap")
+    await host.expect(host.network.web, HOST_PUBLIC, BGP)
+    printed = await host.type(walk.next("catflap boot"))
+    walk.finish()
+    assert re.match(
+        r"loaded /run/catflap/rule-set.nft, of store revision \d+, saved at \S+Z by Catflap ", printed
+    )
+    await host.expect(host.network.web, HOST_PUBLIC, BGP, NONE)
+    await host.expect(host.network.web, HOST_PUBLIC, HTTP)
+
+
 async def test_the_reference_of_commands(host: TypedHost) -> None:
     walk = Walk("docs/reference/commands.md")
     await write_objects(host, walk)
@@ -272,7 +290,21 @@ async def test_the_reference_of_commands(host: TypedHost) -> None:
     assert "FAILSAFE_ALLOW" in await host.type(walk.next("echo '{"))
     assert "default/webserver" in await host.type(walk.next("catflap render examples/02-webserver"))
     assert (await host.type(walk.next("diff <(catflap render"))).endswith("different\n")
+    await ask_the_doctor(host, walk)
     walk.finish()
+
+
+async def ask_the_doctor(host: TypedHost, walk: Walk) -> None:
+    """On a host with leftovers of Calico's old agent, which are removed."""
+    await host.type("iptables-legacy -N felix-INPUT && iptables-legacy -I INPUT -j felix-INPUT")
+    shown = (ROOT / "docs/reference/commands.md").read_text()
+    printed = await host.type(f"! {walk.next('catflap doctor').plain}")  # problems found: exit status 1
+    assert printed in shown
+    assert '"level": "problem"' in await host.type(f"! {walk.next('catflap doctor -o json').plain}")
+    assert (await host.type(walk.next("catflap doctor --remove-leftovers --yes"))).endswith(
+        "nothing is left.\n"
+    )
+    assert "problem" not in await host.type("catflap doctor")
 
 
 async def write_objects(host: TypedHost, walk: Walk) -> None:
@@ -288,6 +320,13 @@ async def write_objects(host: TypedHost, walk: Walk) -> None:
     assert "webserver configured" in await host.type(walk.next("catflap get gnp webserver -o yaml |"))
     assert "webserver deleted" in await host.type(walk.next("catflap delete gnp webserver"))
     assert "3 deleted" in await host.type(walk.next("catflap delete -f examples/02-webserver"))
+
+
+async def test_beside_other_packet_filters(host: TypedHost) -> None:
+    walk = Walk("docs/interplay.md")
+    assert "enforces\n" in await host.type(walk.next("catflap doctor"))
+    assert "no leftovers" in await host.type(walk.next("catflap doctor --remove-leftovers --yes"))
+    walk.finish()
 
 
 async def test_the_reference_of_checks(host: TypedHost) -> None:

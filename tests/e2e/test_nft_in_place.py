@@ -97,7 +97,7 @@ def test_no_packet_of_a_member_is_lost_and_none_of_a_stranger_passes(
     namespace.nft("add chain inet probe raw { type filter hook prerouting priority -300; }")
     namespace.nft("add rule inet probe raw notrack")
     sender = namespace.call(lambda: subprocess.Popen(arguments))
-    changes, chosen = 0, random.Random(1)  # noqa: S311  # which networks is of no interest
+    changes, chosen = 0, random.Random(1)  # which networks is of no interest
     while sender.poll() is None:
         gone = chosen.sample(sorted(members - {_STAYS}), _REPLACED)
         new = [network(_SIZE + changes * _REPLACED + number) for number in range(_REPLACED)]

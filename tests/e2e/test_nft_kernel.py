@@ -158,7 +158,7 @@ def test_whatever_another_rule_set_does_to_ours_is_found_and_repaired(
     known = enforcer.known
     assert known is not None
     assert differing(nft, known) == Touched()
-    steps = plan(Existing.of(compile_policy(ours).rule_set), compile_policy(theirs).rule_set)
+    steps = plan(Existing.of(known.rule_set), compile_policy(theirs).rule_set)
     for transaction in steps[: data.draw(st.integers(0, len(steps)))]:
         nft.run(transaction.text)
     changed = kernel_rules(nft.list_table()) != kernel_rules(before)

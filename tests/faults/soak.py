@@ -38,7 +38,7 @@ class Soak:
 
     def __init__(self, host: Host, seed: int) -> None:
         self._host = host
-        self._random = random.Random(seed)  # noqa: S311 - test data
+        self._random = random.Random(seed)
         self._begun = time.monotonic()
         self._usage: list[Usage] = []
         self.complaints: list[str] = []

@@ -51,7 +51,7 @@ async def test_ready(host: Host, row: Row) -> None:
     async with WriterProcess(work_for(host), host.network.mgmt.command_prefix) as writer:
         await started(writer)
         for number in range(100):
-            value = b"true" if number % 2 else random.choice((b"false", None, b""))  # noqa: S311 - test data
+            value = b"true" if number % 2 else random.choice((b"false", None, b""))
             assert await asyncio.to_thread(host.put, [(READY, value)])
             await asyncio.sleep(0.02)
         await judged(host, row, writer)

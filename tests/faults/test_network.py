@@ -70,7 +70,7 @@ async def test_reset(begin: Begin, etcd: EtcdServer, proxy: TcpProxy) -> None:
 async def _cut(begin: Begin, etcd: EtcdServer, proxy: TcpProxy, cuts: int) -> None:
     """Revisions of 1 MB, so that most of them are split across messages; each cut comes after some bytes."""
     work = Work(access=Access(endpoints=()), batch=16, size=60_000, loose=0, pause=0.15)
-    source = random.Random(cuts)  # noqa: S311 - test data
+    source = random.Random(cuts)
     async with begin([etcd], f"etcd://{proxy.endpoint}", work=work) as scene:
         scene.strike(proxy.freeze, proxy.cut)
         wanted = len(scene.writer.acknowledged) + 20

@@ -59,7 +59,7 @@ class Writer:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._http = EtcdHttp(work.access)
-        self._random = random.Random(work.seed)  # noqa: S311 - test data
+        self._random = random.Random(work.seed)
         self._stopped = False
 
     def stop(self) -> None:

@@ -125,4 +125,7 @@ def test_sets_and_maps() -> None:
         "limited": NftSet("limited", "ipv4_addr", ("timeout", "size")),
         "unknown": NftSet("unknown", "59"),
     }
-    assert found.maps == {"m": VerdictMap("m", "ifname"), "n": VerdictMap("n", "ifname interval 19")}
+    assert found.maps == {
+        "m": VerdictMap("m", "ifname"),
+        "n": VerdictMap("n", "ifname 19", flags=("interval",)),
+    }

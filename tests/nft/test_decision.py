@@ -11,7 +11,7 @@ from tests.nft.packets import packet
 
 from catflap.model.resources import Action, PortRange
 from catflap.nft.compile import Compiler, compile_policy
-from catflap.nft.decision import NO_LOOKUPS, Limits
+from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
 from catflap.nft.ruleset import INTERVAL, RuleSet
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, MatchRule, TierStep
 from catflap.verdict.evaluate import Evaluator
@@ -36,7 +36,7 @@ def allow(number: int, net: str, port: int, action: Action = Action.ALLOW) -> Ma
     )
 
 
-def compiled(policy: HostPolicy, limits: Limits = Limits()) -> RuleSet:
+def compiled(policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> RuleSet:
     return compile_policy(policy, limits).rule_set
 
 
@@ -105,7 +105,7 @@ def test_networks_of_different_verdicts_are_looked_up_in_a_map() -> None:
     rules = [allow(number, f"10.{2 * number}.0.0/16", 443, actions[number % 2]) for number in range(100)]
     rule_set = compiled(one_tier(*rules))
     assert rules_met(rule_set) <= 8
-    (sources,) = (item for name, item in rule_set.maps.items() if name.startswith("sources4"))
+    (sources,) = (item for name, item in rule_set.maps.items() if name.startswith("match-sources4"))
     assert sources.flags == (INTERVAL,)
     assert sources.fixed
     for source, outcome in (("10.2.0.1", "drop"), ("10.4.0.1", "accept"), ("10.5.0.1", "drop")):

@@ -119,6 +119,35 @@ def test_workloads_that_cannot_be_blocked_are_an_error(nft: ProbedNft) -> None:
         Enforcer(nft).block_workloads(("cali",))
 
 
+def test_workloads_are_blocked_where_somebody_was_interrupted(nft: ProbedNft) -> None:
+    nft.run("table inet catflap {\n\tset left-over {\n\t\ttype ipv4_addr\n\t}\n}\n")
+    assert not Enforcer(nft).in_force()
+    Enforcer(nft).block_workloads(("cali",))
+    assert Enforcer(nft).in_force()
+    assert nft.rule_set == compile_policy(HostPolicy(workload_prefixes=("cali",))).rule_set
+
+
+def test_what_is_enforced_is_told_and_can_be_loaded(nft: ProbedNft) -> None:
+    enforced = Enforcer(nft).enforce(policy(6))
+    assert enforced.rule_set == nft.rule_set
+    other, told = ProbedNft(), list[RuleSet]()
+    enforcer = Enforcer(other, lambda: told.append(other.rule_set))
+    enforcer.load(enforced.rule_set.text())
+    assert other.rule_set == nft.rule_set
+    assert ["input" in found.chains for found in told] == [False]
+    assert enforcer.enforce(policy(6)).transactions == 1  # it believes nothing that it has not seen
+
+
+def test_what_the_kernel_refuses_is_not_loaded(nft: ProbedNft) -> None:
+    nft.refuse = 2
+    enforcer = Enforcer(nft)
+    with pytest.raises(EnforceError, match="cannot program nftables: Device or resource busy"):
+        enforcer.load(compile_policy(policy(6)).rule_set.text())
+    assert not enforcer.in_force()
+    enforcer.enforce(policy(6))
+    assert nft.rule_set == compile_policy(policy(6)).rule_set
+
+
 def test_the_end_of_policy_leaves_nothing(nft: ProbedNft) -> None:
     enforcer = Enforcer(nft)
     enforcer.enforce(policy())

@@ -39,7 +39,7 @@ def test_a_mutant_is_what_the_kernel_gets(open_host: Any) -> None:
 
 
 def test_a_policy_that_the_kernel_refuses_is_a_case_without_packets(open_host: Any) -> None:
-    def refuse(_: HostPolicy) -> None:
+    def refuse(_: HostPolicy, __: object) -> None:
         raise EnforceError("no")
 
     open_host.enforce = refuse

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS
 from catflap.prove.world import World
 
 
 def test_another_content_keeps_the_configuration() -> None:
     world = World({"InterfacePrefix": "cali"}, {"/a": 1}, restart=True)
     assert world.with_entries({"/b": 2}) == World({"InterfacePrefix": "cali"}, {"/b": 2}, restart=True)
+
+
+def test_worlds_say_how_many_rules_stand_one_below_the_other() -> None:
+    assert World({}, {}).limits == DEFAULT_LIMITS
+    assert World({}, {}, rules=-1).limits == NO_LOOKUPS
+    assert World({}, {}, rules=2).limits.rules == 2

@@ -42,11 +42,13 @@ class Enforcement:
 
     Args:
         enforcer: programs the kernel.
-        on_enforced: called with each policy that is in force from now on.
+        on_enforced: called with each decision that is in force from now on, and what became of it.
     """
 
     def __init__(
-        self, enforcer: PolicyEnforcer, on_enforced: Callable[[HostPolicy], None] = lambda _policy: None
+        self,
+        enforcer: PolicyEnforcer,
+        on_enforced: Callable[[Decision, Enforced], None] = lambda _decision, _enforced: None,
     ) -> None:
         self._enforcer = enforcer
         self._on_enforced = on_enforced
@@ -108,7 +110,7 @@ class Enforcement:
             unsupported, refused = map(_not_policed, enforced.unsupported), map(_refused, enforced.refused)
             self._report((*decision.notices, *unsupported, *refused))
             self._log_result(decision, enforced)
-            self._on_enforced(decision.policy)
+            self._on_enforced(decision, enforced)
             self.first_done.set()
 
     def _report(self, notices: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from io import FileIO, TextIOWrapper
 from pathlib import Path
 
 from catflap.agent.config import Configuration
-from catflap.agent.parameters import LOG_LEVELS
+from catflap.agent.parameter_values import LOG_LEVELS
 
 FORMAT = "%(asctime)s [%(levelname)s][%(process)d/%(worker)s] %(name)s %(lineno)d: %(message)s"
 SYSLOG_FORMAT = "catflap[%(process)d]: %(name)s@%(lineno)d %(message)s"

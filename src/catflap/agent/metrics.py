@@ -139,6 +139,11 @@ class StatusCollector:
             len(status.not_enforced),
         )
         yield GaugeMetricFamily(
+            "catflap_kept_for_boot",
+            "1 if the rule set in force is on disk for the next boot",
+            float(status.kept.problem is None),
+        )
+        yield GaugeMetricFamily(
             "felix_resync_state", "1 wait-for-ready, 2 resync, 3 in-sync", RESYNC_STATES[store.state]
         )
         # A counter of this library would be called felix_resyncs_started_total, which no old dashboard knows.

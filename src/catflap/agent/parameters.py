@@ -6,7 +6,6 @@ nothing here are known too: setting one is answered with the reason instead of "
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,25 +13,31 @@ from typing import Any
 import msgspec
 
 from catflap.agent.failsafe import DEFAULT_INBOUND, DEFAULT_OUTBOUND, format_failsafe, parse_failsafe
-from catflap.model.names import is_interface_name, is_label_name
+from catflap.agent.parameter_values import (
+    number_between,
+    one_of,
+    read_address,
+    read_endpoints,
+    read_flag,
+    read_labels,
+    read_log_level,
+    read_mark_bit,
+    read_path_or_none,
+    read_prefixes,
+    read_text,
+    read_workload_to_host,
+    show_labels,
+    show_list,
+    show_prefixes,
+    show_secret,
+    show_workload_to_host,
+)
 from catflap.model.resources import MAX_PORT, Action
-from catflap.model.validation import is_integer
 from catflap.policy.host_policy import ACCEPT_MARK
 
 LONG = 86_400 * 365  # seconds
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # as ever; metrics are served only where somebody asks for them
 DATASTORE_TYPES = ("etcdv3", "etcdv2", "directory")
-LOG_LEVELS: Mapping[str, int | None] = {
-    "none": None,
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "warning": logging.WARNING,
-    "err": logging.ERROR,
-    "error": logging.ERROR,
-    "crit": logging.CRITICAL,
-    "critical": logging.CRITICAL,
-}
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -55,258 +60,111 @@ class Parameter(msgspec.Struct, frozen=True):
     in_store: bool = True
 
 
-def _text(raw: object) -> str:
-    if not isinstance(raw, str):
-        raise ValueError(f"expected text, not {raw!r}")  # noqa: TRY004  # one error type for bad values
-    return raw.strip()
-
-
-def _path_or_none(raw: object) -> str | None:
-    text = _text(raw)
-    return None if text.lower() == "none" else text
-
-
-def _choice(*words: str) -> Callable[[object], str]:
-    def parse(raw: object) -> str:
-        text = _text(raw).lower()
-        if text not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return text
-
-    return parse
-
-
-def _log_level(raw: object) -> str:
-    text = _text(raw).lower()
-    if text not in LOG_LEVELS:
-        raise ValueError(f"invalid log level: must be one of {', '.join(LOG_LEVELS)}")
-    return text
-
-
-def _prefixes(raw: object) -> tuple[str, ...]:
-    text = _text(raw)
-    if text.lower() == "none":
-        return ()
-    prefixes = tuple(prefix.strip() for prefix in text.split(","))
-    if not all(prefixes):
-        raise ValueError(
-            "an empty prefix would make every interface a workload interface: remove the extra comma,"
-            " or write none where there are no workloads"
-        )
-    if odd := [prefix for prefix in prefixes if not is_interface_name(prefix)]:
-        raise ValueError(f"{odd[0]!r} cannot begin the name of an interface")
-    return tuple(dict.fromkeys(prefixes))
-
-
-def _flag(raw: object) -> bool:
-    """A truth value, as the old system writes them."""
-    if isinstance(raw, bool):
-        return raw
-    word = _text(raw).lower()
-    if word not in _TRUTH:
-        raise ValueError("must be true or false")
-    return _TRUTH[word]
-
-
-def _workload_to_host(raw: object) -> Action:
-    """What follows the workload's own egress policy; other tables keep their say after either of the last two."""
-    word = _text(raw).lower()
-    if word not in _WORKLOAD_TO_HOST:
-        raise ValueError("must be DROP, RETURN or ACCEPT")
-    return _WORKLOAD_TO_HOST[word]
-
-
-def _labels(raw: object) -> Mapping[str, str]:
-    """Labels as ``name=value,name=value``, or as an object where the source has them."""
-    if isinstance(raw, str):
-        parts = [part.strip() for part in raw.split(",") if part.strip()]
-        if odd := [part for part in parts if "=" not in part]:
-            raise ValueError(f"{odd[0]!r} must be name=value")
-        raw = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in parts)}
-    if not isinstance(raw, Mapping):
-        raise ValueError(f"expected name=value,name=value, not {raw!r}")  # noqa: TRY004  # one error type for bad values
-    for name, value in raw.items():
-        if not is_label_name(name) or not isinstance(value, str):
-            raise ValueError(f"{name}={value} is not a label")
-    return raw
-
-
-def _mark_bit(raw: object) -> int:
-    """The lowest bit of a mask of packet mark bits that may be used: one is enough."""
-    try:
-        mask = raw if is_integer(raw) else int(_text(raw), 0)
-    except ValueError:
-        raise ValueError("must be a number such as 0xff000000") from None
-    if not 0 < mask < 1 << 32:
-        raise ValueError("must have at least one of 32 bits set")
-    return mask & -mask
-
-
-def _number(low: int, high: int) -> Callable[[object], int]:
-    def parse(raw: object) -> int:
-        try:
-            value = raw if is_integer(raw) else int(_text(raw), 0)
-        except ValueError:
-            raise ValueError("must be a whole number") from None
-        if not low <= value <= high:
-            raise ValueError(f"must be {low} to {high}")
-        return value
-
-    return parse
-
-
-def _address(raw: object) -> str:
-    host, colon, port = _text(raw).rpartition(":")
-    if not colon or not host or not port.isdigit():
-        raise ValueError("must be hostname:port")
-    if not 1 <= int(port) <= MAX_PORT:
-        raise ValueError(f"the port must be 1 to {MAX_PORT}")
-    return f"{host}:{port}"
-
-
-def _endpoints(raw: object) -> tuple[str, ...]:
-    endpoints = tuple(part.strip() for part in _text(raw).split(",") if part.strip())
-    schemes = set()
-    for endpoint in endpoints:
-        scheme, separator, address = endpoint.partition("://")
-        if not separator or scheme not in ("http", "https"):
-            raise ValueError(f"{endpoint!r} must be http://hostname:port or https://hostname:port")
-        _address(address.rstrip("/"))
-        schemes.add(scheme)
-    if len(schemes) > 1:
-        raise ValueError("inconsistent protocols: use either http or https for all endpoints")
-    return endpoints
-
-
-_TRUTH: Mapping[str, bool] = {
-    **dict.fromkeys(("true", "1", "yes", "y", "t"), True),
-    **dict.fromkeys(("false", "0", "no", "n", "f"), False),
-}
-_WORKLOAD_TO_HOST: Mapping[str, Action] = {
-    "drop": Action.DENY,
-    "return": Action.ALLOW,
-    "accept": Action.ALLOW,
-}
-
-
 def _always(value: Any) -> Callable[[], Any]:
     return lambda: value
-
-
-def _show_workload_to_host(value: Action) -> str:
-    """The word that the parameter takes; RETURN means the same as ACCEPT."""
-    return "DROP" if value is Action.DENY else "ACCEPT"
-
-
-def _show_list(value: tuple[str, ...]) -> str:
-    return ",".join(value)
-
-
-def _show_prefixes(value: tuple[str, ...]) -> str:
-    return ",".join(value) or "none"
-
-
-def _show_labels(value: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={text}" for name, text in value.items())
-
-
-def _show_secret(value: str | None) -> str | None:
-    return value and "(hidden)"
 
 
 PARAMETERS: Mapping[str, Parameter] = {
     parameter.name.lower(): parameter
     for parameter in (
-        Parameter("FelixHostname", "Felix compute host hostname", socket.gethostname, _text, in_store=False),
+        Parameter(
+            "FelixHostname", "Felix compute host hostname", socket.gethostname, read_text, in_store=False
+        ),
         Parameter(
             "DatastoreType",
             "Where policy is kept",
             _always("etcdv3"),
-            _choice(*DATASTORE_TYPES),
+            one_of(*DATASTORE_TYPES),
             in_store=False,
         ),
         Parameter(
             "DatastorePath",
             "Directory of the directory store",
             _always("/etc/catflap/policy"),
-            _text,
+            read_text,
             in_store=False,
         ),
         Parameter(
             "DatastoreCheckInterval",
             "Seconds that an etcd watch may be silent before the store is asked whether it still serves",
             _always(4),
-            _number(1, 300),
+            number_between(1, 300),
             in_store=False,
         ),
         Parameter(
             "DatastoreStrictModes",
             "Refuse files of the directory store that others may write to",
             _always(value=True),
-            _flag,
+            read_flag,
             in_store=False,
         ),
         Parameter(
-            "EtcdAddr", "Address and port for etcd", _always("localhost:2379"), _address, in_store=False
+            "EtcdAddr", "Address and port for etcd", _always("localhost:2379"), read_address, in_store=False
         ),
         Parameter(
             "EtcdScheme",
             "Protocol type for http or https",
             _always("http"),
-            _choice("http", "https"),
+            one_of("http", "https"),
             in_store=False,
         ),
         Parameter(
-            "EtcdEndpoints", "List of etcd endpoints", _always(()), _endpoints, _show_list, in_store=False
+            "EtcdEndpoints", "List of etcd endpoints", _always(()), read_endpoints, show_list, in_store=False
         ),
-        Parameter("EtcdKeyFile", "Path to etcd key file", _always(None), _path_or_none, in_store=False),
+        Parameter("EtcdKeyFile", "Path to etcd key file", _always(None), read_path_or_none, in_store=False),
         Parameter(
-            "EtcdCertFile", "Path to etcd certificate file", _always(None), _path_or_none, in_store=False
+            "EtcdCertFile", "Path to etcd certificate file", _always(None), read_path_or_none, in_store=False
         ),
         Parameter(
             "EtcdCaFile",
             "Path to etcd CA certificate file",
             _always("/etc/ssl/certs/ca-certificates.crt"),
-            _path_or_none,
+            read_path_or_none,
             in_store=False,
         ),
-        Parameter("EtcdUsername", "User name for etcd", _always(None), _path_or_none, in_store=False),
-        Parameter("EtcdPassword", "Password for etcd", _always(None), _text, _show_secret, in_store=False),
+        Parameter("EtcdUsername", "User name for etcd", _always(None), read_path_or_none, in_store=False),
+        Parameter("EtcdPassword", "Password for etcd", _always(None), read_text, show_secret, in_store=False),
         Parameter(
             "EtcdPasswordFile",
             "File with the password for etcd",
             _always(None),
-            _path_or_none,
+            read_path_or_none,
             in_store=False,
         ),
         Parameter(
             "InterfacePrefix",
             "Prefix(es) of workload interfaces",
             _always(("cali",)),
-            _prefixes,
-            _show_prefixes,
+            read_prefixes,
+            show_prefixes,
         ),
         Parameter(
             "DefaultEndpointToHostAction",
             "What becomes of packets from workloads to the host",
             _always(Action.DENY),
-            _workload_to_host,
-            _show_workload_to_host,
+            read_workload_to_host,
+            show_workload_to_host,
         ),
         Parameter(
             "AutoHostEndpoints",
             "Police interfaces that no endpoint names, too",
             _always(value=False),
-            _flag,
+            read_flag,
         ),
         Parameter(
-            "NodeLabels", "Labels of this host, for node selectors", _always({}), _labels, _show_labels
+            "NodeLabels", "Labels of this host, for node selectors", _always({}), read_labels, show_labels
+        ),
+        Parameter(
+            "NftablesOptimize",
+            "Put long lists of rules into look-ups",
+            _always(value=True),
+            read_flag,
         ),
         Parameter(
             "IptablesMarkMask",
             "Bits of packet marks that may be used",
             _always(ACCEPT_MARK),
-            _mark_bit,
+            read_mark_bit,
             hex,
         ),
         Parameter(
@@ -324,42 +182,54 @@ PARAMETERS: Mapping[str, Parameter] = {
             format_failsafe,
         ),
         Parameter(
+            "BootAction",
+            "What holds where no rule set is in force and none was saved",
+            _always("open"),
+            one_of("open", "failsafe-only"),
+            in_store=False,  # it is for when the store is out of reach
+        ),
+        Parameter(
             "LogFilePath",
             "Path to log file",
             _always("/var/log/calico/felix.log"),
-            _path_or_none,
+            read_path_or_none,
             in_store=False,  # else whoever may write to the store could let root append to any file
         ),
-        Parameter("LogSeverityFile", "Log severity for logging to file", _always("info"), _log_level),
-        Parameter("LogSeveritySys", "Log severity for logging to syslog", _always("error"), _log_level),
-        Parameter("LogSeverityScreen", "Log severity for logging to screen", _always("error"), _log_level),
+        Parameter("LogSeverityFile", "Log severity for logging to file", _always("info"), read_log_level),
+        Parameter("LogSeveritySys", "Log severity for logging to syslog", _always("error"), read_log_level),
+        Parameter(
+            "LogSeverityScreen", "Log severity for logging to screen", _always("error"), read_log_level
+        ),
         Parameter(
             "ReportingIntervalSecs",
             "Seconds between reports of this agent to the store, 0 for none",
             _always(30),
-            _number(-LONG, LONG),  # negative ones were always allowed, and mean 0
+            number_between(-LONG, LONG),  # negative ones were always allowed, and mean 0
         ),
         Parameter(
             "ReportingTTLSecs",
             "Seconds after which a report vanishes that is not renewed",
             _always(90),
-            _number(0, LONG),
+            number_between(0, LONG),
         ),
         Parameter(
             "NftablesRefreshInterval",
             "Seconds between comparisons of all that the kernel holds with what it should hold, 0 for none",
             _always(600),
-            _number(0, LONG),
+            number_between(0, LONG),
         ),
-        Parameter("PrometheusMetricsEnabled", "Serve Prometheus metrics", _always(value=False), _flag),
+        Parameter("PrometheusMetricsEnabled", "Serve Prometheus metrics", _always(value=False), read_flag),
         Parameter(
-            "PrometheusMetricsHost", "Address to serve Prometheus metrics on", _always(EVERY_ADDRESS), _text
+            "PrometheusMetricsHost",
+            "Address to serve Prometheus metrics on",
+            _always(EVERY_ADDRESS),
+            read_text,
         ),
         Parameter(
             "PrometheusMetricsPort",
             "TCP port to serve Prometheus metrics on",
             _always(9091),
-            _number(1, MAX_PORT),
+            number_between(1, MAX_PORT),
         ),
     )
 }

@@ -161,6 +161,7 @@ class Reporter:
                 "revision_enforced": status.revision_enforced,
                 "invalid_objects": status.invalid_objects,
                 "not_enforced": status.not_enforced,
+                "kept_for_boot": {"revision": status.kept.revision, "problem": status.kept.problem},
             }
         )
 
@@ -176,6 +177,7 @@ def _worth_telling(status: AgentStatus) -> object:
         status.revision_enforced,
         status.invalid_objects,
         status.not_enforced,
+        status.kept.problem,
     )
 
 

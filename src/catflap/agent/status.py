@@ -34,6 +34,18 @@ class StoreStatus(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class KeptStatus(msgspec.Struct, frozen=True):
+    """What is on disk.
+
+    Attributes:
+        revision: of the store, whose policy was kept last; None while this agent has kept none.
+        problem: why what is in force is not on disk; None while nothing is wrong.
+    """
+
+    revision: int | None = None
+    problem: str | None = None
+
+
 class AgentStatus(msgspec.Struct, frozen=True):
     """How the agent stands.
 
@@ -43,6 +55,7 @@ class AgentStatus(msgspec.Struct, frozen=True):
         invalid_objects: how many stored objects are invalid, and count as missing or stay as they were.
         resyncs: how many snapshots were taken over, or begun to be.
         not_enforced: the interfaces of which the kernel refuses the policy: they stay as they were, or are closed.
+        kept: what is on disk for the next boot.
     """
 
     store: StoreStatus
@@ -50,3 +63,4 @@ class AgentStatus(msgspec.Struct, frozen=True):
     invalid_objects: int
     resyncs: int
     not_enforced: tuple[str, ...] = ()
+    kept: KeptStatus = KeptStatus()

@@ -5,26 +5,45 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Coroutine
+from pathlib import Path
+
+from msgspec.structs import replace
 
 import catflap
+from catflap.agent.boot import Result, bring_back, saved_file, tell
 from catflap.agent.config import Configuration, ConfigurationError
 from catflap.agent.connect import password_exposure, store_options, store_url
 from catflap.agent.connections import keep_existing_connections
 from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
+from catflap.agent.keeper import Kept, RuleSetKeeper
 from catflap.agent.logs import Logs
 from catflap.agent.metrics import Metrics
 from catflap.agent.report import Reporter
 from catflap.agent.self_repair import SelfRepair
+from catflap.agent.shared_engine import Decision
 from catflap.agent.side_work import keep_going
+from catflap.agent.state_directory import state_directory
+from catflap.agent.status import AgentStatus
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.cli.common import CommandError, Exit
 from catflap.host import LinkWatcher, WorkloadLinks
-from catflap.nft import CommitWatcher, EnforceError, Enforcer, KernelContent, LibNftables, NftError
-from catflap.policy import HostPolicy
+from catflap.nft import (
+    DEFAULT_LIMITS,
+    NO_LOOKUPS,
+    CommitWatcher,
+    Enforced,
+    EnforceError,
+    Enforcer,
+    KernelContent,
+    LibNftables,
+    Limits,
+    NftError,
+)
 from catflap.store import Store, StoreError, open_store
 
 log = logging.getLogger(__name__)
@@ -37,27 +56,37 @@ async def run_agent(options: argparse.Namespace, configuration: StoreConfigurati
         CommandError: the store cannot be used, the kernel cannot be programmed, or ``--once`` waited in vain.
     """
     store = _open_store(options.store, configuration.current)
-    enforcer = _make_enforcer(configuration.current)
     logs = Logs()
     logs.configure(configuration.current)
     log.info("Catflap %s initializing, with the store %s", catflap.__version__, store.url)
+    file = saved_file(state_directory(os.environ))
+    enforcer = _make_enforcer(configuration.current, file)
     if exposure := password_exposure(configuration.current):
         log.warning(exposure)
-    process = _Process(store, enforcer, configuration, logs)
+    keeper = RuleSetKeeper(file, configuration.current["FelixHostname"])
+    process = _Process(store, enforcer, configuration, logs, keeper)
     try:
         return await process.serve(options)
     finally:
         await store.close()
         await process.interfaces.close()
+        process.content.close()
 
 
 class _Process:
     """Everything that belongs to the agent, put together."""
 
     def __init__(
-        self, store: Store, enforcer: Enforcer, configuration: StoreConfiguration, logs: Logs
+        self,
+        store: Store,
+        enforcer: Enforcer,
+        configuration: StoreConfiguration,
+        logs: Logs,
+        keeper: RuleSetKeeper,
     ) -> None:
         self.interfaces = LinkWatcher()
+        self._enforcer = enforcer
+        self._keeper = keeper
         self._logs = logs
         self._workloads = WorkloadSetup(WorkloadLinks())
         self._enforcement = Enforcement(enforcer, on_enforced=self._on_enforced)
@@ -70,19 +99,26 @@ class _Process:
             on_configuration=self._on_configuration,
             on_status=self._on_status,
         )
+        self.content = KernelContent()
         watcher = CommitWatcher(enforcer.is_own)
-        self._repair = SelfRepair(enforcer, self._enforcement.in_thread, watcher, KernelContent())
-        self._reporter = Reporter(store, configuration.current["FelixHostname"], self._agent.status)
-        self._metrics = Metrics(self._agent.status)
+        self._repair = SelfRepair(enforcer, self._enforcement.in_thread, watcher, self.content)
+        self._reporter = Reporter(store, configuration.current["FelixHostname"], self._status)
+        self._metrics = Metrics(self._status)
+
+    def _status(self) -> AgentStatus:
+        return replace(self._agent.status(), kept=self._keeper.status)
 
     def _on_configuration(self, configuration: Configuration) -> None:
         self._logs.configure(configuration)
+        self._enforcer.limits = _limits(configuration)
         self._repair.configure(configuration)
         self._reporter.configure(configuration)
         self._metrics.configure(configuration)
 
-    def _on_enforced(self, policy: HostPolicy) -> None:
+    def _on_enforced(self, decision: Decision, enforced: Enforced) -> None:
+        policy = decision.policy
         self._workloads.set_policy(policy)
+        self._keeper.keep(Kept(enforced.rule_set, policy.workload_prefixes, decision.revision))
         self._reporter.changed()
 
     def _on_status(self) -> None:
@@ -90,21 +126,24 @@ class _Process:
 
     async def serve(self, options: argparse.Namespace) -> int:
         """Run the agent; beside it what repairs and what tells others how it stands, unless it is gone in a moment."""
-        beside = (
-            []
-            if options.once
-            else [
+        beside = [asyncio.create_task(keep_going("keeping the rule set for the next boot", self._keeper.run))]
+        if not options.once:
+            beside += [
                 asyncio.create_task(keep_going("repairing", self._repair.run)),
                 asyncio.create_task(keep_going("reporting to the store", self._reporter.run)),
                 asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
             ]
-        )
         try:
             return await _serve(self._agent, _enforced_once(self._enforcement, self._workloads), options)
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            await self._keeper.close()
+
+
+def _limits(configuration: Configuration) -> Limits:
+    return DEFAULT_LIMITS if configuration["NftablesOptimize"] else NO_LOOKUPS
 
 
 def _open_store(url: str | None, current: Configuration) -> Store:
@@ -114,11 +153,19 @@ def _open_store(url: str | None, current: Configuration) -> Store:
         raise CommandError(str(error), Exit.USAGE) from None
 
 
-def _make_enforcer(current: Configuration) -> Enforcer:
-    """An enforcer that blocks unknown workloads already, and so has shown that the kernel can be programmed."""
+def _make_enforcer(current: Configuration, file: Path | None) -> Enforcer:
+    """An enforcer that has the last rule set in force already, or blocks unknown workloads.
+
+    So it has shown that the kernel can be programmed.
+    """
     try:
         enforcer = Enforcer(LibNftables(), on_tracking=keep_existing_connections)
-        enforcer.block_workloads(current["InterfacePrefix"])
+        boot = bring_back(enforcer, file, current)
+        tell(boot)
+        if (
+            boot.result is not Result.PRESENT
+        ):  # then nothing is to be added, and a large table not to be read again
+            enforcer.block_workloads(current["InterfacePrefix"])
     except (NftError, EnforceError) as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     return enforcer

@@ -139,13 +139,14 @@ def _with_foreign_chains(explanation: Explanation) -> Explanation:
     """With a note on the other tables of this host that the packet meets."""
     import msgspec
 
-    from catflap.cli.foreign_chains import ListingError, foreign_chains, list_ruleset
+    from catflap.cli.foreign_chains import on_the_way
+    from catflap.doctor import ProgramError, ThisHost
 
     packet = explanation.question.packet
     try:
-        found = foreign_chains(list_ruleset(), packet.path, packet.ip_version)
-    except ListingError as error:
-        note = f"Whether other nftables tables drop it is not known: {error}."
+        found = on_the_way(ThisHost(), packet.path, packet.ip_version)
+    except ProgramError as error:
+        note = f"Whether other tables drop it is not known: {error}."
     else:
         if not found:
             return explanation

@@ -2,76 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
+from catflap.doctor import ChainView, Host, foreign_chains
 from catflap.model.resources import IpVersion
-from catflap.nft.ruleset import FAMILY, TABLE_NAME
 from catflap.verdict.packet import Path
 
 _HOOKS: Final[Mapping[Path, frozenset[str]]] = {
-    Path.IN: frozenset({"prerouting", "input"}),
-    Path.OUT: frozenset({"output", "postrouting"}),
-    Path.FORWARD: frozenset({"prerouting", "forward", "postrouting"}),
+    Path.IN: frozenset({"ingress", "prerouting", "input"}),
+    Path.OUT: frozenset({"output", "postrouting", "egress"}),
+    Path.FORWARD: frozenset({"ingress", "prerouting", "forward", "postrouting", "egress"}),
 }
 _FAMILIES: Final[Mapping[IpVersion, frozenset[str]]] = {
-    4: frozenset({"ip", "inet"}),
-    6: frozenset({"ip6", "inet"}),
+    4: frozenset({"ip", "inet", "netdev"}),
+    6: frozenset({"ip6", "inet", "netdev"}),
 }
-_LIST = ("nft", "--json", "--terse", "list", "ruleset")
 
 
-class ListingError(Exception):
-    """The kernel's tables cannot be listed; the text says why."""
-
-
-def list_ruleset() -> Mapping[str, Any]:
-    """All tables of this network namespace, without the elements of sets, as ``nft`` writes them.
-
-    Raises:
-        ListingError: the program is missing or refuses.
-    """
-    try:
-        done = subprocess.run(_LIST, capture_output=True, check=True)
-        document: Mapping[str, Any] = json.loads(done.stdout)
-    except FileNotFoundError:
-        raise ListingError("the program nft is not installed") from None
-    except subprocess.CalledProcessError as error:
-        raise ListingError(error.stderr.decode(errors="replace").strip()) from None
-    except ValueError as error:
-        raise ListingError(f"nft lists them in a form that cannot be read: {error}") from None
-    return document
-
-
-def foreign_chains(document: Mapping[str, Any], path: Path, version: IpVersion) -> list[str]:
-    """The base chains of other tables that may drop or change a packet: with rules, or with another policy than accept.
+def on_the_way(host: Host, path: Path, version: IpVersion) -> list[str]:
+    """The base chains of others that may drop or change a packet: with rules, or with another policy than accept.
 
     Each is described as ``ip filter INPUT (policy drop, 3 rules)``.
+
+    Raises:
+        ProgramError: the kernel's tables cannot be listed.
     """
-    objects: Sequence[Mapping[str, Any]] = document.get("nftables", ())
-    rules = Counter(_place(item["rule"], "chain") for item in objects if "rule" in item)
     return [
-        f"{' '.join(place)} (policy {chain.get('policy', 'accept')}, {_rules(rules[place])})"
-        for chain in _base_chains(objects)
-        if chain["hook"] in _HOOKS[path] and chain["family"] in _FAMILIES[version]
-        for place in (_place(chain, "name"),)
-        if rules[place] or chain.get("policy", "accept") != "accept"
+        f"{chain.title} (policy {chain.policy}, {_rules(chain)})"
+        for chain in foreign_chains(host)
+        if chain.hook in _HOOKS[path] and chain.family in _FAMILIES[version]
+        if chain.rules != 0 or chain.policy != "accept"
     ]
 
 
-def _base_chains(objects: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for item in objects:
-        chain = item.get("chain")
-        if chain and "hook" in chain and (chain["family"], chain["table"]) != (FAMILY, TABLE_NAME):
-            yield chain
-
-
-def _place(item: Mapping[str, Any], name: str) -> tuple[str, str, str]:
-    return item["family"], item["table"], item[name]
-
-
-def _rules(count: int) -> str:
-    return "1 rule" if count == 1 else f"{count} rules"
+def _rules(chain: ChainView) -> str:
+    if chain.rules is None:
+        return "rules unknown"
+    return "1 rule" if chain.rules == 1 else f"{chain.rules} rules"

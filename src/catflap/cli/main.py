@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import catflap
-from catflap.cli import agent, apply, check, delete, explain, get, init, lab, render, test
+from catflap.cli import agent, apply, boot, check, delete, doctor, explain, get, init, lab, render, test
 from catflap.cli.common import CommandError, Exit, Parser
 
 _DESCRIPTION = "Secure the network interfaces of hosts with policy written against labels."
@@ -15,6 +15,7 @@ _EPILOG = """\
 examples:
   catflap init --store etcd://localhost:2379     set the Ready flag, so that agents begin
   catflap agent                                  police this host, as /etc/calico/felix.cfg says
+  catflap boot                                   load the last rule set, before the network is up
   catflap apply -f policy/                       write objects into the store, all or nothing
   catflap check policy/                          find mistakes in files of policy
   catflap explain policy/ 'tcp 192.0.2.7 > 192.0.2.1:22'    what becomes of a packet, and why
@@ -33,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (agent, init, apply, get, delete, check, test, explain, render, lab):
+    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, doctor, lab):
         verb.add_parser(verbs)
     return parser
 

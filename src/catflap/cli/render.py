@@ -22,6 +22,7 @@ examples:
   catflap render examples/01-failsafe-policy       files, of the only host that they speak of
   catflap render --store etcd://localhost:2379 --host web1
   catflap render --live                            this host, as its agent would enforce it
+  catflap render --no-optimize policy/             every rule on a line, however many there are
   catflap render policy/ --host web1 --assume-interfaces eth0=192.0.2.1/24,eth1=198.51.100.1/24
 
 The same input always gives the same text, so that two of them can be compared with diff. What cannot be part of it,
@@ -45,18 +46,23 @@ def add_parser(verbs: Any) -> None:
         help=f"{PATHS_HELP} (default: the store)",
     )
     add_world_options(parser)
+    parser.add_argument(
+        "--no-optimize",
+        action="store_true",
+        help="every rule on a line of its own, as an agent with NftablesOptimize=false writes it",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the rule set."""
     from catflap.cli.assembly import open_world
-    from catflap.nft import compile_policy
+    from catflap.nft import DEFAULT_LIMITS, NO_LOOKUPS, compile_policy
 
     world = open_world(options, options.paths)
     host = _host(world, options.host)
     policy = host.policy()
-    compiled = compile_policy(policy)
+    compiled = compile_policy(policy, NO_LOOKUPS if options.no_optimize else DEFAULT_LIMITS)
     for remark in _remarks(world, host, compiled):
         print(f"catflap: {remark}", file=sys.stderr)
     print(_header(host.name, policy) + compiled.rule_set.text(), end="")

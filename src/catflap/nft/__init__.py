@@ -6,6 +6,7 @@ pure and need neither root nor a kernel. Nothing here may touch a table other th
 
 from catflap.nft.compile import Compiled, Compiler, compile_policy
 from catflap.nft.damage import Known, Touched, differing
+from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
 from catflap.nft.enforcer import Enforced, EnforceError, Enforcer, Repaired
 from catflap.nft.kernel_content import KernelContent
 from catflap.nft.libnftables import LibNftables
@@ -18,6 +19,8 @@ from catflap.nft.watcher import CommitWatcher, ForeignChange
 from catflap.nft.writer import Writer
 
 __all__ = [
+    "DEFAULT_LIMITS",
+    "NO_LOOKUPS",
     "CommitWatcher",
     "Compiled",
     "Compiler",
@@ -28,6 +31,7 @@ __all__ = [
     "KernelContent",
     "Known",
     "LibNftables",
+    "Limits",
     "MemoryNft",
     "Nft",
     "NftContent",

@@ -122,7 +122,9 @@ def clauses_of(lists: RuleLists, direction: Direction, sets: SplitSets, mark: in
     """The rules of one direction. Those that no packet of an IP version can match are not among them."""
     table = SetTable(sets)
     ipv4, ipv6 = (tuple(_of_rules(lists, direction, version, table, mark)) for version in IP_VERSIONS)
-    return Clauses(ipv4, ipv6, frozenset(table.asked))
+    peers = (peer for rule in lists.rules(direction) for peer in (rule.source, rule.destination))
+    ip_sets = frozenset(name for peer in peers for name in (*peer.ip_sets, *peer.not_ip_sets))
+    return Clauses(ipv4, ipv6, ip_sets)
 
 
 def joined(lists: Iterable[Clauses]) -> Clauses:

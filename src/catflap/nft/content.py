@@ -157,10 +157,10 @@ def _set(item: Mapping[int, bytes]) -> NftSet:
 
 
 def _map(item: Mapping[int, bytes]) -> VerdictMap:
-    """A map with flags or to something else than verdicts gets a type that none of ours has, see `read.existing`."""
+    """A map to something else than verdicts gets a type that none of ours has, see `read.existing`."""
     data = read_number(item.get(NFTA_SET_DATA_TYPE))
-    strange = [*_flags(item), *([str(data)] if data != NFT_DATA_VERDICT else [])]
-    return VerdictMap(read_text(item.get(NFTA_SET_NAME)), " ".join([_type(item), *strange]))
+    type_ = _type(item) if data == NFT_DATA_VERDICT else f"{_type(item)} {data}"
+    return VerdictMap(read_text(item.get(NFTA_SET_NAME)), type_, flags=_flags(item))
 
 
 def _flags(item: Mapping[int, bytes]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def _set(content: NftContent, there: NftSet, wanted: RuleSet, touched: Collectio
 
 def _map(content: NftContent, there: VerdictMap, wanted: RuleSet, touched: Collection[str]) -> VerdictMap:
     ours = wanted.maps.get(there.name)
-    if ours is None or ours.type != there.type:
+    if ours is None or ours.shape != there.shape:
         return there
     return replace(ours, elements=content.elements(ours)) if there.name in touched else ours
 
@@ -138,7 +138,7 @@ def _damage_of(kind: str, there: Mapping[str, SetOrMap], wanted: Mapping[str, Se
     for name, item in wanted.items():
         if name not in there:
             yield f"{kind} {name} was deleted"
-        elif _shape(item) != _shape(there[name]):
+        elif item.shape != there[name].shape:
             yield f"{kind} {name} was replaced by another kind"
         else:
             ours, theirs = _texts(item).items(), _texts(there[name]).items()
@@ -146,10 +146,6 @@ def _damage_of(kind: str, there: Mapping[str, SetOrMap], wanted: Mapping[str, Se
                 lost, added = len(ours - theirs), len(theirs - ours)
                 yield f"elements of {kind} {name} were changed: {lost} of ours missing, {added} strange"
     yield from (f"{kind} {name} was added" for name in there if name not in wanted)
-
-
-def _shape(item: SetOrMap) -> object:
-    return item.shape if isinstance(item, NftSet) else item.type
 
 
 def _texts(item: SetOrMap) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ from catflap.nft.clauses import Clause, Clauses, Known
 from catflap.nft.grouping import Step, grouped
 from catflap.nft.names import digest
 from catflap.nft.rules import line
-from catflap.nft.ruleset import INTERVAL, Chain, VerdictMap
+from catflap.nft.ruleset import FIXED, INTERVAL, Chain, VerdictMap
 from catflap.nft.sets import IP_VERSIONS, Needs, SetTable, SplitSets
 from catflap.nft.splits import Part, Split, split_by_destination, split_by_service, split_by_source
 
@@ -53,7 +53,10 @@ class _Budget(msgspec.Struct, frozen=True):
     union: int
 
     def of_each(self, clauses: int, split: Split) -> _Budget:
-        """What is left for each part of a split of so many clauses; powers of two, so that it stays when little changes."""
+        """What is left for each part of a split of so many clauses.
+
+        These are powers of two, so that nodes stay the same when little changes.
+        """
         return replace(
             self,
             repetition=_power_of_two(self.repetition * clauses // split.size),
@@ -186,11 +189,10 @@ class Decisions:
             split.type,
             elements,
             flags=(INTERVAL,) if split.interval else (),
-            fixed=not root or split.interval,
         )
         lines = (
             *_rules(self._steps(split.first, known, budget), known, table),
-            line(f"{split.key} vmap @{name}", about=f"by {split.word}"),
+            line(f"{split.key} vmap @{name}", about=split.about),
             *others.lines,
         )
         chains, maps, needs = dict(others.chains), dict(others.maps), table.needs
@@ -212,7 +214,7 @@ class Decisions:
 
 def _content_name(split: Split, elements: Mapping[str, str]) -> str:
     content = " ".join(f"{value} {verdict}" for value, verdict in elements.items())
-    return f"{split.word}{split.known.version}-{digest(content)}"
+    return f"{FIXED}{split.word}{split.known.version}-{digest(content)}"
 
 
 def _leaf_of(tree: Tree, clauses: tuple[Clause, ...], known: Known) -> _Leaf:
@@ -222,8 +224,8 @@ def _leaf_of(tree: Tree, clauses: tuple[Clause, ...], known: Known) -> _Leaf:
         return _Leaf(first.verdict, Tree())
     if not tree.lines:
         return _Leaf("return", Tree())
-    name = f"match-{digest(' '.join(tree.lines))}"
-    chain = Chain(name, tree.lines, fixed=True)
+    name = f"{FIXED}{digest(' '.join(tree.lines))}"
+    chain = Chain(name, tree.lines)
     return _Leaf(f"goto {name}", replace(tree, lines=(), chains={**tree.chains, name: chain}))
 
 

@@ -22,6 +22,7 @@ from catflap.nft.damage import Known, Touched, look
 from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.degrade import closed, kept
 from catflap.nft.isolate import refused_objects
+from catflap.nft.load import loading
 from catflap.nft.names import UnsupportedInterface
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.place import changes_intervals_in_place, place
@@ -50,12 +51,14 @@ class Enforced(msgspec.Struct, frozen=True):
     """What one call did. ``seconds`` is the time from policy to kernel; ``unsupported`` is not policed.
 
     ``refused`` is what the kernel refuses: what was asked for is not enforced on its interfaces.
+    ``rule_set`` is what the kernel enforces from now on.
     """
 
     transactions: int
     seconds: float
     unsupported: tuple[UnsupportedInterface, ...] = ()
     refused: tuple[Refused, ...] = ()
+    rule_set: RuleSet = RuleSet()
 
 
 class Repaired(msgspec.Struct, frozen=True):
@@ -139,7 +142,7 @@ class Enforcer:
     def _enforce(self, policy: HostPolicy, compiled: Compiled, start: float) -> Enforced:
         transactions, seconds = self._bring(compiled.rule_set, self._held(), start)
         self._in_force, self._closed = policy, frozenset()
-        return Enforced(transactions, seconds, compiled.unsupported)
+        return Enforced(transactions, seconds, compiled.unsupported, rule_set=compiled.rule_set)
 
     def _isolate(self, desired: RuleSet, error: NftError) -> Mapping[str, str]:
         """The objects that the kernel refuses, with its reasons. If it cannot be told which, the error is raised."""
@@ -187,17 +190,36 @@ class Enforcer:
         rest = closed(policy, interfaces)
         return self._enforce(rest, self._compiler.compile(rest), start)
 
+    def in_force(self) -> bool:
+        """Whether the kernel holds a rule set of ours that packets meet, and not just what was left half made.
+
+        Raises:
+            EnforceError: the kernel cannot be asked.
+        """
+        try:
+            return existing(self._nft.list_table()).in_force
+        except NftError as error:
+            raise EnforceError(f"cannot read nftables: {error}") from error
+
+    def load(self, text: str) -> None:
+        """Put in force what `RuleSet.text` gave once, in this version or another, where no rule set is in force.
+
+        Raises:
+            EnforceError: the kernel or libnftables refused; nothing of it is in force.
+        """
+        self._known = None  # the first policy finds it as it would find that of another agent
+        try:
+            self._run_all(loading(existing(self._nft.list_table()), text), repairing=False)
+        except NftError as error:
+            raise _failure(error) from error
+
     def block_workloads(self, prefixes: tuple[str, ...]) -> None:
-        """Block workload interfaces until policy is known. Where our table exists already, it stays as it is.
+        """Block workload interfaces until policy is known. Where a rule set is in force already, it stays as it is.
 
         Raises:
             EnforceError: the kernel or libnftables refused, or cannot be asked.
         """
-        try:
-            present = self._nft.list_table() is not None
-        except NftError as error:
-            raise EnforceError(f"cannot read nftables: {error}") from error
-        if not present:
+        if not self.in_force():
             self.enforce(HostPolicy(workload_prefixes=prefixes))
 
     def repair(self, touched: Touched) -> Repaired:

@@ -18,7 +18,7 @@ from catflap.nft.nfnetlink import (
     text,
 )
 from catflap.nft.nfsocket import Nfnetlink
-from catflap.nft.ruleset import TABLE_NAME, NftSet, SetOrMap
+from catflap.nft.ruleset import TABLE_NAME, SetOrMap
 
 _TABLE = text(1, TABLE_NAME)  # NFTA_TABLE_NAME, and NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE
 # A hash set that has just grown is moved to a larger table in the background. A dump meanwhile lists some elements
@@ -71,7 +71,7 @@ class KernelContent:
             if len(set(found)) == len(found):
                 break
             time.sleep(_REHASH)
-        return element_texts(item.type, item.flags if isinstance(item, NftSet) else (), found)
+        return element_texts(item.type, item.flags, found)
 
     def close(self) -> None:
         """Give the socket back."""

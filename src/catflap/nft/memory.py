@@ -97,6 +97,9 @@ class MemoryNft:
         """The table as nft's document, without rules. See `Nft.list_table`."""
         return None if self._table is None else {"nftables": list(self._table.document())}
 
+    def close(self) -> None:
+        """Nothing is to be given back."""
+
     def generation(self) -> Generation:
         """The number of transactions. See `NftContent.generation`."""
         return Generation(self._generation, threading.get_native_id(), threading.current_thread().name)

@@ -85,6 +85,11 @@ class Existing(msgspec.Struct, frozen=True):
             rules={chain.name: chain.rules for chain in rule_set.chains.values()},
         )
 
+    @property
+    def in_force(self) -> bool:
+        """Whether packets meet it: all base chains come in one transaction, after whatever they need."""
+        return any(self.hooks.values())
+
 
 def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
     """The transactions that lead from one to the other; none where nothing changes."""

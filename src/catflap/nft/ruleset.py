@@ -19,6 +19,7 @@ FAMILY, TABLE_NAME = "inet", "catflap"
 TABLE = f"{FAMILY} {TABLE_NAME}"
 INTERFACE = "ifname"  # the type whose values stand in quotes
 INTERVAL = "interval"  # the flag of a set whose elements may be networks or ranges
+FIXED = "match-"  # begins the names of chains and maps that are named after their content
 TRACKING = "connection-tracking"  # the chain by which a rule set makes the kernel track connections
 READABLE = 1_000  # elements that somebody may want to read in one list
 CONCATENATION = " . "  # between the parts of a type, field or element that is made of several
@@ -43,16 +44,17 @@ class NftSet(msgspec.Struct, frozen=True):
 
 
 class VerdictMap(msgspec.Struct, frozen=True):
-    """A named map from a key, as nft text without quotes, to a verdict (``goto in-eth0``).
-
-    ``fixed``: it is named after its content, and is there before anything refers to it.
-    """
+    """A named map from a key, as nft text without quotes, to a verdict (``goto in-eth0``)."""
 
     name: str
     type: str
     elements: Mapping[str, str] = {}
     flags: tuple[str, ...] = ()
-    fixed: bool = False
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is named after its content, and there before anything refers to it."""
+        return self.name.startswith(FIXED)
 
     @property
     def shape(self) -> tuple[str, tuple[str, ...]]:
@@ -70,12 +72,16 @@ class Hook(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """A chain and its rules; a base chain has a hook. ``fixed``: see `VerdictMap`."""
+    """A chain and its rules; a base chain has a hook."""
 
     name: str
     rules: tuple[str, ...] = ()
     hook: Hook | None = None
-    fixed: bool = False
+
+    @property
+    def fixed(self) -> bool:
+        """See `VerdictMap.fixed`."""
+        return self.name.startswith(FIXED)
 
 
 class RuleSet(msgspec.Struct, frozen=True):

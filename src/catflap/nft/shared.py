@@ -1,14 +1,16 @@
 """The chains that interfaces share: those of tiers, policies and profiles, and those that hold whatever policy says.
 
 Each is written once, on first use, whatever hooks and interfaces lead to it. Tiers are left by ``return``, which needs
-no packet mark. A policy without Pass has one chain, which tiers jump to; in such a chain ``return`` could only mean
-"next policy", so a policy with Pass stands in the chains of its tiers itself. Nothing here may know interfaces.
+no packet mark. The rules of a tier with many are put into look-ups together (`catflap.nft.decision`). In a tier with
+few, a policy without Pass has one chain, which tiers jump to; in such a chain ``return`` could only mean "next policy",
+so a policy with Pass stands in the chains of its tiers itself. Nothing here may know interfaces.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -23,6 +25,9 @@ from catflap.nft.sets import Needs
 from catflap.policy.host_policy import DirectionPolicy, Failsafe, HostPolicy, ProfileStep, RuleLists, TierStep
 
 _WORDS = {Direction.INGRESS: "in", Direction.EGRESS: "out"}
+
+
+_MOST_JOINED: Final = 50_000  # rules in tiers whose policies are put together
 
 
 class _Group(enum.IntEnum):
@@ -58,6 +63,7 @@ class SharedChains:
             **unique_names({key: key.name for key in policy.profiles}),
         }
         self._tiers: dict[tuple[TierStep, Direction], Chain] = {}
+        self._joined_rules = 0
         self._written: set[str] = set()
         self._new: list[tuple[_Group, Chain]] = []
 
@@ -141,11 +147,22 @@ class SharedChains:
     def _tier_tree(self, name: str, tier: TierStep, direction: Direction) -> Sequence[str]:
         """The rules of all policies in few look-ups; nothing where they are few."""
         lists = [self._policy.policies[key] for key in tier.policies]
-        if not self._is_long(lists, direction):
+        if not self._is_long(lists, direction) or not self._may_join(lists, direction):
             return ()
         clauses = joined(self._memo.clauses(item, direction) for item in lists)
         denies = tier.default_action is Action.DENY
         return self._tree(name, clauses, final("drop", _no_policy_decides(tier)) if denies else None)
+
+    def _may_join(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
+        """Whether the policies of one more tier may be put together.
+
+        Where many interfaces have each a choice of policies of its own, these have chains that all share.
+        """
+        joined_rules = self._joined_rules + sum(len(item.rules(direction)) for item in lists)
+        if joined_rules > _MOST_JOINED:
+            return False
+        self._joined_rules = joined_rules
+        return True
 
     def _is_long(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
         return sum(len(item.rules(direction)) for item in lists) > self._memo.decisions.limits.rules
@@ -165,7 +182,7 @@ class SharedChains:
         if text.passes or not text.lines:
             return text.lines
         name = f"policy-{_WORDS[direction]}-{self._names[key]}"
-        self._write(_Group.POLICY, Chain(name, text.lines))
+        self._write(_Group.POLICY, Chain(name, self._rules(name, lists, direction)))
         return [line(f"jump {name}", about=f"policy {lists.title}")]
 
     def _profile(self, step: ProfileStep, direction: Direction) -> str:

@@ -32,12 +32,13 @@ _IP: Mapping[IpVersion, str] = {4: "ip", 6: "ip6"}
 class Split(msgspec.Struct, frozen=True):
     """A look-up, and what is left to be asked after it.
 
-    ``word`` names it; ``key`` and ``type`` are nft's for what is looked up; ``interval``: values may be ranges.
-    ``first`` stands before it. ``parts`` leads from each value to its clauses, of which ``known`` is known;
-    ``others`` are for all other packets.
+    ``word`` names it, ``about`` says it to people; ``key`` and ``type`` are nft's for what is looked up; ``interval``:
+    values may be networks. ``first`` stands before it. ``parts`` leads from each value to its clauses, of which
+    ``known`` is known; ``others`` are for all other packets.
     """
 
     word: str
+    about: str
     key: str
     type: str
     interval: bool
@@ -79,6 +80,7 @@ def split_by_service(clauses: Sequence[Clause], known: Known, most: int) -> Spli
                 parts[service].append(clause)
     return Split(
         word="services",
+        about="by protocol and port",
         key="meta l4proto . th dport",
         type="inet_proto . inet_service",
         interval=False,
@@ -138,6 +140,7 @@ def _by_network(
     spans = _merged_spans(borders, members, (1 << _BITS[version]) - 1)
     return Split(
         word="sources" if end == "saddr" else "destinations",
+        about="by source" if end == "saddr" else "by destination",
         key=f"{_IP[version]} {end}",
         type=f"ipv{version}_addr",
         interval=True,
