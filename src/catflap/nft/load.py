@@ -12,6 +12,7 @@ from itertools import chain
 
 from catflap.nft.fixed import TRACKING_CHAIN
 from catflap.nft.parse import AddBlock, parse
+from catflap.nft.place import place
 from catflap.nft.plan import Existing, Phase, Transaction, plan
 from catflap.nft.port import NftError
 from catflap.nft.ruleset import TABLE, TRACKING, RuleSet, block
@@ -21,7 +22,7 @@ def loading(existing: Existing, text: str) -> tuple[Transaction, ...]:
     """The transactions that lead from what an interrupted program left to the rule set that a text describes."""
     rule_set = understood(text)
     if rule_set is not None:
-        return plan(existing, rule_set)
+        return plan(existing, place(existing, rule_set))
     track = block((), (), [TRACKING_CHAIN])
     switch = f"add table {TABLE}\ndelete table {TABLE}\n{text}"
     return (
