@@ -49,7 +49,8 @@ prove: setup  ## hold the kernel against the evaluator (TIME=60 SEED=1 WORLDS= J
 interplay: setup  ## live beside ufw, firewalld, docker and others: Debian's packages, in files that are thrown away
 	@$(BIN)/python -m tests.interplay
 
-bench: setup  ## measure, and print a table with this machine's facts
+bench:  ## measure, and print a table with this machine's facts
+	@scripts/setup bench
 	@$(BIN)/python -m bench
 
 proto: setup  ## generate the etcd messages anew from their .proto

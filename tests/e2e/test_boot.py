@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from catflap.agent.saved_rule_set import decode
+from catflap.agent.saved_rule_set import SavedRuleSet, decode, write
 from catflap.lab.agent import AgentProcess, catflap_command
 from catflap.lab.flood import Count, Flood, Flow
 from catflap.lab.flows import HeldConnection
@@ -166,6 +166,23 @@ def test_a_reboot_under_a_flood_lets_nothing_in_that_policy_denies(policed: Poli
     allowed, denied = flood.counts
     assert (allowed.lost, denied.passed) == (0, 0)
     assert min(allowed.arrived, denied.arrived) > 20_000
+
+
+def test_the_rule_set_of_another_version_is_loaded_as_it_is(policed: PolicedHost) -> None:
+    policed.power_off()
+    saved = decode(policed.file.read_bytes())
+    begin = "table inet catflap {\n"
+    text = saved.text.replace(begin, f"{begin}\tcounter of-another-version {{\n\t}}\n\n", 1)
+    write(policed.file, SavedRuleSet(saved.origin, text))
+    with policed.flooded() as flood:
+        assert policed.boot().returncode == 0
+        assert "counter of-another-version" in policed.guide.rule_set()
+        policed.host.set_link("eth1", up=True)
+        wait_for_packets(flood, 1_000)
+        policed.restart()
+        wait_for_packets(flood, 1_000)
+    allowed, denied = flood.counts
+    assert (allowed.lost, denied.passed) == (0, 0)
 
 
 def test_an_operator_may_load_the_file_by_hand(policed: PolicedHost) -> None:

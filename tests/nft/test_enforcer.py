@@ -138,6 +138,15 @@ def test_what_is_enforced_is_told_and_can_be_loaded(nft: ProbedNft) -> None:
     assert enforcer.enforce(policy(6)).transactions == 1  # it believes nothing that it has not seen
 
 
+def test_what_was_loaded_is_repaired_before_there_is_policy(nft: ProbedNft) -> None:
+    rule_set = compile_policy(policy(6)).rule_set
+    enforcer = Enforcer(nft)
+    enforcer.load(rule_set.text())
+    nft.run("delete table inet catflap\n")
+    assert enforcer.repair(Touched()).transactions > 0
+    assert nft.rule_set == rule_set
+
+
 def test_what_the_kernel_refuses_is_not_loaded(nft: ProbedNft) -> None:
     nft.refuse = 2
     enforcer = Enforcer(nft)

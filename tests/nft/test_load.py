@@ -7,15 +7,12 @@ from tests.nft.examples import EXAMPLES
 from tests.nft.host_policies import host_policies, host_policy
 
 from catflap.nft.compile import compile_policy
-from catflap.nft.load import loading, understood
-from catflap.nft.memory import MemoryNft
-from catflap.nft.plan import Existing, Phase
-from catflap.nft.read import existing
+from catflap.nft.load import as_it_is, understood
+from catflap.nft.plan import Phase
 from catflap.nft.ruleset import NftSet, RuleSet
 from catflap.policy.host_policy import HostPolicy
 
 RULE_SET = compile_policy(host_policy()).rule_set
-LEFT_OVER = "table inet catflap {\n\tset left-over {\n\t\ttype ipv4_addr\n\t}\n}\n"
 
 
 @given(policy=host_policies())
@@ -42,7 +39,7 @@ def test_elements_of_large_sets_may_stand_in_any_order() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("\ttype ifname : verdict\n", "\ttype ifname : verdict\n\t\ttimeout 5s\n"),
+        ("\ttype ifname : verdict\n", "\ttype ifname : verdict\n\t\tsize 5\n"),
         ("\ttype ifname : verdict\n", "\ttype ifname : verdict\n\t\tcounter\n"),
         ("table inet catflap {", "table inet catflap {\n\tflowtable f {"),
         ("table inet catflap {", "add rule inet catflap input accept\ntable inet catflap {"),
@@ -56,25 +53,13 @@ def test_text_with_something_else_in_it_is_not(old: str, new: str) -> None:
     assert understood(text.replace(old, new)) is None
 
 
-@pytest.mark.parametrize("left_over", ["", LEFT_OVER])
-def test_what_is_understood_is_loaded_in_phases(left_over: str) -> None:
-    nft = MemoryNft()
-    nft.run(left_over)
-    transactions = loading(existing(nft.list_table()), RULE_SET.text())
-    phases = [each.phase for each in transactions]
-    assert phases == [Phase.TRACK, Phase.SWITCH, *([Phase.SWEEP] if left_over else [])]
-    for each in transactions:
-        nft.run(each.text)
-    assert nft.rule_set == RULE_SET
-
-
 def test_what_is_not_understood_is_loaded_as_it_is_in_place_of_what_is_left_over() -> None:
     text = RULE_SET.text().replace("table inet catflap {", "table inet catflap {\n\tflowtable f {\n\t}\n")
-    track, switch = loading(Existing(), text)
+    track, switch = as_it_is(text)
     assert (track.phase, switch.phase) == (Phase.TRACK, Phase.SWITCH)
     assert switch.text == f"add table inet catflap\ndelete table inet catflap\n{text}"
 
 
 def test_connections_are_tracked_only_where_a_rule_asks_for_them() -> None:
     text = "table inet catflap {\n\tflowtable f {\n\t}\n}\n"
-    assert [each.phase for each in loading(Existing(), text)] == [Phase.SWITCH]
+    assert [each.phase for each in as_it_is(text)] == [Phase.SWITCH]

@@ -162,9 +162,7 @@ def _make_enforcer(current: Configuration, file: Path | None) -> Enforcer:
         enforcer = Enforcer(LibNftables(), on_tracking=keep_existing_connections)
         boot = bring_back(enforcer, file, current)
         tell(boot)
-        if (
-            boot.result is not Result.PRESENT
-        ):  # then nothing is to be added, and a large table not to be read again
+        if boot.result is not Result.PRESENT:  # a large table need not be read again
             enforcer.block_workloads(current["InterfacePrefix"])
     except (NftError, EnforceError) as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None

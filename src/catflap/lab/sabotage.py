@@ -13,16 +13,19 @@ _KILLED: Final = """
 import os, signal
 from catflap.nft.libnftables import LibNftables
 
-run, left = LibNftables.run, {before}
+left = {before}
 
-def killing(self, commands):
-    global left
-    left -= 1
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-    run(self, commands)
+def killing(program):
+    def wrapped(self, what):
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        program(self, what)
+    return wrapped
 
-LibNftables.run = killing
+LibNftables.run = killing(LibNftables.run)
+LibNftables.change_elements = killing(LibNftables.change_elements)
 """
 
 _OTHER_VERSION: Final = """

@@ -22,7 +22,7 @@ from catflap.nft.damage import Known, Touched, look
 from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.degrade import closed, kept
 from catflap.nft.isolate import refused_objects
-from catflap.nft.load import loading
+from catflap.nft.load import as_it_is, understood
 from catflap.nft.names import UnsupportedInterface
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.place import changes_intervals_in_place, place
@@ -204,14 +204,22 @@ class Enforcer:
     def load(self, text: str) -> None:
         """Put in force what `RuleSet.text` gave once, in this version or another, where no rule set is in force.
 
+        The first policy finds it as it would find that of another agent. Until then it is repaired as a policy is.
+
         Raises:
             EnforceError: the kernel or libnftables refused; nothing of it is in force.
         """
-        self._known = None  # the first policy finds it as it would find that of another agent
+        rule_set = understood(text)
         try:
-            self._run_all(loading(existing(self._nft.list_table()), text), repairing=False)
+            if rule_set is None:
+                self._run_all(as_it_is(text), repairing=False)
+                return
+            if self._nft.list_table() is not None:  # left half made: packets never met it
+                self._run(Transaction(Phase.SWEEP, f"delete table {TABLE}\n"))
+            self._bring(rule_set, Existing(), time.perf_counter())
         except NftError as error:
             raise _failure(error) from error
+        self._known = None
 
     def block_workloads(self, prefixes: tuple[str, ...]) -> None:
         """Block workload interfaces until policy is known. Where a rule set is in force already, it stays as it is.

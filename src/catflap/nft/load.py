@@ -1,8 +1,7 @@
-"""From a rule set as text, written by this or another version, to the transactions that put it in force.
+"""From a rule set as text, written by this or another version, to what can be put in force.
 
-Only where no rule set is in force: what else the kernel holds is left over from one who was interrupted. Text that this
-version understands to the last word is loaded in the usual phases, without a gap for packets that are on their way
-already; any other text in one transaction, since a rule set of another version is better than none.
+Text that this version understands to the last word is as good as a rule set that it has compiled itself. Any other is
+loaded as it is, in one transaction, since a rule set of another version is better than none.
 """
 
 from __future__ import annotations
@@ -12,23 +11,9 @@ from itertools import chain
 
 from catflap.nft.fixed import TRACKING_CHAIN
 from catflap.nft.parse import AddBlock, parse
-from catflap.nft.place import place
-from catflap.nft.plan import Existing, Phase, Transaction, plan
+from catflap.nft.plan import Phase, Transaction
 from catflap.nft.port import NftError
 from catflap.nft.ruleset import TABLE, TRACKING, RuleSet, block
-
-
-def loading(existing: Existing, text: str) -> tuple[Transaction, ...]:
-    """The transactions that lead from what an interrupted program left to the rule set that a text describes."""
-    rule_set = understood(text)
-    if rule_set is not None:
-        return plan(existing, place(existing, rule_set))
-    track = block((), (), [TRACKING_CHAIN])
-    switch = f"add table {TABLE}\ndelete table {TABLE}\n{text}"
-    return (
-        *([Transaction(Phase.TRACK, track)] if f"chain {TRACKING} " in text else []),
-        Transaction(Phase.SWITCH, switch),
-    )
 
 
 def understood(text: str) -> RuleSet | None:
@@ -43,6 +28,15 @@ def understood(text: str) -> RuleSet | None:
         {item.name: item for item in chain.from_iterable(each.chains for each in blocks)},
     )
     return rule_set if _words(rule_set.text()) == _words(text) else None
+
+
+def as_it_is(text: str) -> tuple[Transaction, ...]:
+    """The transactions that put a text in force in place of a table that packets do not meet, or of none."""
+    track = Transaction(Phase.TRACK, block((), (), [TRACKING_CHAIN]))
+    return (
+        *([track] if f"chain {TRACKING} " in text else []),
+        Transaction(Phase.SWITCH, f"add table {TABLE}\ndelete table {TABLE}\n{text}"),
+    )
 
 
 def _words(text: str) -> Counter[str]:
