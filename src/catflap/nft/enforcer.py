@@ -180,9 +180,8 @@ class Enforcer:
         if last is not None:
             rest, staying = last
             shut = interfaces - staying
-            with contextlib.suppress(
-                NftError
-            ):  # the kernel does not take the last state either, so it is left
+            # Where the kernel does not take the last state either, that is left.
+            with contextlib.suppress(NftError):
                 return self._enforce_closed(rest, shut, start), shut
         return self._enforce_closed(policy, interfaces, start), interfaces
 
