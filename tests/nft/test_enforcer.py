@@ -412,6 +412,19 @@ def test_what_is_refused_is_not_tried_with_every_change_but_when_reconsidered(ri
     assert rig.nft.rule_set == compile_policy(two_interfaces(6, "10.0.0.1", "10.0.0.2")).rule_set
 
 
+def test_what_is_refused_as_well_is_found_at_once(rig: Rig) -> None:
+    rig.nft.refuses = elements_of("addresses4-s", most=1)
+    rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2"))
+    rig.nft.refuses = lambda command: (
+        elements_of("addresses4-s", most=1)(command) or rules_with("meta l4proto 17 accept")(command)
+    )
+    enforced = rig.enforcer.enforce(two_interfaces(17, "10.0.0.1", "10.0.0.2"))
+    assert {(item.interfaces, item.kept) for item in enforced.refused} == {
+        (("eth0",), False),
+        (("eth1",), True),
+    }
+
+
 def test_what_is_refused_and_changes_is_tried(rig: Rig) -> None:
     rig.nft.refuses = elements_of("addresses4-s", most=1)
     rig.enforcer.enforce(two_interfaces(6, "10.0.0.1", "10.0.0.2"))

@@ -8,6 +8,7 @@ agent calls it in a worker thread, one call at a time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -126,12 +127,14 @@ class Enforcer:
         start = time.perf_counter()
         compiled = self._compiler.compile(policy)
         refused = self._quarantine.among(compiled.rule_set)
+        if refused:
+            with contextlib.suppress(NftError):  # there may be more by now
+                return self._enforce_rest(policy, compiled, refused, start)
         try:
-            if not refused:
-                try:
-                    return self._enforce(policy, compiled, start)
-                except NftError as error:
-                    refused = self._isolate(compiled.rule_set, error)
+            try:
+                return self._enforce(policy, compiled, start)
+            except NftError as error:
+                refused = self._isolate(compiled.rule_set, error)
             return self._enforce_rest(policy, compiled, refused, start)
         except NftError as error:
             raise _failure(error) from error
@@ -177,10 +180,9 @@ class Enforcer:
         if last is not None:
             rest, staying = last
             shut = interfaces - staying
-            try:
+            # Where the kernel does not take the last state either, that is left.
+            with contextlib.suppress(NftError):
                 return self._enforce_closed(rest, shut, start), shut
-            except NftError:  # the kernel does not take the last state either, so it is left
-                pass
         return self._enforce_closed(policy, interfaces, start), interfaces
 
     def _enforce_closed(self, policy: HostPolicy, interfaces: frozenset[str], start: float) -> Enforced:
