@@ -29,7 +29,8 @@ def steps(*rules: MatchRule, known: Known = _NOTHING, addresses: int = 1_000) ->
 def texts(found: list[Step], known: Known = _NOTHING) -> list[str]:
     table = SetTable(_SETS)
     return [
-        each.line(known, table) if isinstance(each, Group) else each.lines(known, table)[0] for each in found
+        each.line(known, table, "here") if isinstance(each, Group) else each.lines(known, table)[0]
+        for each in found
     ]
 
 

@@ -7,7 +7,7 @@ destination port and both networks, and whether it asks anything else. What a cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import lru_cache
 
 import msgspec
@@ -42,7 +42,8 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
     ``protocol``, ``ports``, ``sources`` and ``destinations`` are None where any will do; ``ports`` are merged, networks
     collapsed. ``services`` are the protocols and ports that it asks for, where they are few, and else empty.
     ``source_set`` or ``destination_set`` is the one IP set that an address must be in, where nothing else is asked but
-    the four parts; ``plain``: nothing at all is. ``verdict`` is empty where the packet goes on.
+    the four parts; ``plain``: nothing at all is. ``asked`` is the same for clauses that match the same packets, and
+    None where that is not known. ``verdict`` is empty where the packet goes on.
     """
 
     rule: MatchRule
@@ -58,6 +59,7 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
     destination_set: str | None
     plain: bool
     services: tuple[tuple[int, int], ...] = ()
+    asked: Hashable = None
 
     @property
     def commutes(self) -> bool:
@@ -162,6 +164,10 @@ def _clause(
     rest = _unasked(rule)
     source_set = rest.source.ip_sets[0] if rest == _asking_source(rest) else None
     destination_set = rest.destination.ip_sets[0] if rest == _asking_destination(rest) else None
+    plain = not condition and rest == _ASKS_NOTHING
+    source_set, destination_set = (None, None) if condition else (source_set, destination_set)
+    sources, destinations = _nets(source, version), _nets(destination, version)
+    asked = rule.protocol, ports, sources, destinations, source_set, destination_set
     return Clause(
         rule=rule,
         verdict=verdict,
@@ -170,12 +176,13 @@ def _clause(
         about=about,
         protocol=rule.protocol,
         ports=ports,
-        sources=_nets(source, version),
-        destinations=_nets(destination, version),
-        source_set=source_set if not condition else None,
-        destination_set=destination_set if not condition else None,
-        plain=not condition and rest == _ASKS_NOTHING,
+        sources=sources,
+        destinations=destinations,
+        source_set=source_set,
+        destination_set=destination_set,
+        plain=plain,
         services=_services(rule.protocol, ports),
+        asked=asked if plain or source_set or destination_set else None,
     )
 
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from catflap.model.resources import IpVersion
 from catflap.nft.clauses import Clause, Clauses, Known
-from catflap.nft.grouping import Step, grouped
+from catflap.nft.grouping import Step, grouped, united_weight
 from catflap.nft.names import digest
 from catflap.nft.rules import line
 from catflap.nft.ruleset import FIXED, INTERVAL, Chain, VerdictMap
@@ -36,13 +36,13 @@ class Limits(msgspec.Struct, frozen=True):
     """The cost model. ``rules``: a list of no more is written as it is, and any node should have no more.
 
     ``repetition``: how often a rule may stand in a tree, on average. ``union``: an IP set with more addresses is never
-    put together with others. ``addresses``: how many may be in the unions of a tree for one IP version.
+    put together with others. ``addresses``: how many may be in the unions of a tree for one IP version, a power of two.
     """
 
     rules: int = 8
     repetition: int = 16
     union: int = 4_096
-    addresses: int = 131_072
+    addresses: int = 1 << 18
 
 
 class _Budget(msgspec.Struct, frozen=True):
@@ -52,15 +52,18 @@ class _Budget(msgspec.Struct, frozen=True):
     addresses: int
     union: int
 
-    def of_each(self, clauses: int, split: Split) -> _Budget:
+    def of_each(self, clauses: int, split: Split, sets: SplitSets) -> _Budget:
         """What is left for each part of a split of so many clauses.
 
-        These are powers of two, so that nodes stay the same when little changes.
+        These are powers of two, so that nodes stay the same when little changes. The addresses are enough for all
+        unions, or else for as many of the smaller ones as may be.
         """
+        wanted = [united_weight(part, split.known.version, sets, self.union) for part in split.parts.values()]
+        addresses = self.addresses
+        while sum(min(weight, addresses) for weight in wanted) > self.addresses:
+            addresses //= 2
         return replace(
-            self,
-            repetition=_power_of_two(self.repetition * clauses // split.size),
-            addresses=_power_of_two(self.addresses // len(set(split.parts.values()))),
+            self, repetition=_power_of_two(self.repetition * clauses // split.size), addresses=addresses
         )
 
 
@@ -80,6 +83,11 @@ class Tree(msgspec.Struct, frozen=True):
     maps: Mapping[str, VerdictMap] = {}
     needs: Needs = msgspec.field(default_factory=Needs)
 
+    @property
+    def longest(self) -> int:
+        """The rules of the chain that has most."""
+        return max((len(chain.rules) for chain in self.chains.values()), default=0)
+
 
 class _Leaf(msgspec.Struct, frozen=True):
     """What a look-up leads to."""
@@ -88,7 +96,7 @@ class _Leaf(msgspec.Struct, frozen=True):
     tree: Tree
 
 
-_Key: TypeAlias = tuple[Part, Known, _Budget]
+_Key: TypeAlias = tuple[Part, Known, _Budget, str]
 
 
 class Decisions:
@@ -137,10 +145,15 @@ class Decisions:
     def _root(self, name: str, version: IpVersion, clauses: tuple[Clause, ...]) -> Tree:
         limits = self.limits
         budget = _Budget(limits.repetition, limits.addresses, limits.union)
-        return self._node(clauses, Known(version), budget, f"{name}/ipv{version}")
+        return self._node(clauses, Known(version), budget, f"{name}/ipv{version}", is_root=True)
 
-    def _node(self, clauses: Part, known: Known, budget: _Budget, root: str | None = None) -> Tree:
-        """The rules for packets of which something is known, within a budget."""
+    def _node(
+        self, clauses: Part, known: Known, budget: _Budget, place: str, *, is_root: bool = False
+    ) -> Tree:
+        """The rules for packets of which something is known, within a budget.
+
+        ``place`` names the node among all, the same for as long as its tree has it; only that of a root is readable.
+        """
         live = _live(clauses, known)
         steps = self._steps(live, known, budget)
         split = None
@@ -148,8 +161,10 @@ class Decisions:
             split = self._split(live, len(steps), known, budget)
         if split is None:
             table = SetTable(self._sets)
-            return Tree(tuple(_rules(steps, known, table)), needs=table.needs)
-        return self._looked_up(split, known, budget.of_each(len(live), split), root)
+            return Tree(tuple(_rules(steps, known, table, place)), needs=table.needs)
+        return self._looked_up(
+            split, known, budget.of_each(len(live), split, self._sets), place, is_root=is_root
+        )
 
     def _steps(self, clauses: Part, known: Known, budget: _Budget) -> list[Step]:
         """What a packet meets one after the other."""
@@ -165,7 +180,7 @@ class Decisions:
             split = way(clauses, known, budget.repetition * len(clauses))
             if split is None:
                 continue
-            met = self._met(split, known, budget.of_each(len(clauses), split))
+            met = self._met(split, known, budget.of_each(len(clauses), split, self._sets))
             if met <= fewest:
                 best, fewest = split, met - 1
             if met <= self.limits.rules:
@@ -178,12 +193,16 @@ class Decisions:
         after = max(len(self._steps(_live(part, what), what, budget)) for part, what in parts)
         return len(self._steps(split.first, known, budget)) + after
 
-    def _looked_up(self, split: Split, known: Known, budget: _Budget, root: str | None) -> Tree:
+    def _looked_up(self, split: Split, known: Known, budget: _Budget, place: str, *, is_root: bool) -> Tree:
         table = SetTable(self._sets)
-        leaves = {value: self._leaf(part, split.known, budget) for value, part in split.parts.items()}
-        others = self._node(split.others, known, budget)
+        leaves = {
+            value: self._leaf(part, split.known, budget, f"{place} {value}")
+            for value, part in split.parts.items()
+        }
+        others = self._node(split.others, known, budget, f"{place} others")
         elements = {value: leaf.verdict for value, leaf in leaves.items()}
-        name = f"{split.word}-{root}" if root and not split.interval else _content_name(split, elements)
+        changes = is_root and not split.interval
+        name = f"{split.word}-{place}" if changes else _content_name(split, elements)
         found = VerdictMap(
             name,
             split.type,
@@ -191,7 +210,7 @@ class Decisions:
             flags=(INTERVAL,) if split.interval else (),
         )
         lines = (
-            *_rules(self._steps(split.first, known, budget), known, table),
+            *_rules(self._steps(split.first, known, budget), known, table, f"{place} first"),
             line(f"{split.key} vmap @{name}", about=split.about),
             *others.lines,
         )
@@ -203,11 +222,11 @@ class Decisions:
             needs.add(leaf.tree.needs)
         return Tree(lines, chains, {**maps, name: found}, needs)
 
-    def _leaf(self, clauses: Part, known: Known, budget: _Budget) -> _Leaf:
-        key = clauses, known, budget
+    def _leaf(self, clauses: Part, known: Known, budget: _Budget, place: str) -> _Leaf:
+        key = clauses, known, budget, place
         leaf = self._leaves.get(key) or self._last.get(key)
         if leaf is None:
-            leaf = _leaf_of(self._node(clauses, known, budget), clauses, known)
+            leaf = _leaf_of(self._node(clauses, known, budget, place), clauses, known)
         self._leaves[key] = leaf
         return leaf
 
@@ -234,21 +253,20 @@ def _live(clauses: Sequence[Clause], known: Known) -> tuple[Clause, ...]:
     live: list[Clause] = []
     decided = set()
     for clause in clauses:
-        if clause.plain and clause.verdict:
-            asked = clause.protocol, clause.ports, clause.sources, clause.destinations
-            if asked in decided:
+        if clause.verdict and clause.asked is not None:
+            if clause.asked in decided:
                 continue
-            decided.add(asked)
+            decided.add(clause.asked)
         live.append(clause)
         if clause.decides_all(known):
             break
     return tuple(live)
 
 
-def _rules(steps: Iterable[Step], known: Known, table: SetTable) -> Iterator[str]:
-    """The text of what a packet meets one after the other."""
-    for step in steps:
+def _rules(steps: Iterable[Step], known: Known, table: SetTable, place: str) -> Iterator[str]:
+    """The text of what a packet meets one after the other at some place."""
+    for number, step in enumerate(steps):
         if isinstance(step, Clause):
             yield from step.lines(known, table)
         else:
-            yield step.line(known, table)
+            yield step.line(known, table, f"{place} {number}")

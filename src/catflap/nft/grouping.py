@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from catflap.model.resources import IpVersion
 from catflap.nft.clauses import Clause, Known
 from catflap.nft.rules import line
 from catflap.nft.sets import SetTable, SplitSets
@@ -45,16 +46,18 @@ class Group(msgspec.Struct, frozen=True):
     end: End
     by_ip_set: bool
 
-    def line(self, known: Known, table: SetTable) -> str:
-        """The rule that takes their place."""
+    def line(self, known: Known, table: SetTable, place: str) -> str:
+        """The rule that takes their place; that of IP sets stays the same when other sets of that ``place`` do."""
         about = f"{self.clauses[0].about} and {len(self.clauses) - 1} more"
-        return line(self._condition(known, table), self.clauses[0].verdict, about=about)
+        if self.by_ip_set:
+            about = "IP sets of several rules"
+        return line(self._condition(known, table, place), self.clauses[0].verdict, about=about)
 
-    def _condition(self, known: Known, table: SetTable) -> str:
+    def _condition(self, known: Known, table: SetTable, place: str) -> str:
         field = self.end.field_of(known)
         if self.by_ip_set:
             set_ids = sorted({self.end.ip_set(clause) or "" for clause in self.clauses})
-            return f"{field} {table.union(set_ids, known.version)}"
+            return f"{field} {table.union(place, set_ids, known.version)}"
         nets = [net for clause in self.clauses for net in self.end.nets(clause) or ()]
         return table.address_condition(field, nets, known.version)
 
@@ -83,6 +86,13 @@ def grouped(
                     left = [clause for clause in left if clause not in chosen]
                     yield group
         yield from left
+
+
+def united_weight(clauses: Iterable[Clause], version: IpVersion, sets: SplitSets, union: int) -> int:
+    """About how many addresses there would be in a union of all IP sets that may be in one."""
+    names = {name for clause in clauses for name in (clause.source_set, clause.destination_set) if name}
+    weights = (sets.ip_sets[name][version].weight for name in names)
+    return sum(weight for weight in weights if weight is not None and weight <= union)
 
 
 def _groups(

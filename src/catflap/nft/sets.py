@@ -65,12 +65,12 @@ class SplitSets(msgspec.Struct, frozen=True):
 
 
 class Needs(msgspec.Struct):
-    """The sets that rules refer to: those that stand in rules; IP sets, port sets and unions by id and IP version."""
+    """The sets that rules refer to: those that stand in rules; IP sets and port sets by id and IP version; unions."""
 
     values: dict[str, NftSet] = {}
     ip_sets: set[tuple[str, IpVersion]] = set()
     port_sets: set[tuple[str, IpVersion]] = set()
-    unions: set[Union] = set()
+    unions: dict[str, Union] = {}
 
     def add(self, other: Needs) -> None:
         """Need what the other needs, too."""
@@ -133,11 +133,14 @@ class SetTable:
         sets = self._sets.ip_sets[set_id][version]
         return [f"@{item.name}" for item in (sets.addresses, sets.networks) if item]
 
-    def union(self, set_ids: Sequence[str], version: IpVersion) -> str:
-        """A reference to the set of the addresses of all these IP sets, which have no networks."""
-        union = tuple(set_ids), version
-        self.needs.unions.add(union)
-        return f"@{union_name(union)}"
+    def union(self, place: str, set_ids: Sequence[str], version: IpVersion) -> str:
+        """A reference to the set of the addresses of all these IP sets, which have no networks.
+
+        Its name depends on nothing but the ``place`` that it is for.
+        """
+        name = union_name(place, version)
+        self.needs.unions[name] = tuple(set_ids), version
+        return f"@{name}"
 
     def port_set(self, set_id: str, version: IpVersion) -> str:
         """A reference to the addresses, protocols and ports of a port set."""
@@ -171,10 +174,9 @@ def _sets_of_ids(needs: Needs, sets: SplitSets) -> Iterator[NftSet]:
         if family.networks is not None:
             yield family.networks
     yield from (sets.port_sets[set_id][version] for set_id, version in needs.port_sets)
-    sets.unions.keep(needs.unions)
-    for union in needs.unions:
-        set_ids, version = union
-        yield sets.unions.get(union, [sets.ip_sets[set_id][version].addresses for set_id in set_ids])
+    sets.unions.keep(needs.unions.keys())
+    for name, (set_ids, version) in needs.unions.items():
+        yield sets.unions.get(name, [sets.ip_sets[set_id][version].addresses for set_id in set_ids])
 
 
 def split_ip_set(ip_set: IpSet) -> Families:

@@ -9,6 +9,7 @@ so a policy with Pass stands in the chains of its tiers itself. Nothing here may
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -28,6 +29,7 @@ _WORDS = {Direction.INGRESS: "in", Direction.EGRESS: "out"}
 
 
 _MOST_JOINED: Final = 50_000  # rules in tiers whose policies are put together
+_ALWAYS_WORTH: Final = 32  # rules that a packet may meet in a tree, however few policies there are
 
 
 class _Group(enum.IntEnum):
@@ -151,7 +153,9 @@ class SharedChains:
             return ()
         clauses = joined(self._memo.clauses(item, direction) for item in lists)
         denies = tier.default_action is Action.DENY
-        return self._tree(name, clauses, final("drop", _no_policy_decides(tier)) if denies else None)
+        end = final("drop", _no_policy_decides(tier)) if denies else None
+        most = max(_ALWAYS_WORTH, len(lists) // 2)
+        return self._tree(name, clauses, end, most)
 
     def _may_join(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
         """Whether the policies of one more tier may be put together.
@@ -167,8 +171,13 @@ class SharedChains:
     def _is_long(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
         return sum(len(item.rules(direction)) for item in lists) > self._memo.decisions.limits.rules
 
-    def _tree(self, name: str, clauses: Clauses, end: Clause | None = None) -> Sequence[str]:
+    def _tree(
+        self, name: str, clauses: Clauses, end: Clause | None = None, most: int = sys.maxsize
+    ) -> Sequence[str]:
+        """The rules of a tree; nothing where a packet may meet more than ``most`` of them in one chain."""
         tree = self._memo.decisions.tree(name, clauses, end)
+        if tree.longest > most:
+            return ()
         self.needs.add(tree.needs)
         self.maps.update(tree.maps)
         for chain in tree.chains.values():
