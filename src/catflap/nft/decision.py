@@ -46,8 +46,9 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class _Budget(msgspec.Struct, frozen=True):
-    """What a node may cost: the repetitions of its rules, and the addresses in its unions."""
+    """What a node may cost: its rules, the repetitions of them below it, and the addresses in its unions."""
 
+    rules: int
     repetition: int
     addresses: int
     union: int
@@ -58,7 +59,11 @@ class _Budget(msgspec.Struct, frozen=True):
         These are powers of two, so that nodes stay the same when little changes. The addresses are enough for all
         unions, or else for as many of the smaller ones as may be.
         """
-        wanted = [united_weight(part, split.known.version, sets, self.union) for part in split.parts.values()]
+        wanted = [
+            united_weight(part, split.known.version, sets, self.union)
+            for part in split.parts.values()
+            if len(part) > self.rules
+        ]
         addresses = self.addresses
         while sum(min(weight, addresses) for weight in wanted) > self.addresses:
             addresses //= 2
@@ -144,7 +149,7 @@ class Decisions:
 
     def _root(self, name: str, version: IpVersion, clauses: tuple[Clause, ...]) -> Tree:
         limits = self.limits
-        budget = _Budget(limits.repetition, limits.addresses, limits.union)
+        budget = _Budget(limits.rules, limits.repetition, limits.addresses, limits.union)
         return self._node(clauses, Known(version), budget, f"{name}/ipv{version}", is_root=True)
 
     def _node(
@@ -157,7 +162,7 @@ class Decisions:
         live = _live(clauses, known)
         steps = self._steps(live, known, budget)
         split = None
-        if len(steps) > self.limits.rules:
+        if len(steps) > budget.rules:
             split = self._split(live, len(steps), known, budget)
         if split is None:
             table = SetTable(self._sets)
@@ -168,7 +173,8 @@ class Decisions:
 
     def _steps(self, clauses: Part, known: Known, budget: _Budget) -> list[Step]:
         """What a packet meets one after the other."""
-        return list(grouped(clauses, known, self._sets, budget.addresses, budget.union))
+        union = budget.union if len(clauses) > budget.rules else 0  # few look-ups are worth no union
+        return list(grouped(clauses, known, self._sets, budget.addresses, union))
 
     def _split(self, clauses: Part, steps: int, known: Known, budget: _Budget) -> Split | None:
         """The split after which a packet meets fewest rules; None where none is much better than ``steps``.
@@ -183,7 +189,7 @@ class Decisions:
             met = self._met(split, known, budget.of_each(len(clauses), split, self._sets))
             if met <= fewest:
                 best, fewest = split, met - 1
-            if met <= self.limits.rules:
+            if met <= budget.rules:
                 break
         return best
 
