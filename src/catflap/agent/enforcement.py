@@ -37,13 +37,19 @@ class Enforcement:
     Args:
         enforcer: programs the kernel.
         on_enforced: called with each policy that is in force from now on.
+        on_changed: called after that with the first one, and with each for which the kernel was changed.
     """
 
     def __init__(
-        self, enforcer: PolicyEnforcer, on_enforced: Callable[[HostPolicy], None] = lambda _policy: None
+        self,
+        enforcer: PolicyEnforcer,
+        on_enforced: Callable[[HostPolicy], None] = lambda _policy: None,
+        on_changed: Callable[[HostPolicy], None] = lambda _policy: None,
     ) -> None:
         self._enforcer = enforcer
         self._on_enforced = on_enforced
+        self._on_changed = on_changed
+        self._changed = True  # or maybe so: what the last pass did not finish, the one before has changed
         self._requested = asyncio.Event()
         self._retry = FIRST_RETRY
         self._notices: dict[str, None] = {}
@@ -76,6 +82,7 @@ class Enforcement:
                     thread, self._enforcer.enforce, decision.policy
                 )
         except EnforceError as error:
+            self._changed = True
             self._failed(str(error))
         except Exception as error:  # a fault of ours must not end enforcement for good
             log.exception("Internal error while enforcing")
@@ -86,6 +93,9 @@ class Enforcement:
             self._report((*decision.notices, *map(_not_policed, enforced.unsupported)))
             self._log_result(decision, enforced)
             self._on_enforced(decision.policy)
+            if self._changed or enforced.transactions:
+                self._changed = False
+                self._on_changed(decision.policy)
             self.first_done.set()
 
     def _report(self, notices: Iterable[str]) -> None:

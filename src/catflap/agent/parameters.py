@@ -294,6 +294,12 @@ PARAMETERS: Mapping[str, Parameter] = {
             _show_workload_to_host,
         ),
         Parameter(
+            "ExistingConnections",
+            "What becomes of connections that policy no longer allows",
+            _always("keep"),
+            _choice("keep", "recheck"),
+        ),
+        Parameter(
             "AutoHostEndpoints",
             "Police interfaces that no endpoint names, too",
             _always(value=False),

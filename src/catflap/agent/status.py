@@ -34,6 +34,20 @@ class StoreStatus(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+class ConnectionsStatus(msgspec.Struct, frozen=True):
+    """What has become of existing connections since the agent started (`catflap.agent.recheck`).
+
+    Attributes:
+        runs: how often all of them were rechecked.
+        ended: how many were ended.
+        unsure: how many were kept in the last run because nobody knows where they come from.
+    """
+
+    runs: int = 0
+    ended: int = 0
+    unsure: int = 0
+
+
 class AgentStatus(msgspec.Struct, frozen=True):
     """How the agent stands.
 
@@ -42,9 +56,11 @@ class AgentStatus(msgspec.Struct, frozen=True):
         revision_enforced: the revision of the store that is in force; None until there is one.
         invalid_objects: how many stored objects are invalid, and count as missing or stay as they were.
         resyncs: how many snapshots were taken over, or begun to be.
+        connections: what has become of existing connections.
     """
 
     store: StoreStatus
     revision_enforced: int | None
     invalid_objects: int
     resyncs: int
+    connections: ConnectionsStatus = ConnectionsStatus()

@@ -8,6 +8,8 @@ import logging
 import signal
 from collections.abc import Coroutine
 
+import msgspec
+
 import catflap
 from catflap.agent.config import Configuration, ConfigurationError
 from catflap.agent.connect import password_exposure, store_options, store_url
@@ -16,8 +18,10 @@ from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
 from catflap.agent.logs import Logs
 from catflap.agent.metrics import Metrics
+from catflap.agent.recheck import Recheck
 from catflap.agent.report import Reporter
 from catflap.agent.side_work import keep_going
+from catflap.agent.status import AgentStatus
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.cli.common import CommandError, Exit
@@ -59,7 +63,10 @@ class _Process:
         self.interfaces = LinkWatcher()
         self._logs = logs
         self._workloads = WorkloadSetup(WorkloadLinks())
-        self._enforcement = Enforcement(enforcer, on_enforced=self._on_enforced)
+        self._recheck = Recheck()
+        self._enforcement = Enforcement(
+            enforcer, on_enforced=self._on_enforced, on_changed=self._recheck.set_policy
+        )
         self._agent = Agent(
             store=store,
             interfaces=self.interfaces,
@@ -69,13 +76,14 @@ class _Process:
             on_configuration=self._on_configuration,
             on_status=self._on_status,
         )
-        self._reporter = Reporter(store, configuration.current["FelixHostname"], self._agent.status)
-        self._metrics = Metrics(self._agent.status)
+        self._reporter = Reporter(store, configuration.current["FelixHostname"], self._status)
+        self._metrics = Metrics(self._status)
 
     def _on_configuration(self, configuration: Configuration) -> None:
         self._logs.configure(configuration)
         self._reporter.configure(configuration)
         self._metrics.configure(configuration)
+        self._recheck.configure(configuration)
 
     def _on_enforced(self, policy: HostPolicy) -> None:
         self._workloads.set_policy(policy)
@@ -84,22 +92,29 @@ class _Process:
     def _on_status(self) -> None:
         self._reporter.changed()
 
+    def _status(self) -> AgentStatus:
+        return msgspec.structs.replace(self._agent.status(), connections=self._recheck.status)
+
     async def serve(self, options: argparse.Namespace) -> int:
         """Run the agent, and beside it what tells others how it stands, unless it is gone in a moment."""
-        telling = (
-            []
-            if options.once
-            else [
+        beside = [asyncio.create_task(keep_going("rechecking existing connections", self._recheck.run))]
+        if not options.once:
+            beside += [
                 asyncio.create_task(keep_going("reporting to the store", self._reporter.run)),
                 asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
             ]
-        )
         try:
-            return await _serve(self._agent, _enforced_once(self._enforcement, self._workloads), options)
+            return await _serve(self._agent, self._enforced_once(), options)
         finally:
-            for task in telling:
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(*telling, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _enforced_once(self) -> None:
+        """Wait until a policy is in force, its workloads are set up, and existing connections were rechecked."""
+        await self._enforcement.first_done.wait()
+        await self._workloads.settled.wait()
+        await self._recheck.settled.wait()
 
 
 def _open_store(url: str | None, current: Configuration) -> Store:
@@ -117,12 +132,6 @@ def _make_enforcer(current: Configuration) -> Enforcer:
     except (NftError, EnforceError) as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     return enforcer
-
-
-async def _enforced_once(enforcement: Enforcement, workloads: WorkloadSetup) -> None:
-    """Wait until a policy is in force, and its workloads are set up."""
-    await enforcement.first_done.wait()
-    await workloads.settled.wait()
 
 
 async def _serve(agent: Agent, enforced: Coroutine[None, None, None], options: argparse.Namespace) -> int:

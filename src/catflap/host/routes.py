@@ -25,7 +25,15 @@ _DESTINATION, _SOURCE, _IN, _OUT, _GATEWAY, _MULTIPATH, _VIA = 1, 2, 3, 4, 5, 9,
 _UNICAST: Final = 1
 _BY_KERNEL: Final = 2  # RTPROT_KERNEL: the route to a link's own network
 _NO_ROUTE: Final = frozenset(
-    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL, errno.EXDEV, errno.ENODEV, errno.EAGAIN}
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.EACCES,
+        errno.EINVAL,
+        errno.EXDEV,
+        errno.ENODEV,
+        errno.EAGAIN,
+    }
 )
 
 

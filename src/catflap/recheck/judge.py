@@ -101,7 +101,7 @@ def _packets(
     return tuple(_packet(Path.FORWARD, original, reply, entry, *passage) for passage in passages)
 
 
-def _packet(  # noqa: PLR0913, PLR0917  # the parts of a packet, once
+def _packet(
     path: Path, original: FlowTuple, reply: FlowTuple, entry: Entry, interface: str, out: str | None = None
 ) -> Packet:
     translated = (original.destination, original.destination_port) != (reply.source, reply.source_port)
