@@ -36,6 +36,7 @@ BENCHMARKS = (
         Benchmark("bench.watchers", f"1,000 followers, etcd with the v3 API, {way}", (way,))
         for way in ("direct", "through one grpc-proxy")
     ),
+    Benchmark("bench.recheck", "Existing connections, rechecked: 22 policies, a tenth to be ended"),
     Benchmark("bench.decoding", "Decoding: from the bytes of the store to resources"),
     *(
         Benchmark(

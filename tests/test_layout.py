@@ -14,13 +14,17 @@ LONGEST = 400  # lines
 ELSEWHERE = {
     "__main__.py": "runs the command, as every end-to-end test does",
     "host/api.py": "types only",
+    "host/conntrack.py": "needs a kernel: e2e/test_netlink.py",
     "host/links.py": "needs a kernel: e2e/test_links.py",
+    "host/routes.py": "needs a kernel: e2e/test_netlink.py",
+    "host/sockets.py": "needs a kernel: e2e/test_netlink.py",
     "lab/flows.py": "needs namespaces: e2e/test_lab_flows.py",
     "lab/listeners.py": "needs namespaces: e2e/test_lab_listeners.py",
     "lab/stream.py": "needs namespaces: e2e/test_lab_stream.py",
     "model/target.py": "types only",
     "nft/port.py": "types only",
     "policy/host_policy.py": "types only",
+    "recheck/process.py": "needs a kernel: e2e/test_recheck.py",
     "store/directory/follower.py": "seen through store/directory/test_store.py",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,9 @@ from catflap.lab.agent import AgentProcess
 from catflap.lab.flows import HeldConnection
 from catflap.lab.guide import HOSTNAME, document
 from catflap.lab.listeners import Listeners
-from catflap.lab.namespaces import Lab, Namespace
+from catflap.lab.namespaces import Namespace
 from catflap.lab.stream import Stream
-from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, MGMT, WEB, GuideNetwork
+from catflap.lab.topology import HOST_MANAGEMENT, HOST_PUBLIC, MGMT, GuideNetwork
 
 ALLOW_ALL: Final = [{"action": "Allow"}]
 ENDPOINT: Final = document(
@@ -108,61 +109,67 @@ async def host(network: GuideNetwork, tmp_path: Path) -> AsyncIterator[Host]:
 class Pushed:
     """A connection to a server that sends all the time, whether anybody asks for it or not."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, connection: HeldConnection) -> None:
+        self._connection = connection
 
     @classmethod
     async def open(cls, source: Namespace, address: str, port: int = 80) -> Pushed:
-        made = await HeldConnection.open(source, address, port)
-        return cls(*await asyncio.open_connection(sock=made._socket))
+        return cls(await HeldConnection.open(source, address, port))
 
     async def goes_on(self) -> bool:
         """Whether new data arrive: more than were on their way."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
-                while await self._reader.read(1 << 16):
+                while await self._read():
                     pass
         async with asyncio.timeout(PROMPTLY):
-            return len(await self._reader.readexactly(20 * PUSHED)) > 0
+            return sum([await self._read() for _ in range(20)]) > 0
 
     async def is_reset(self) -> bool:
         """Whether the other side ends it with a reset."""
         with pytest.raises(ConnectionResetError):
             async with asyncio.timeout(PROMPTLY):
-                while await self._reader.read(1 << 16):
+                while await self._read():
                     pass
         return True
 
+    async def _read(self) -> int:
+        return len(await asyncio.get_running_loop().sock_recv(self._connection._socket, 1 << 16))
+
     def close(self) -> None:
-        self._writer.close()
+        self._connection.close()
+
+
+class Pusher(asyncio.Protocol):
+    """Sends 700 bytes every 5 ms."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        CONNECTED.append(transport)
+        self._push()
+
+    def _push(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(bytes(PUSHED))
+            asyncio.get_running_loop().call_later(0.005, self._push)
+
+
+CONNECTED: Final[list[asyncio.Transport]] = []
 
 
 @contextlib.asynccontextmanager
 async def pushing(namespace: Namespace, port: int = 80) -> AsyncIterator[None]:
-    """A server that sends 700 bytes every 5 ms to everybody who connects."""
-
-    async def push(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while not writer.is_closing():
-                writer.write(bytes(PUSHED))
-                await writer.drain()
-                await asyncio.sleep(0.005)
-
+    """A server that sends all the time to everybody who connects."""
     with namespace.entered():
-        server = await_free_server(port)
-    serving = await asyncio.start_server(push, sock=server)
+        bound = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    serving = await asyncio.get_running_loop().create_server(Pusher, sock=bound)
     try:
         yield
     finally:
         serving.close()
-
-
-def await_free_server(port: int) -> Any:
-    import socket
-
-    bound = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    bound.setblocking(False)
-    return bound
+        while CONNECTED:
+            CONNECTED.pop().abort()
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -268,7 +275,12 @@ async def test_a_translated_connection_is_judged_by_both_of_its_destinations(hos
 
     def door(*ports: int) -> dict[str, Any]:
         rules = [allow("TCP", *ports), {"action": "Deny"}]
-        fields = {"preDNAT": True, "applyOnForward": True, "types": ["Ingress"], "selector": "side == 'public'"}
+        fields = {
+            "preDNAT": True,
+            "applyOnForward": True,
+            "types": ["Ingress"],
+            "selector": "side == 'public'",
+        }
         return policy("door", ingress=rules, **fields)
 
     host.start(PUBLIC, door(8080, 8443))
@@ -334,7 +346,10 @@ async def test_a_server_of_many_peers_goes_on_for_the_others(host: Host) -> None
     await host.listeners.listen(host.host, udp=(5000,))
 
     def only(*nets: str) -> dict[str, Any]:
-        rules = [allow("UDP", 5000, source={"nets": list(nets)}), allow("TCP", 443, source={"nets": list(nets)})]
+        rules = [
+            allow("UDP", 5000, source={"nets": list(nets)}),
+            allow("TCP", 443, source={"nets": list(nets)}),
+        ]
         return policy(ingress=rules, egress=[])
 
     host.mgmt.add_addresses("eth0", ["192.0.2.11/24"])
