@@ -39,7 +39,10 @@ def fill(first: int, count: int, port: int) -> None:
     """Make established TCP connections of as many clients to a port of this host."""
     with NetlinkSocket(_NETFILTER, "conntrack") as kernel:
         for number in range(first, first + count):
-            client, source_port = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1024 + number % 60_000
+            client, source_port = (
+                f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+                1024 + number % 60_000,
+            )
             kernel.do(
                 _NEW,
                 struct.pack("=BBH", socket.AF_INET, 0, 0)
@@ -58,9 +61,12 @@ def documents(*ports: int) -> str:
     rule = {"action": "Allow", "protocol": "TCP", "destination": {"ports": list(ports)}}
     made = [document("HostEndpoint", "e", node=HOST, interfaceName="eth0", labels={"a": "b"})]
     made += [
-        document("GlobalNetworkPolicy", f"p{n}", order=n, ingress=[{**rule, "source": nets}]) for n in range(20)
+        document("GlobalNetworkPolicy", f"p{n}", order=n, ingress=[{**rule, "source": nets}])
+        for n in range(20)
     ]
-    made.append(document("GlobalNetworkPolicy", "last", order=99, ingress=[rule], egress=[{"action": "Allow"}]))
+    made.append(
+        document("GlobalNetworkPolicy", "last", order=99, ingress=[rule], egress=[{"action": "Allow"}])
+    )
     return yaml.safe_dump_all(made)
 
 

@@ -15,6 +15,7 @@ DOCUMENTS = (
     "docs/guide.md",
     "docs/architecture.md",
     "docs/etcd-security.md",
+    "docs/how-to/existing-connections.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
     "docs/stores.md",

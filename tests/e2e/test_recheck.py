@@ -127,11 +127,13 @@ class Pushed:
 
     async def is_reset(self) -> bool:
         """Whether the other side ends it with a reset."""
-        with pytest.raises(ConnectionResetError):
+        try:
             async with asyncio.timeout(PROMPTLY):
                 while await self._read():
                     pass
-        return True
+        except ConnectionResetError:
+            return True
+        return False
 
     async def _read(self) -> int:
         return len(await asyncio.get_running_loop().sock_recv(self._connection._socket, 1 << 16))
@@ -210,8 +212,7 @@ async def test_where_connections_are_kept_nothing_changes(host: Host) -> None:
 
 
 async def test_datagrams_stop_in_either_direction_and_allowed_ones_go_on_without_a_loss(host: Host) -> None:
-    rules = {"ingress": [allow("UDP", 5000, 5001)], "egress": [allow("UDP", 6000)]}
-    host.start(ENDPOINT, policy(**rules))
+    host.start(ENDPOINT, policy(ingress=[allow("UDP", 5000, 5001)], egress=[allow("UDP", 6000)]))
     host.agent.wait_for(RUN)
     with (
         Stream(host.mgmt, host.host, HOST_MANAGEMENT.v4, 5000) as into,

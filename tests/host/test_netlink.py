@@ -40,7 +40,11 @@ def test_attributes_are_read_as_they_were_written() -> None:
 def test_a_list_comes_in_pieces_and_tells_when_it_is_not_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [message(16, b"a") + message(16, b"b"), message(16, b"c", NLM_F_DUMP_INTR), DONE]
     kernel = answering(monkeypatch, pieces)
-    assert list(kernel.dump(1, b"")) == [Piece([b"a", b"b"], False), Piece([b"c"], True), Piece([], False)]
+    assert list(kernel.dump(1, b"")) == [
+        Piece([b"a", b"b"], interrupted=False),
+        Piece([b"c"], interrupted=True),
+        Piece([], interrupted=False),
+    ]
 
 
 def test_refusals_are_raised_and_acknowledgements_are_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,9 +107,10 @@ class Recheck:
                 await self._changed_before(answer)
             outcome = _outcome(*answer.result())
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            answer.cancel()
+            if not answer.done():  # else it has closed what it writes to, and so is ending
+                answer.cancel()
+                with suppress(ProcessLookupError):
+                    process.kill()
             await process.wait()
         if outcome.policies < sent:
             self._changed.set()  # the newest came too late for this run
