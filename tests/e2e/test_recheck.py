@@ -343,17 +343,10 @@ async def test_connections_from_before_the_first_rule_are_judged_by_who_serves(h
     out.close()
 
 
-async def test_a_server_of_many_peers_goes_on_for_the_others(host: Host) -> None:
-    await host.listeners.listen(host.host, udp=(5000,))
+async def test_a_server_serves_on_after_one_of_its_connections_was_closed(host: Host) -> None:
+    def only(net: str) -> dict[str, Any]:
+        return policy(ingress=[allow("TCP", 443, source={"nets": [net]})], egress=[])
 
-    def only(*nets: str) -> dict[str, Any]:
-        rules = [
-            allow("UDP", 5000, source={"nets": list(nets)}),
-            allow("TCP", 443, source={"nets": list(nets)}),
-        ]
-        return policy(ingress=rules, egress=[])
-
-    host.mgmt.add_addresses("eth0", ["192.0.2.11/24"])
     host.start(ENDPOINT, only("192.0.2.0/24"))
     host.agent.wait_for(RUN)
     cut = await HeldConnection.open(host.mgmt, HOST_MANAGEMENT.v4, 443)
@@ -364,3 +357,21 @@ async def test_a_server_of_many_peers_goes_on_for_the_others(host: Host) -> None
     assert await again.carries_data()
     cut.close()
     again.close()
+
+
+@pytest.mark.parametrize("loose", [0, 1])
+async def test_a_server_elsewhere_that_keeps_sending_is_cut_or_named(host: Host, loose: int) -> None:
+    host.host.sysctl({"net/netfilter/nf_conntrack_tcp_loose": loose})
+    host.network.set_forwarding(enabled=True)
+    fields = {"types": ["Ingress"], "applyOnForward": True, "selector": "side == 'public'"}
+    async with pushing(host.mgmt, 81):
+        host.start(PUBLIC, policy("router", ingress=[allow("TCP", 81)], **fields))
+        host.agent.wait_for(RUN)
+        stream = await Pushed.open(host.web, MGMT.v4, 81)
+        assert host.rechecked(PUBLIC, policy("router", ingress=[allow("TCP", 443)], **fields))[2] == 1
+        if loose:
+            host.agent.wait_for("came from the other side, which policy allows")
+        else:
+            assert host.tracked("dport=81") == []
+            assert "came from the other side" not in host.agent.log()
+        stream.close()
