@@ -25,6 +25,7 @@ from catflap.lab.namespaces import Namespace
 HOST, ADDRESS = "bench", "192.0.2.1"
 SIZES = (10_000, 100_000)
 CHANGES = 20
+SETTLED = 5.0  # seconds: the runs after the changes before have ended
 _NETFILTER, _NEW, _CREATE = 12, 0x100, 0x600
 _DONE = r"Existing connections: (\d+) checked, \d+ kept, (\d+) ended, .* in ([\d.]+) s"
 
@@ -113,6 +114,7 @@ def _measure(namespace: Namespace, size: int, scratch: Path) -> list[tuple[str, 
     with AgentProcess(namespace, scratch / "felix.log", environment) as agent:
         agent.wait_for(_DONE)
         idle = [_latency(agent, directory, [80, 443, 1000 + n]) for n in range(CHANGES)]
+        time.sleep(SETTLED)
         fill(0, size // 10, 80)
         fill(size // 10, size - size // 10, 443)
         _latency(agent, directory, [443])

@@ -368,7 +368,15 @@ async def test_a_server_elsewhere_that_keeps_sending_is_cut_or_named(host: Host,
         host.start(PUBLIC, policy("router", ingress=[allow("TCP", 81)], **fields))
         host.agent.wait_for(RUN)
         stream = await Pushed.open(host.web, MGMT.v4, 81)
-        assert host.rechecked(PUBLIC, policy("router", ingress=[allow("TCP", 443)], **fields))[2] == 1
+        assert await stream.goes_on()
+        host.agent.mark()
+        host.save(PUBLIC, policy("router", ingress=[allow("TCP", 443)], **fields))
+        async with asyncio.timeout(PROMPTLY):
+            while not re.search(RUN, host.agent.log()):  # meanwhile server and client must go on
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await stream._read()
+        assert host.outcome()[2] == 1
         if loose:
             host.agent.wait_for("came from the other side, which policy allows")
         else:

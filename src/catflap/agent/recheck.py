@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 # -I: nothing may be imported from the working directory, which others may write to.
 COMMAND: Final = (sys.executable, "-I", "-m", "catflap.recheck.process")
-TIMEOUT: Final = 600.0  # seconds without a result; 100,000 connections take a few
+TIMEOUT: Final = 600.0  # seconds without a result; 100,000 connections take 15
 RETRY: Final = 30.0  # seconds
 
 
