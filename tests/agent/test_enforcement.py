@@ -141,3 +141,22 @@ async def test_an_interface_that_cannot_be_policed_is_named_and_not_counted(
     await asyncio.wait([task])
     assert sum("Interface 'x*y' IS NOT POLICED: its name" in text for text in caplog.messages) == 1
     assert any(text.startswith("Enforcing on eth0: ") for text in caplog.messages)
+
+
+async def test_the_first_policy_and_those_that_change_the_kernel_are_told(engine: SharedEngine) -> None:
+    told: list[HostPolicy] = []
+    enforced: list[HostPolicy] = []
+    enforcement = Enforcement(Enforcer(MemoryNft()), enforced.append, told.append)
+    task = asyncio.create_task(enforcement.run(engine))
+    for passes in (1, 2):
+        enforcement.request()
+        while len(enforced) < passes:
+            await asyncio.sleep(0.001)
+    assert told == enforced[:1]
+    await change(engine, endpoint("a", "eth0"))
+    enforcement.request()
+    while len(enforced) < 3:
+        await asyncio.sleep(0.001)
+    assert len(told) == 2
+    task.cancel()
+    await asyncio.wait([task])

@@ -85,6 +85,7 @@ class Enforcement:
             self._changed = True
             self._failed(str(error))
         except Exception as error:  # a fault of ours must not end enforcement for good
+            self._changed = True
             log.exception("Internal error while enforcing")
             self._failed(repr(error))
         else:
