@@ -44,6 +44,7 @@ BENCHMARKS = (
     Benchmark("bench.loss", "Packets lost and leaked, at 20,000/s allowed and 20,000/s denied", ("3",)),
     Benchmark("bench.kernel_changes", "The kernel: 200 policies of 10 rules, large sets"),
     Benchmark("bench.packet_rate", "What a policy costs a packet: new flows per second, one processor"),
+    Benchmark("bench.recheck", "Existing connections, rechecked: 22 policies, a tenth to be ended"),
     Benchmark("bench.decoding", "Decoding: from the bytes of the store to resources"),
     *(
         Benchmark(

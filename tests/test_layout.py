@@ -15,8 +15,11 @@ ELSEWHERE = {
     "__main__.py": "runs the command, as every end-to-end test does",
     "doctor/port.py": "types only",
     "host/api.py": "types only",
+    "host/conntrack.py": "needs a kernel: e2e/test_netlink.py",
     "host/links.py": "needs a kernel: e2e/test_links.py",
     "lab/flood.py": "needs namespaces: e2e/test_lab_flood.py",
+    "host/routes.py": "needs a kernel: e2e/test_netlink.py",
+    "host/sockets.py": "needs a kernel: e2e/test_netlink.py",
     "lab/flows.py": "needs namespaces: e2e/test_lab_flows.py",
     "lab/listeners.py": "needs namespaces: e2e/test_lab_listeners.py",
     "lab/stream.py": "needs namespaces: e2e/test_lab_stream.py",
@@ -26,6 +29,7 @@ ELSEWHERE = {
     "nft/port.py": "types only",
     "nft/watcher.py": "needs a kernel: e2e/test_self_repair.py",
     "policy/host_policy.py": "types only",
+    "recheck/process.py": "needs a kernel: e2e/test_recheck.py",
     "store/directory/follower.py": "seen through store/directory/test_store.py",
 }
 

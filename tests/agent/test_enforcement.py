@@ -234,3 +234,24 @@ async def test_what_repairs_runs_between_passes_and_does_not_wait_for_policy(eng
         await asyncio.wait_for(enforcement.first_done.wait(), 5)
         assert threads == [await enforcement.in_thread(threading.get_native_id)]
     assert thread
+
+
+async def test_the_first_policy_and_those_that_change_the_kernel_are_told(engine: SharedEngine) -> None:
+    told: list[HostPolicy] = []
+    enforced: list[HostPolicy] = []
+    enforcement = Enforcement(
+        Enforcer(MemoryNft()), lambda decision, _: enforced.append(decision.policy), told.append
+    )
+    task = asyncio.create_task(enforcement.run(engine))
+    for passes in (1, 2):
+        enforcement.request()
+        while len(enforced) < passes:
+            await asyncio.sleep(0.001)
+    assert told == enforced[:1]
+    await change(engine, endpoint("a", "eth0"))
+    enforcement.request()
+    while len(enforced) < 3:
+        await asyncio.sleep(0.001)
+    assert len(told) == 2
+    task.cancel()
+    await asyncio.wait([task])

@@ -89,6 +89,8 @@ async def test_every_metric_says_what_the_status_says(served: Served) -> None:
         "catflap_invalid_objects": 3,
         "catflap_interfaces_not_enforced": 2,
         "catflap_kept_for_boot": 1,
+        "catflap_connections_ended_total": 0,
+        "catflap_connections_unsure": 0,
         "felix_resync_state": 3,
         "felix_resyncs_started": 2,
     }

@@ -17,6 +17,7 @@ DOCUMENTS = (
     "docs/etcd-security.md",
     "docs/interplay.md",
     "docs/how-to/boot.md",
+    "docs/how-to/existing-connections.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
     "docs/stores.md",

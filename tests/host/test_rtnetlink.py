@@ -4,13 +4,13 @@ import socket
 import struct
 
 import pytest
+from tests.host.netlink_kernel import Kernel, message
 
 from catflap.host import rtnetlink
 from catflap.host.api import Interface
+from catflap.host.netlink import NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, attribute
 from catflap.host.rtnetlink import (
     ADDRESS,
-    ATTRIBUTE,
-    HEADER,
     IFA_ADDRESS,
     IFA_LOCAL,
     IFF_RUNNING,
@@ -21,16 +21,7 @@ from catflap.host.rtnetlink import (
 )
 
 NESTED_FLAG = 0x8000
-
-
-def attribute(kind: int, value: bytes) -> bytes:
-    padding = b"\xff" * (-len(value) % 4)
-    return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value + padding
-
-
-def message(kind: int, payload: bytes, flags: int = 0) -> bytes:
-    padding = b"\xff" * (-len(payload) % 4)
-    return HEADER.pack(HEADER.size + len(payload), kind, flags, 7, 0) + payload + padding
+RTM_NEWLINK, RTM_NEWADDR = 16, 20
 
 
 def link_payload(name: bytes, flags: int = 0) -> bytes:
@@ -44,11 +35,6 @@ def address_payload(family: int, *attributes: bytes) -> bytes:
 
 def packed(text: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
-
-
-def test_one_receive_call_gives_several_messages() -> None:
-    data = message(16, b"abc", flags=2) + message(20, b"") + message(3, b"0123")
-    assert list(rtnetlink.messages(data)) == [(16, 2, b"abc"), (20, 0, b""), (3, 0, b"0123")]
 
 
 def test_an_interface_is_told_by_index_and_name() -> None:
@@ -94,38 +80,19 @@ def test_the_local_end_of_a_point_to_point_link_counts() -> None:
     assert rtnetlink.address(address_payload(socket.AF_INET, *reversed(attributes))) == (9, "192.0.2.1")
 
 
-class Kernel:
-    """Answers each request with the next of the prepared lists of datagrams."""
-
-    def __init__(self, *answers: list[bytes]) -> None:
-        self._answers = list(answers)
-        self._datagrams: list[bytes] = []
-
-    def send(self, request: bytes) -> int:
-        assert not self._datagrams, "a request while the last list is not read to its end"
-        self._datagrams = self._answers.pop(0).copy()
-        return len(request)
-
-    def recv(self, _size: int) -> bytes:
-        return self._datagrams.pop(0)
-
-    def close(self) -> None:
-        assert not self._datagrams
-
-
-DONE = message(rtnetlink.NLMSG_DONE, bytes(4))
-LINKS = [message(rtnetlink.RTM_NEWLINK, link_payload(b"eth0")), DONE]
+DONE = message(NLMSG_DONE, bytes(4))
+LINKS = [message(RTM_NEWLINK, link_payload(b"eth0")), DONE]
 
 
 def kernel(monkeypatch: pytest.MonkeyPatch, *answers: list[bytes]) -> rtnetlink.Rtnetlink:
     reader = rtnetlink.Rtnetlink()
     reader.close()
-    monkeypatch.setattr(reader, "_socket", Kernel(*answers))
+    monkeypatch.setattr(reader._socket, "_socket", Kernel(*answers))
     return reader
 
 
 def test_addresses_of_an_interface_that_is_not_listed_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    stray = message(20, address_payload(socket.AF_INET, attribute(IFA_LOCAL, packed("192.0.2.1"))))
+    stray = message(RTM_NEWADDR, address_payload(socket.AF_INET, attribute(IFA_LOCAL, packed("192.0.2.1"))))
     reader = kernel(monkeypatch, LINKS, [stray + DONE])
     assert reader.interfaces() == {"eth0": Interface(4, "eth0")}
 
@@ -133,7 +100,7 @@ def test_addresses_of_an_interface_that_is_not_listed_are_left_out(monkeypatch: 
 def test_a_list_that_changed_meanwhile_is_read_to_its_end_and_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    interrupted = message(16, link_payload(b"eth1"), rtnetlink.NLM_F_DUMP_INTR)
+    interrupted = message(RTM_NEWLINK, link_payload(b"eth1"), NLM_F_DUMP_INTR)
     reader = kernel(monkeypatch, [interrupted, DONE], LINKS, [DONE])
     with pytest.raises(rtnetlink.InterruptedDumpError):
         reader.interfaces()
@@ -141,7 +108,7 @@ def test_a_list_that_changed_meanwhile_is_read_to_its_end_and_refused(
 
 
 def test_an_error_of_the_kernel_is_raised_with_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = kernel(monkeypatch, [message(rtnetlink.NLMSG_ERROR, struct.pack("=i", -16))])
+    reader = kernel(monkeypatch, [message(NLMSG_ERROR, struct.pack("=i", -16))])
     with pytest.raises(OSError, match="rtnetlink: Device or resource busy"):
         reader.interfaces()
 

@@ -43,15 +43,19 @@ class Enforcement:
     Args:
         enforcer: programs the kernel.
         on_enforced: called with each decision that is in force from now on, and what became of it.
+        on_changed: called after that with the first one, and with each for which the kernel was changed.
     """
 
     def __init__(
         self,
         enforcer: PolicyEnforcer,
         on_enforced: Callable[[Decision, Enforced], None] = lambda _decision, _enforced: None,
+        on_changed: Callable[[HostPolicy], None] = lambda _policy: None,
     ) -> None:
         self._enforcer = enforcer
         self._on_enforced = on_enforced
+        self._on_changed = on_changed
+        self._changed = True  # or maybe so: what the last pass did not finish, the one before has changed
         self._requested = asyncio.Event()
         self._retry = FIRST_RETRY
         self._timer: asyncio.TimerHandle | None = None  # of the next retry
@@ -94,8 +98,10 @@ class Enforcement:
                 decision = await engine.decide(decider)
                 enforced = await self.in_thread(self._enforcer.enforce, decision.policy)
         except EnforceError as error:
+            self._changed = True
             self._failed(str(error))
         except Exception as error:  # a fault of ours must not end enforcement for good
+            self._changed = True
             log.exception("Internal error while enforcing")
             self._failed(repr(error))
         else:
@@ -111,6 +117,9 @@ class Enforcement:
             self._report((*decision.notices, *unsupported, *refused))
             self._log_result(decision, enforced)
             self._on_enforced(decision, enforced)
+            if self._changed or enforced.transactions:
+                self._changed = False
+                self._on_changed(decision.policy)
             self.first_done.set()
 
     def _report(self, notices: Iterable[str]) -> None:

@@ -107,6 +107,7 @@ class StatusCollector:
     def collect(self) -> Iterator[Metric]:
         """All metrics as of now."""
         from prometheus_client.metrics_core import (  # noqa: PLC0415  # see the top of the file
+            CounterMetricFamily,
             GaugeMetricFamily,
             UnknownMetricFamily,
         )
@@ -132,6 +133,16 @@ class StatusCollector:
         )
         yield GaugeMetricFamily(
             "catflap_invalid_objects", "Stored objects that are invalid", status.invalid_objects
+        )
+        yield CounterMetricFamily(
+            "catflap_connections_ended",
+            "Existing connections that were ended since policy no longer allows them",
+            status.connections.ended,
+        )
+        yield GaugeMetricFamily(
+            "catflap_connections_unsure",
+            "Existing connections that were kept in the last check since their interface is not known",
+            status.connections.unsure,
         )
         yield GaugeMetricFamily(
             "catflap_interfaces_not_enforced",

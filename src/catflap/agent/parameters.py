@@ -146,6 +146,12 @@ PARAMETERS: Mapping[str, Parameter] = {
             show_workload_to_host,
         ),
         Parameter(
+            "ExistingConnections",
+            "What becomes of connections that policy no longer allows",
+            _always("keep"),
+            one_of("keep", "recheck"),
+        ),
+        Parameter(
             "AutoHostEndpoints",
             "Police interfaces that no endpoint names, too",
             _always(value=False),

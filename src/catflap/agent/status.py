@@ -46,6 +46,20 @@ class KeptStatus(msgspec.Struct, frozen=True):
     problem: str | None = None
 
 
+class ConnectionsStatus(msgspec.Struct, frozen=True):
+    """What has become of existing connections since the agent started (`catflap.agent.recheck`).
+
+    Attributes:
+        runs: how often all of them were rechecked.
+        ended: how many were ended.
+        unsure: how many were kept in the last run because nobody knows where they come from.
+    """
+
+    runs: int = 0
+    ended: int = 0
+    unsure: int = 0
+
+
 class AgentStatus(msgspec.Struct, frozen=True):
     """How the agent stands.
 
@@ -56,6 +70,7 @@ class AgentStatus(msgspec.Struct, frozen=True):
         resyncs: how many snapshots were taken over, or begun to be.
         not_enforced: the interfaces of which the kernel refuses the policy: they stay as they were, or are closed.
         kept: what is on disk for the next boot.
+        connections: what has become of existing connections.
     """
 
     store: StoreStatus
@@ -64,3 +79,4 @@ class AgentStatus(msgspec.Struct, frozen=True):
     resyncs: int
     not_enforced: tuple[str, ...] = ()
     kept: KeptStatus = KeptStatus()
+    connections: ConnectionsStatus = ConnectionsStatus()

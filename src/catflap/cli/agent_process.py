@@ -22,6 +22,7 @@ from catflap.agent.enforcement import Enforcement
 from catflap.agent.keeper import Kept, RuleSetKeeper
 from catflap.agent.logs import Logs
 from catflap.agent.metrics import Metrics
+from catflap.agent.recheck import Recheck
 from catflap.agent.report import Reporter
 from catflap.agent.self_repair import SelfRepair
 from catflap.agent.shared_engine import Decision
@@ -89,7 +90,10 @@ class _Process:
         self._keeper = keeper
         self._logs = logs
         self._workloads = WorkloadSetup(WorkloadLinks())
-        self._enforcement = Enforcement(enforcer, on_enforced=self._on_enforced)
+        self._recheck = Recheck()
+        self._enforcement = Enforcement(
+            enforcer, on_enforced=self._on_enforced, on_changed=self._recheck.set_policy
+        )
         self._agent = Agent(
             store=store,
             interfaces=self.interfaces,
@@ -105,15 +109,13 @@ class _Process:
         self._reporter = Reporter(store, configuration.current["FelixHostname"], self._status)
         self._metrics = Metrics(self._status)
 
-    def _status(self) -> AgentStatus:
-        return replace(self._agent.status(), kept=self._keeper.status)
-
     def _on_configuration(self, configuration: Configuration) -> None:
         self._logs.configure(configuration)
         self._enforcer.limits = _limits(configuration)
         self._repair.configure(configuration)
         self._reporter.configure(configuration)
         self._metrics.configure(configuration)
+        self._recheck.configure(configuration)
 
     def _on_enforced(self, decision: Decision, enforced: Enforced) -> None:
         policy = decision.policy
@@ -124,9 +126,15 @@ class _Process:
     def _on_status(self) -> None:
         self._reporter.changed()
 
+    def _status(self) -> AgentStatus:
+        return replace(self._agent.status(), kept=self._keeper.status, connections=self._recheck.status)
+
     async def serve(self, options: argparse.Namespace) -> int:
         """Run the agent; beside it what repairs and what tells others how it stands, unless it is gone in a moment."""
-        beside = [asyncio.create_task(keep_going("keeping the rule set for the next boot", self._keeper.run))]
+        beside = [
+            asyncio.create_task(keep_going("keeping the rule set for the next boot", self._keeper.run)),
+            asyncio.create_task(keep_going("rechecking existing connections", self._recheck.run)),
+        ]
         if not options.once:
             beside += [
                 asyncio.create_task(keep_going("repairing", self._repair.run)),
@@ -134,12 +142,18 @@ class _Process:
                 asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
             ]
         try:
-            return await _serve(self._agent, _enforced_once(self._enforcement, self._workloads), options)
+            return await _serve(self._agent, self._enforced_once(), options)
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self._keeper.close()
+
+    async def _enforced_once(self) -> None:
+        """Wait until a policy is in force, its workloads are set up, and existing connections were rechecked."""
+        await self._enforcement.first_done.wait()
+        await self._workloads.settled.wait()
+        await self._recheck.settled.wait()
 
 
 def _limits(configuration: Configuration) -> Limits:
@@ -167,12 +181,6 @@ def _make_enforcer(current: Configuration, file: Path | None) -> Enforcer:
     except (NftError, EnforceError) as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
     return enforcer
-
-
-async def _enforced_once(enforcement: Enforcement, workloads: WorkloadSetup) -> None:
-    """Wait until a policy is in force, and its workloads are set up."""
-    await enforcement.first_done.wait()
-    await workloads.settled.wait()
 
 
 async def _serve(agent: Agent, enforced: Coroutine[None, None, None], options: argparse.Namespace) -> int:

@@ -14,23 +14,17 @@ import struct
 import sys
 from collections import defaultdict
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
 from catflap.host.api import Interface, Interfaces
+from catflap.host.netlink import NetlinkSocket, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NLMSG_ERROR: Final = 2
-NLMSG_DONE: Final = 3
-NLM_F_DUMP_INTR: Final = 0x10
-NLM_F_REQUEST_DUMP: Final = 0x301
-
-RTM_NEWLINK: Final = 16
 RTM_GETLINK: Final = 18
-RTM_NEWADDR: Final = 20
 RTM_GETADDR: Final = 22
 RTMGRP_LINK: Final = 0x1
 RTMGRP_IPV4_IFADDR: Final = 0x10
@@ -46,48 +40,26 @@ IFLA_CARRIER_CHANGES: Final = 35
 RTEXT_FILTER_SKIP_STATS: Final = 8
 IFA_ADDRESS: Final = 1
 IFA_LOCAL: Final = 2
-NLA_TYPE_MASK: Final = 0x3FFF
 
-HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, sequence number, port
 LINK: Final = struct.Struct("=BxHiII")  # family, type, index, flags, changed flags
 ADDRESS: Final = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
-ATTRIBUTE: Final = struct.Struct("=HH")  # length, type
-
-_RECEIVE_BYTES: Final = 1 << 16  # the kernel sends a dump in pieces of at most 32 KiB
 
 
 class InterruptedDumpError(Exception):
     """Links or addresses changed while they were listed, so the list may lack some: list them again."""
 
 
-class Message(NamedTuple):
-    """One netlink message."""
-
-    type: int
-    flags: int
-    payload: bytes
-
-
-def messages(data: bytes) -> Iterator[Message]:
-    """The messages in what one receive call gave."""
-    offset = 0
-    while offset < len(data):
-        length, kind, flags, _, _ = HEADER.unpack_from(data, offset)
-        yield Message(kind, flags, data[offset + HEADER.size : offset + length])
-        offset += _aligned(length)
-
-
 def link(payload: bytes) -> Interface:
     """The interface, without addresses, that the payload of an RTM_NEWLINK message describes."""
     _, _, index, flags, _ = LINK.unpack_from(payload)
-    attributes = _attributes(payload, LINK.size)
-    name = os.fsdecode(attributes[IFLA_IFNAME].rstrip(b"\0"))
+    found = attributes(payload, LINK.size)
+    name = os.fsdecode(found[IFLA_IFNAME].rstrip(b"\0"))
     return Interface(
         index,
         name,
         up=bool(flags & IFF_RUNNING),
-        carrier_changes=_number(attributes.get(IFLA_CARRIER_CHANGES)),
-        master=_number(attributes.get(IFLA_MASTER)),
+        carrier_changes=_number(found.get(IFLA_CARRIER_CHANGES)),
+        master=_number(found.get(IFLA_MASTER)),
     )
 
 
@@ -97,8 +69,8 @@ def address(payload: bytes) -> tuple[int, str]:
     On a point-to-point link IFA_ADDRESS is the other end, and IFA_LOCAL the address of this one.
     """
     family, _, _, _, index = ADDRESS.unpack_from(payload)
-    attributes = _attributes(payload, ADDRESS.size)
-    raw = attributes.get(IFA_LOCAL) or attributes[IFA_ADDRESS]
+    found = attributes(payload, ADDRESS.size)
+    raw = found.get(IFA_LOCAL) or found[IFA_ADDRESS]
     return index, str(IPv4Address(raw) if family == socket.AF_INET else IPv6Address(raw))
 
 
@@ -110,7 +82,7 @@ class Rtnetlink:
     """
 
     def __init__(self) -> None:
-        self._socket = _netlink_socket()
+        self._socket = NetlinkSocket(socket.NETLINK_ROUTE, "rtnetlink")
 
     def interfaces(self) -> Interfaces:
         """All interfaces with their addresses. The kernel answers at once: this never waits.
@@ -119,9 +91,9 @@ class Rtnetlink:
             InterruptedDumpError: There were changes in the meantime; ask again.
             OSError: The kernel refuses.
         """
-        links = [link(payload) for payload in self._dump(RTM_GETLINK, RTM_NEWLINK, _ALL_LINKS)]
+        links = [link(payload) for payload in self._dump(RTM_GETLINK, _ALL_LINKS)]
         addresses: defaultdict[int, set[str]] = defaultdict(set)
-        for payload in self._dump(RTM_GETADDR, RTM_NEWADDR, _ALL_ADDRESSES):
+        for payload in self._dump(RTM_GETADDR, _ALL_ADDRESSES):
             index, text = address(payload)
             addresses[index].add(text)
         return {
@@ -132,27 +104,20 @@ class Rtnetlink:
         """Give the socket back."""
         self._socket.close()
 
-    def _dump(self, request: int, answer: int, body: bytes) -> list[bytes]:
-        """The payloads of all messages of type ``answer``; always reads to the end of the kernel's list."""
-        self._socket.send(HEADER.pack(HEADER.size + len(body), request, NLM_F_REQUEST_DUMP, 0, 0) + body)
-        payloads: list[bytes] = []
-        interrupted = 0
-        while True:
-            for message in messages(self._socket.recv(_RECEIVE_BYTES)):
-                interrupted |= message.flags & NLM_F_DUMP_INTR
-                if message.type == answer:
-                    payloads.append(message.payload)
-                elif message.type == NLMSG_ERROR:
-                    raise _error(message.payload)
-                elif message.type == NLMSG_DONE:
-                    if interrupted:
-                        raise InterruptedDumpError
-                    return payloads
+    def _dump(self, request: int, body: bytes) -> Iterator[bytes]:
+        """The payloads of all messages; the whole list is read before anybody learns that it was interrupted."""
+        interrupted = False
+        for piece in self._socket.dump(request, body):
+            interrupted = interrupted or piece.interrupted
+            yield from piece.payloads
+        if interrupted:
+            raise InterruptedDumpError
 
 
 def subscribe() -> socket.socket:
     """A non-blocking socket that receives a message for each change of a link or address, from now on."""
-    events = _netlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
+    events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    events.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
     events.settimeout(0)
     return events
 
@@ -161,31 +126,6 @@ _ALL_LINKS: Final = LINK.pack(0, 0, 0, 0, 0) + struct.pack("=HHI", 8, IFLA_EXT_M
 _ALL_ADDRESSES: Final = ADDRESS.pack(0, 0, 0, 0, 0)
 
 
-def _netlink_socket(groups: int = 0) -> socket.socket:
-    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-    netlink.bind((0, groups))
-    return netlink
-
-
-def _attributes(payload: bytes, offset: int) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    while offset + ATTRIBUTE.size <= len(payload):
-        length, kind = ATTRIBUTE.unpack_from(payload, offset)
-        found[kind & NLA_TYPE_MASK] = payload[offset + ATTRIBUTE.size : offset + length]
-        offset += _aligned(length)
-    return found
-
-
 def _number(value: bytes | None) -> int:
     """An attribute that holds a number; 0 where it is missing."""
     return int.from_bytes(value or b"", sys.byteorder)
-
-
-def _aligned(length: int) -> int:
-    """Messages and attributes start at multiples of four bytes."""
-    return (length + 3) & ~3
-
-
-def _error(payload: bytes) -> OSError:
-    (code,) = struct.unpack_from("=i", payload)
-    return OSError(-code, f"rtnetlink: {os.strerror(-code)}")
