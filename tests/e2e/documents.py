@@ -14,6 +14,7 @@ DOCUMENTS = (
     "README.md",
     "docs/guide.md",
     "docs/architecture.md",
+    "docs/dataplane.md",
     "docs/etcd-security.md",
     "docs/interplay.md",
     "docs/how-to/boot.md",

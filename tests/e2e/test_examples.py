@@ -32,6 +32,15 @@ class Question(NamedTuple):
 
 
 QUESTIONS = {
+    "06-many-rules": [
+        Question("mgmt", HOST_MANAGEMENT, "tcp", 22, BOTH),
+        Question("mgmt", HOST_MANAGEMENT, "tcp", 80, BOTH),
+        Question("mgmt", HOST_MANAGEMENT, "tcp", 5432, NO_PACKETS),
+        Question("mgmt", HOST_MANAGEMENT, "udp", 161, V4),
+        Question("mgmt", HOST_MANAGEMENT, "udp", 123, NO_PACKETS),
+        Question("mgmt", HOST_MANAGEMENT, "icmp", 0, BOTH),
+        Question("host", STORE, "tcp", 5432, BOTH),
+    ],
     "01-failsafe-policy": [
         Question("mgmt", HOST_MANAGEMENT, "tcp", 22, BOTH),
         Question("mgmt", HOST_MANAGEMENT, "tcp", 80, NO_PACKETS),

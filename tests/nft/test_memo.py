@@ -17,6 +17,7 @@ def web(protocol: int = 6) -> RuleLists:
 
 def text(memo: Memo, rules: RuleLists, *members: str, mark: int = 1) -> RuleText:
     memo.begin(HostPolicy(ip_sets={"s": IpSet("s", "", frozenset(members))}, accept_mark=mark))
+    memo.begin_writing()
     return memo.text(rules, Direction.INGRESS)
 
 
@@ -71,6 +72,15 @@ def test_changed_rules_are_written_anew() -> None:
 def test_what_a_policy_did_not_use_is_forgotten() -> None:
     memo = Memo()
     first = text(memo, web(), "10.0.0.1")
-    memo.begin(HostPolicy())
-    memo.begin(HostPolicy())
+    for _ in range(2):
+        memo.begin(HostPolicy())
+        memo.begin_writing()
     assert text(memo, web(), "10.0.0.1") is not first
+
+
+def test_what_was_written_is_kept_while_only_members_change() -> None:
+    memo = Memo()
+    first = text(memo, web(), "10.0.0.1")
+    for address in ("10.0.0.2", "10.0.0.3"):
+        memo.begin(HostPolicy(ip_sets={"s": IpSet("s", "", frozenset({address}))}, accept_mark=1))
+    assert text(memo, web(), "10.0.0.3") is first

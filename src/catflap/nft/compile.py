@@ -71,6 +71,7 @@ class Compiler:
         return compiled
 
     def _write(self, policy: HostPolicy) -> tuple[Compiled, Needs]:
+        self._memo.begin_writing()
         problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
         writer = _Writer(_enforceable(policy, problems), self._memo)
         return Compiled(writer.write(), tuple(problems.values())), writer.needs

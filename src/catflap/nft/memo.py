@@ -61,7 +61,9 @@ _Key: TypeAlias = tuple[ResourceKey, Direction]
 
 
 class Memo:
-    """Rule texts and split sets of the last host policy. Call `begin` for each new one.
+    """Rule texts and split sets of the last host policy.
+
+    Call `begin` for each new one, and then `begin_writing` if rules are to be written.
 
     Args:
         limits: when rules are put into look-ups.
@@ -76,13 +78,14 @@ class Memo:
         self.sets = SplitSets()
         self._policy = HostPolicy()
         self._splitters: dict[str, Splitter] = {}
+        self._keep = True  # rules are written with the same accept mark as before
         self._texts = _OfLists[RuleText]()
         self._clauses = _OfLists[Clauses]()
         self.decisions = Decisions(limits)
         self.reshaped: frozenset[str] = frozenset()
 
     def begin(self, policy: HostPolicy) -> None:
-        """Take the sets of a new host policy, and forget what the last one did not use."""
+        """Take the sets of a new host policy."""
         last, old = self._policy, self.sets
         splitters, self._splitters = self._splitters, {}
         self._splitters = split_all(policy.ip_sets, splitters)
@@ -96,10 +99,15 @@ class Memo:
             for name in self.sets.ip_sets.keys() | old.ip_sets.keys()
             if not _same_shape(old.ip_sets.get(name, {}), self.sets.ip_sets.get(name, {}))
         )
-        for written in (self._texts, self._clauses):
-            written.begin(keep=policy.accept_mark == last.accept_mark)
-        self.decisions.begin(self.sets)
+        self._keep &= policy.accept_mark == last.accept_mark
         self._policy = policy
+
+    def begin_writing(self) -> None:
+        """Forget what was not used since the last call. Not to be called where no rules are written."""
+        for written in (self._texts, self._clauses):
+            written.begin(keep=self._keep)
+        self._keep = True
+        self.decisions.begin(self.sets)
 
     def text(self, lists: RuleLists, direction: Direction) -> RuleText:
         """`rule_text` of the lists."""
