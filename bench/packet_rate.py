@@ -41,12 +41,12 @@ from catflap.policy.host_policy import (
 
 SMALLER, LARGER = 1_000, 10_000  # rules
 TURN = 1.0  # seconds
-ROUNDS = 7
+ROUNDS = 5
 SEED = 1
 PORTS = 25  # that selectors are allowed on
 SETS, MEMBERS = 100, 100
 POLICY_LENGTH = 5
-ESTABLISHED_SECONDS = 4
+ESTABLISHED_SECONDS = 2
 TARGET = "≥ 0.9 x"
 
 Row = tuple[str, str, str]

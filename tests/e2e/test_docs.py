@@ -53,6 +53,7 @@ NOT_TYPED = {
     "etcd grpc-proxy": ("names what others run", "tests/faults/test_proxy.py"),
     "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
     "nft -f /var/lib/catflap/rule-set.nft": ("for emergencies", "tests/e2e/test_boot.py"),
+    "nft -f": ("names what others do", "tests/e2e/test_self_repair.py"),
     "nft flush ruleset": ("names what somebody else may do", "tests/e2e/test_agent_start.py"),
     "lint-imports": ("part of `make lint`", "tests/e2e/test_docs.py"),
     "apt-get install make": ("installs a package on this machine", "tests/e2e/test_setup.py"),
