@@ -7,7 +7,7 @@ destination port and both networks, and whether it asks anything else. What a cl
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import msgspec
@@ -43,7 +43,7 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
     collapsed. ``services`` are the protocols and ports that it asks for, where they are few, and else empty.
     ``source_set`` or ``destination_set`` is the one IP set that an address must be in, where nothing else is asked but
     the four parts; ``plain``: nothing at all is. ``asked`` is the same for clauses that match the same packets, and
-    None where that is not known. ``verdict`` is empty where the packet goes on.
+    empty where that is not known. ``verdict`` is empty where the packet goes on.
     """
 
     rule: MatchRule
@@ -59,7 +59,7 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
     destination_set: str | None
     plain: bool
     services: tuple[tuple[int, int], ...] = ()
-    asked: Hashable = None
+    asked: str = ""
 
     @property
     def commutes(self) -> bool:
@@ -182,7 +182,7 @@ def _clause(
         destination_set=destination_set,
         plain=plain,
         services=_services(rule.protocol, ports),
-        asked=asked if plain or source_set or destination_set else None,
+        asked=repr(asked) if plain or source_set or destination_set else "",
     )
 
 

@@ -42,7 +42,7 @@ class Limits(msgspec.Struct, frozen=True):
     rules: int = 8
     repetition: int = 16
     union: int = 4_096
-    addresses: int = 1 << 18
+    addresses: int = 1 << 20
 
 
 class _Budget(msgspec.Struct, frozen=True):
@@ -161,23 +161,26 @@ class Decisions:
         """
         live = _live(clauses, known)
         steps = self._steps(live, known, budget)
-        split = None
+        found = None
         if len(steps) > budget.rules:
-            split = self._split(live, len(steps), known, budget)
-        if split is None:
+            found = self._split(live, len(steps), known, budget)
+        if found is None:
             table = SetTable(self._sets)
             return Tree(tuple(_rules(steps, known, table, place)), needs=table.needs)
-        return self._looked_up(
-            split, known, budget.of_each(len(live), split, self._sets), place, is_root=is_root
-        )
+        split, left = found
+        return self._looked_up(split, known, left, place, is_root=is_root)
 
     def _steps(self, clauses: Part, known: Known, budget: _Budget) -> list[Step]:
         """What a packet meets one after the other."""
         union = budget.union if len(clauses) > budget.rules else 0  # few look-ups are worth no union
         return list(grouped(clauses, known, self._sets, budget.addresses, union))
 
-    def _split(self, clauses: Part, steps: int, known: Known, budget: _Budget) -> Split | None:
-        """The split after which a packet meets fewest rules; None where none is much better than ``steps``.
+    def _split(
+        self, clauses: Part, steps: int, known: Known, budget: _Budget
+    ) -> tuple[Split, _Budget] | None:
+        """The split after which a packet meets fewest rules, and what is left for each of its parts.
+
+        None where none is much better than ``steps``.
 
         A look-up of services is preferred where it is good enough: it is the fastest, and changes in place.
         """
@@ -186,9 +189,10 @@ class Decisions:
             split = way(clauses, known, budget.repetition * len(clauses))
             if split is None:
                 continue
-            met = self._met(split, known, budget.of_each(len(clauses), split, self._sets))
+            left = budget.of_each(len(clauses), split, self._sets)
+            met = self._met(split, known, left)
             if met <= fewest:
-                best, fewest = split, met - 1
+                best, fewest = (split, left), met - 1
             if met <= budget.rules:
                 break
         return best
@@ -259,7 +263,7 @@ def _live(clauses: Sequence[Clause], known: Known) -> tuple[Clause, ...]:
     live: list[Clause] = []
     decided = set()
     for clause in clauses:
-        if clause.verdict and clause.asked is not None:
+        if clause.verdict and clause.asked:
             if clause.asked in decided:
                 continue
             decided.add(clause.asked)

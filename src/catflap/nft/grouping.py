@@ -112,13 +112,22 @@ def _groups(
 def _united(
     clauses: Iterable[Clause], end: End, known: Known, sets: SplitSets, addresses: int, union: int
 ) -> list[Clause]:
-    """Those whose IP sets together are not too large; the smallest first."""
-    weights = ((sets.ip_sets[end.ip_set(item) or ""][known.version].weight, item) for item in clauses)
-    weighed = [(weight, item) for weight, item in weights if weight is not None and weight <= union]
+    """Those whose IP sets together are not too large; the smallest first, whatever the order of the clauses."""
     found = []
-    for weight, item in sorted(weighed, key=lambda pair: pair[0]):
+    for weight, _, item in sorted(_weighed(clauses, end, known, sets, union), key=lambda found: found[:2]):
         addresses -= weight
         if addresses < 0:
             break
         found.append(item)
     return found
+
+
+def _weighed(
+    clauses: Iterable[Clause], end: End, known: Known, sets: SplitSets, union: int
+) -> Iterator[tuple[int, str, Clause]]:
+    """Those whose IP sets may be in unions, with the addresses and names of these."""
+    for item in clauses:
+        name = end.ip_set(item) or ""
+        weight = sets.ip_sets[name][known.version].weight
+        if weight is not None and weight <= union:
+            yield weight, name, item

@@ -39,7 +39,7 @@ from catflap.nft.ruleset import (
 )
 
 _MOST = 10_000  # elements in one transaction of those that fill sets
-_LARGE = 1_000  # elements of a set that is not worth nft's text
+_LARGE = 100  # elements of a set that is not worth nft's text
 _DECLARATION = 10  # elements that cost as much as an empty set
 
 
@@ -131,11 +131,24 @@ def _fill(new: Iterable[NftSet]) -> Iterator[Transaction]:
         size += len(declared.elements) + _DECLARATION
     if piece:
         yield Transaction(Phase.FILL, block(piece, (), ()))
-    for item in large:
+    yield from (Transaction(Phase.FILL, elements=tuple(part)) for part in _pieces(large))
+
+
+def _pieces(new: Iterable[NftSet]) -> Iterator[list[ElementChange]]:
+    """What fills sets, in pieces of bounded size."""
+    piece: list[ElementChange] = []
+    left = _MOST
+    for item in new:
         elements = list(item.elements)
-        for first in range(0, len(elements), _MOST):
-            part = frozenset(elements[first : first + _MOST])
-            yield Transaction(Phase.FILL, elements=(change_of(item, part, frozenset()),))
+        while elements:
+            part, elements = elements[:left], elements[left:]
+            piece.append(change_of(item, frozenset(part), frozenset()))
+            left -= len(part)
+            if not left:
+                yield piece
+                piece, left = [], _MOST
+    if piece:
+        yield piece
 
 
 def _fixed(existing: Existing, desired: RuleSet) -> str:

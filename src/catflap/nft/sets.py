@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple, TypeAlias
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from catflap.model.persistent_set import PersistentSet
 from catflap.model.resources import MAX_PORT, IpVersion, PortRange, ip_version_of
@@ -35,21 +36,22 @@ class FamilySets(msgspec.Struct, frozen=True):
     """The members of an IP set that are of one IP version; ``networks`` is None where there are none.
 
     Addresses may lie in the networks. ``everything``: the members are all addresses, and the sets are not to be used.
+
+    ``weight`` follows from these: about how many addresses there are, where there are just addresses; a power of two
+    that is not exceeded. Rules may depend on it, which must not be written anew for every member that comes or goes.
     """
 
     addresses: NftSet
     networks: NftSet | None
     everything: bool = False
+    weight: int | None = None
 
-    @property
-    def weight(self) -> int | None:
-        """About how many addresses there are, where there are just addresses: a power of two that is not exceeded.
-
-        Rules may depend on it, which must not be written anew for every member that comes or goes.
-        """
-        if self.networks is not None or self.everything:
-            return None
-        return 1 << len(self.addresses.elements).bit_length()
+    def __post_init__(self) -> None:
+        """Set the weight, which is asked for more often than sets change."""
+        only_addresses = self.networks is None and not self.everything
+        force_setattr(
+            self, "weight", 1 << len(self.addresses.elements).bit_length() if only_addresses else None
+        )
 
 
 Families: TypeAlias = Mapping[IpVersion, FamilySets]
