@@ -167,6 +167,12 @@ PARAMETERS: Mapping[str, Parameter] = {
             read_flag,
         ),
         Parameter(
+            "PolicyCounters",
+            "For what packets are counted",
+            _always("none"),
+            one_of("none", "policy", "rule"),
+        ),
+        Parameter(
             "IptablesMarkMask",
             "Bits of packet marks that may be used",
             _always(ACCEPT_MARK),

@@ -34,16 +34,17 @@ from catflap.agent.workloads import WorkloadSetup
 from catflap.cli.common import CommandError, Exit
 from catflap.host import LinkWatcher, WorkloadLinks
 from catflap.nft import (
-    DEFAULT_LIMITS,
+    DEFAULT_STYLE,
     NO_LOOKUPS,
     CommitWatcher,
+    Counting,
     Enforced,
     EnforceError,
     Enforcer,
     KernelContent,
     LibNftables,
-    Limits,
     NftError,
+    RuleStyle,
 )
 from catflap.store import Store, StoreError, open_store
 
@@ -111,7 +112,7 @@ class _Process:
 
     def _on_configuration(self, configuration: Configuration) -> None:
         self._logs.configure(configuration)
-        self._enforcer.limits = _limits(configuration)
+        self._enforcer.style = _style(configuration)
         self._repair.configure(configuration)
         self._reporter.configure(configuration)
         self._metrics.configure(configuration)
@@ -156,8 +157,9 @@ class _Process:
         await self._recheck.settled.wait()
 
 
-def _limits(configuration: Configuration) -> Limits:
-    return DEFAULT_LIMITS if configuration["NftablesOptimize"] else NO_LOOKUPS
+def _style(configuration: Configuration) -> RuleStyle:
+    style = DEFAULT_STYLE if configuration["NftablesOptimize"] else NO_LOOKUPS
+    return replace(style, counting=Counting(configuration["PolicyCounters"]))
 
 
 def _open_store(url: str | None, current: Configuration) -> Store:

@@ -92,6 +92,7 @@ def _look(content: NftContent, known: Known, touched: Touched) -> Found:
             for name, chain in wanted.chains.items()
             if name in outline.hooks and name not in altered
         },
+        counters=outline.counters,
     )
     damage = [*(["the table was made dormant"] if outline.dormant else ()), *_damage(existing, wanted)]
     return Found(existing, tuple(damage), outline.dormant, outline.owned)
@@ -126,6 +127,7 @@ def _damage(existing: Existing, wanted: RuleSet) -> Iterator[str]:
     yield from (f"chain {name} was added" for name in existing.hooks if name not in wanted.chains)
     yield from _damage_of("set", existing.sets, wanted.sets)
     yield from _damage_of("map", existing.maps, wanted.maps)
+    yield from (f"counter {name} was deleted" for name in sorted(wanted.counters - existing.counters))
 
 
 def _hook_words(hook: Hook | None) -> str:

@@ -17,9 +17,9 @@ import msgspec
 from msgspec.structs import replace
 
 from catflap.nft.compile import Compiled, Compiler
-from catflap.nft.content import NO_RULES
+from catflap.nft.content import NO_RULES, CounterValue
+from catflap.nft.counters import Counted
 from catflap.nft.damage import Known, Touched, look
-from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.degrade import closed, kept
 from catflap.nft.isolate import refused_objects
 from catflap.nft.load import as_it_is, understood
@@ -32,6 +32,7 @@ from catflap.nft.quarantine import Quarantine, Refused, title
 from catflap.nft.reach import interfaces_that_meet
 from catflap.nft.read import existing
 from catflap.nft.ruleset import TABLE, RuleSet, block
+from catflap.nft.style import DEFAULT_STYLE, RuleStyle
 from catflap.policy.host_policy import HostPolicy
 
 _TRIES = 3  # to write chains that nobody else changes before they are read back
@@ -76,7 +77,7 @@ class Enforcer:
         nft: the namespace's nf_tables.
         on_tracking: called when the kernel has just begun to track connections, before any rule asks for their state.
         in_place: whether interval sets in use may change, see `place`; None looks at the kernel's version.
-        limits: when rules are put into look-ups.
+        style: how rules are written.
     """
 
     def __init__(
@@ -85,15 +86,16 @@ class Enforcer:
         on_tracking: Callable[[], None] = lambda: None,
         *,
         in_place: bool | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        style: RuleStyle = DEFAULT_STYLE,
     ) -> None:
         self._nft = nft
         self._on_tracking = on_tracking
         self._in_place = changes_intervals_in_place(os.uname().release) if in_place is None else in_place
-        self._compiler = Compiler(limits)
+        self._compiler = Compiler(style)
         self._quarantine = Quarantine()
         self._in_force = HostPolicy()  # what was asked for, or what is enforced instead
         self._closed: frozenset[str] = frozenset()  # interfaces that are closed in it, since it was refused
+        self._counted: Mapping[str, Counted] = {}  # by the names of counters
         self._wanted: RuleSet | None = None  # what was in force last
         self._known: Known | None = None  # None: what the kernel holds is unknown, to be read
         self._generation: int | None = None  # after our last transaction
@@ -104,15 +106,27 @@ class Enforcer:
         """What the kernel holds unless somebody else changed it; None where that is not known."""
         return self._known
 
-    @property
-    def limits(self) -> Limits:
-        """When rules are put into look-ups; may be set, and holds from the next policy on."""
-        return self._compiler.limits
+    def counters(self) -> dict[Counted, CounterValue]:
+        """What has been counted so far, read from the kernel. May be asked from any thread.
 
-    @limits.setter
-    def limits(self, limits: Limits) -> None:
-        if limits != self._compiler.limits:
-            self._compiler = Compiler(limits)
+        Raises:
+            NftError: it cannot be read.
+        """
+        counted = self._counted
+        if not counted:
+            return {}
+        values = self._nft.counters()
+        return {counted[name]: value for name, value in values.items() if name in counted}
+
+    @property
+    def style(self) -> RuleStyle:
+        """How rules are written; may be set, and holds from the next policy on."""
+        return self._compiler.style
+
+    @style.setter
+    def style(self, style: RuleStyle) -> None:
+        if style != self._compiler.style:
+            self._compiler = Compiler(style)
 
     def is_own(self, generation: Generation) -> bool:
         """Whether a commit is ours: made by a thread that works here. May be asked from any thread."""
@@ -141,7 +155,7 @@ class Enforcer:
 
     def _enforce(self, policy: HostPolicy, compiled: Compiled, start: float) -> Enforced:
         transactions, seconds = self._bring(compiled.rule_set, self._held(), start)
-        self._in_force, self._closed = policy, frozenset()
+        self._in_force, self._closed, self._counted = policy, frozenset(), compiled.counted
         return Enforced(transactions, seconds, compiled.unsupported, rule_set=compiled.rule_set)
 
     def _isolate(self, desired: RuleSet, error: NftError) -> Mapping[str, str]:
