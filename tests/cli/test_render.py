@@ -44,7 +44,7 @@ def test_counters_are_shown_on_demand(run: Run, tmp_path: Path) -> None:
     assert "counter" not in run("render", path)[1]
     by_policy, by_rule = (run("render", path, "--counters", word)[1] for word in ("policy", "rule"))
     assert by_policy.count("counter name policy-allow-ingress") == 1
-    assert "counter name tier-default-deny-egress" in by_policy
+    assert "counter name tier-default-deny-ingress" in by_policy
     assert re.search(r"counter name policy-deny-ingress-default/web-[0-9a-f]{16}-1 drop", by_rule)
 
 
