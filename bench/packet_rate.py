@@ -277,6 +277,12 @@ def _loads(cable: Cable, policy: HostPolicy) -> dict[str, Load]:
     return {"bare": text(BARE), "catflap": catflap, "lines": text(rule_per_line(policy))}
 
 
+def frame(cable: Cable) -> Row:
+    """What a policed interface costs without any rule of policy: no number of rules can cost less."""
+    found = rates(cable, _loads(cable, _policy([], 1)))
+    return "no policy", f"{found['catflap']:,.0f}/s = {found['catflap'] / found['bare']:.2f} x bare", ""
+
+
 def new_flows(cable: Cable, count: int) -> Iterator[Row]:
     """Rows for one number of rules."""
     for name, shape in SHAPES.items():
@@ -327,7 +333,7 @@ def _throughput(cable: Cable) -> float:
 def measure(counts: tuple[int, ...]) -> list[Row]:
     """All rows."""
     with Cable() as cable:
-        rows = [row for count in counts for row in new_flows(cable, count)]
+        rows = [frame(cable), *(row for count in counts for row in new_flows(cable, count))]
         return [*rows, established(cable, max(counts))]
 
 

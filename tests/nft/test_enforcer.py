@@ -209,6 +209,21 @@ def test_before_anything_is_in_force_nothing_is_repaired(nft: ProbedNft) -> None
     assert enforcer.known is None
 
 
+def test_a_table_that_goes_before_the_first_policy_is_known_comes_back_from_what_was_saved(
+    nft: ProbedNft,
+) -> None:
+    saved = Enforcer(nft).enforce(policy()).rule_set
+    restarted = Enforcer(nft)
+    restarted.fall_back_to(saved.text())
+    assert restarted.repair(Touched()) == Repaired()  # what is in force may be newer
+    nft.run("delete table inet catflap\n")
+    assert restarted.repair(Touched()).damage == ("the table was deleted",)
+    assert nft.rule_set == saved
+    nft.run("delete table inet catflap\n")
+    assert restarted.repair(Touched()).damage
+    assert nft.rule_set == saved
+
+
 def test_without_damage_a_repair_does_nothing(nft: ProbedNft) -> None:
     enforcer = Enforcer(nft)
     enforcer.enforce(policy())

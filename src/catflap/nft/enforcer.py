@@ -97,6 +97,7 @@ class Enforcer:
         self._closed: frozenset[str] = frozenset()  # interfaces that are closed in it, since it was refused
         self._counted: Mapping[str, Counted] = {}  # by the names of counters
         self._wanted: RuleSet | None = None  # what was in force last
+        self._fallback = ""  # what is loaded where the table goes before that is known
         self._known: Known | None = None  # None: what the kernel holds is unknown, to be read
         self._generation: int | None = None  # after our last transaction
         self._threads: frozenset[int] = frozenset()
@@ -234,6 +235,10 @@ class Enforcer:
             raise _failure(error) from error
         self._known = None
 
+    def fall_back_to(self, text: str) -> None:
+        """Remember what to `load` if somebody deletes the table that is in force before the first policy is known."""
+        self._fallback = text
+
     def block_workloads(self, prefixes: tuple[str, ...]) -> None:
         """Block workload interfaces until policy is known. Where a rule set is in force already, it stays as it is.
 
@@ -246,8 +251,8 @@ class Enforcer:
     def repair(self, touched: Touched) -> Repaired:
         """Undo what somebody else did: look at what was touched, and bring it back to what was in force last.
 
-        Nothing happens before the first policy is in force. Connections are not taken over anew: the kernel keeps
-        what it knows of them when a table goes.
+        Before the first policy is in force a table that is still there is left alone, see `fall_back_to`. Connections
+        are not taken over anew: the kernel keeps what it knows of them when a table goes.
 
         Raises:
             EnforceError: the kernel or libnftables refused.
@@ -255,7 +260,7 @@ class Enforcer:
         start = time.perf_counter()
         wanted, known = self._wanted, self._known
         if wanted is None:
-            return Repaired()
+            return self._load_fallback(start)
         try:
             found = look(self._nft, known, touched) if known else None
             if found and found.owned:
@@ -273,6 +278,12 @@ class Enforcer:
         except NftError as error:
             raise _failure(error) from error
         return Repaired(damage, transactions + bool(found and found.dormant), seconds)
+
+    def _load_fallback(self, start: float) -> Repaired:
+        if not self._fallback or self.in_force():
+            return Repaired()
+        self.load(self._fallback)
+        return Repaired(("the table was deleted",), 1, time.perf_counter() - start)
 
     def _held(self) -> Existing | None:
         """What the kernel holds, as far as that is known."""
