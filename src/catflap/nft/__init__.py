@@ -5,7 +5,7 @@ pure and need neither root nor a kernel. Nothing here may touch a table other th
 """
 
 from catflap.nft.compile import Compiled, Compiler, compile_policy
-from catflap.nft.damage import Known, Touched, differing
+from catflap.nft.damage import Damage, DamageKind, Known, Touched, differing
 from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
 from catflap.nft.enforcer import Enforced, EnforceError, Enforcer, Repaired
 from catflap.nft.kernel_content import KernelContent
@@ -24,6 +24,8 @@ __all__ = [
     "CommitWatcher",
     "Compiled",
     "Compiler",
+    "Damage",
+    "DamageKind",
     "EnforceError",
     "Enforced",
     "Enforcer",
