@@ -14,6 +14,7 @@ from catflap.agent.saved_rule_set import Origin, SavedRuleSet, write
 from catflap.agent.settings import policy_settings
 from catflap.model.resources import ICMPV6, TCP, UDP
 from catflap.nft import Enforcer, MemoryNft, NftError, RuleSet, Touched, compile_policy
+from catflap.nft.damage import TABLE_DELETED
 from catflap.policy.host_policy import HostPolicy
 from catflap.verdict.evaluate import evaluate
 from catflap.verdict.packet import ConnectionState, Packet
@@ -93,7 +94,7 @@ def test_a_rule_set_in_force_that_somebody_deletes_comes_back_from_the_file(file
     enforcer = Enforcer(nft)
     bring_back(enforcer, file, configuration())
     nft.run("delete table inet catflap\n")
-    assert enforcer.repair(Touched()).damage == ("the table was deleted",)
+    assert enforcer.repair(Touched()).damage == (TABLE_DELETED,)
     assert nft.rule_set == rule_set()
 
 

@@ -120,8 +120,10 @@ async def test_only_configuration_of_this_host_says_that_it_has_changed(rig: Rig
 async def test_invalid_objects_are_counted_until_they_are_valid_or_gone(rig: Rig) -> None:
     await rig.take(Snapshot(1, {f"{HEP}/a": b"{", f"{HEP}/b": b"{", f"{HEP}/c": b"{}"}))
     assert rig.intake.invalid_objects == 3
+    assert rig.intake.invalid_kinds["HostEndpoint"] == 3
     await rig.take(Delta(2, ((f"{HEP}/a", b'{"name": "eth0"}'), (f"{HEP}/b", None))))
     assert rig.intake.invalid_objects == 1
+    assert sum(rig.intake.invalid_kinds.values()) == rig.intake.invalid_kinds["HostEndpoint"] == 1
 
 
 async def test_what_the_store_cannot_read_is_named_once_and_counted(
@@ -131,7 +133,7 @@ async def test_what_the_store_cannot_read_is_named_once_and_counted(
     await rig.take(Snapshot(1, {}, (problem,)))
     await rig.take(Delta(2, (), (problem,)))
     assert sum("it is a directory" in text for text in caplog.messages) == 1
-    assert rig.intake.invalid_objects == 1
+    assert rig.intake.invalid_objects == rig.intake.invalid_kinds["unreadable"] == 1
     await rig.take(Delta(3, ()))
     assert rig.intake.invalid_objects == 0
 

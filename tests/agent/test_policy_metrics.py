@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 
-from catflap.agent.policy_metrics import PolicyCounterCollector
+from catflap.agent.metric_table import METRICS
+from catflap.agent.metric_values import Sample
+from catflap.agent.policy_metrics import policy_samples
 from catflap.model.resources import Direction
 from catflap.nft import Counted, CounterValue, NftError
 
@@ -13,26 +14,21 @@ _COUNTED = {
 }
 
 
-def fetched(collector: PolicyCounterCollector) -> set[str]:
-    registry = CollectorRegistry()
-    registry.register(collector)
-    return {line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")}
-
-
 def test_each_counter_is_a_series_of_packets_and_one_of_bytes() -> None:
-    rule = 'direction="ingress",policy="default/web",reason="POLICY_ALLOW",rule="3"'
-    rest = 'direction="egress",policy="",reason="NO_MATCH_DENY",rule=""'
-    assert fetched(PolicyCounterCollector(lambda: _COUNTED)) == {
-        f"catflap_policy_packets_total{{{rule}}} 7.0",
-        f"catflap_policy_bytes_total{{{rule}}} 700.0",
-        f"catflap_policy_packets_total{{{rest}}} 2.0",
-        f"catflap_policy_bytes_total{{{rest}}} 120.0",
-    }
+    rule, rest = ("POLICY_ALLOW", "default/web", "ingress", "3"), ("NO_MATCH_DENY", "", "egress", "")
+    found = list(policy_samples(lambda: _COUNTED))
+    assert found == [
+        Sample("catflap_policy_packets_total", 7, rule),
+        Sample("catflap_policy_bytes_total", 700, rule),
+        Sample("catflap_policy_packets_total", 2, rest),
+        Sample("catflap_policy_bytes_total", 120, rest),
+    ]
+    assert all(len(METRICS[item.name].labels) == len(item.labels) for item in found)
 
 
 def test_a_kernel_that_cannot_be_read_is_said(caplog: pytest.LogCaptureFixture) -> None:
     def refuse() -> dict[Counted, CounterValue]:
         raise NftError("out of memory")
 
-    assert fetched(PolicyCounterCollector(refuse)) == set()
+    assert list(policy_samples(refuse)) == []
     assert "No counters of policy among the metrics: out of memory" in caplog.text

@@ -14,6 +14,7 @@ from tests.nft.namespace import Namespace, NamespaceNft
 
 from catflap.model.resources import UDP, Action, Direction, PortRange
 from catflap.nft import DEFAULT_STYLE, NO_LOOKUPS, Counted, Counting, Enforcer, RuleStyle, Touched
+from catflap.nft.damage import TABLE_DELETED
 from catflap.policy.host_policy import HostPolicy, MatchPeer, MatchRule, RuleLists, TierStep
 
 _WEB, _REST = policy_key("web"), policy_key("rest")
@@ -131,6 +132,6 @@ def test_counters_that_somebody_deletes_come_back(loopback: Namespace, nft: Name
     enforcer = Enforcer(nft, style=RuleStyle(counting=Counting.RULE))
     enforcer.enforce(policy())
     loopback.nft("flush", "ruleset")
-    assert enforcer.repair(Touched()).damage == ("the table was deleted",)
+    assert enforcer.repair(Touched()).damage == (TABLE_DELETED,)
     send(loopback, 4002, 2)
     assert packets(enforcer)[Counted("POLICY_DENY", _IN, "default/web", 1)] == 2

@@ -90,6 +90,7 @@ class Agent:
         self._resyncs = 0
         self._interfaces_known = False
         self._resources_known = False
+        self._heard_at: float | None = None  # of the store, last
 
     @property
     def state(self) -> State:
@@ -107,6 +108,7 @@ class Agent:
             store=self._staleness.status(),
             revision_enforced=self._enforcement.enforced_revision,
             invalid_objects=self._intake.invalid_objects,
+            invalid_kinds=self._intake.invalid_kinds,
             resyncs=self._resyncs,
             not_enforced=self._enforcement.not_enforced,
         )
@@ -139,6 +141,7 @@ class Agent:
 
     async def _follow_store(self) -> None:
         async for event in self._store.follow():
+            self._heard_at = time.monotonic()
             self._take_note(event)
             match event:
                 case Snapshot() | Delta():
@@ -201,7 +204,7 @@ class Agent:
         await self._intake.apply(configure)
         self._resources_known = True
         self._enter(State.IN_SYNC)
-        self._request_enforcement()
+        self._request_enforcement(self._heard_at)
 
     def _apply_configuration(self, engine: PolicyEngine) -> None:
         """Resolve the configuration anew and apply it live: no restart, no gap."""
@@ -225,10 +228,10 @@ class Agent:
                 self._interfaces_known = True
                 self._request_enforcement()
 
-    def _request_enforcement(self) -> None:
+    def _request_enforcement(self, since: float | None = None) -> None:
         """Enforce soon; never before both the store's resources and the interfaces were seen whole."""
         if self._interfaces_known and self._resources_known:
-            self._enforcement.request()
+            self._enforcement.request(since)
 
     def _enter(self, state: State, reason: str | None = None) -> None:
         self._resyncs += state is State.RESYNC

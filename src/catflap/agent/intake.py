@@ -7,7 +7,7 @@ loop is never held up. Only the task that follows the store may use it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final
 
@@ -16,13 +16,14 @@ from catflap.agent.mirror import Change, Mirror
 from catflap.agent.shared_engine import SharedEngine
 from catflap.agent.slices import in_slices
 from catflap.agent.store_configuration import StoreConfiguration
-from catflap.model import ConfigurationValues, Problem, ResourceChange, decode
+from catflap.model import ConfigurationValues, Decoded, Kind, Problem, ResourceChange, decode
 from catflap.policy import PolicyEngine
 from catflap.store.api import Delta, Snapshot
 
 log = logging.getLogger(__name__)
 
 MANY: Final = 10_000  # entries at once, for which the garbage collector is kept away
+UNREADABLE: Final = "unreadable"  # takes the place of the kind of what cannot be read at all
 
 
 class Intake:
@@ -39,12 +40,19 @@ class Intake:
         self._mirror = Mirror()
         self._revision = 0
         self._unreadable: tuple[Problem, ...] = ()  # of the store, which may name them with every event
-        self._invalid: set[str] = set()  # paths of what was read and is invalid
+        self._invalid: dict[str, str] = {}  # what was read and is invalid: path to kind
+        self._invalid_kinds: dict[str, int] = {**dict.fromkeys(Kind, 0), UNREADABLE: 0}
 
     @property
     def invalid_objects(self) -> int:
         """How many stored objects are invalid or cannot be read."""
         return len(self._invalid) + len(self._unreadable)
+
+    @property
+    def invalid_kinds(self) -> Mapping[str, int]:
+        """How many they are of each kind; for any thread."""
+        read = self._invalid_kinds
+        return {**read, UNREADABLE: read[UNREADABLE] + len(self._unreadable)}
 
     @property
     def pending(self) -> int:
@@ -105,13 +113,18 @@ class Intake:
             decoded = decode(path, value)
             if decoded.ignored is not None and value is not None:
                 ignored.setdefault(decoded.ignored, []).append(path)
-            if decoded.problems:
-                _report(decoded.problems)
-                self._invalid.add(path)
-            else:
-                self._invalid.discard(path)
+            _report(decoded.problems)
+            self._note_validity(path, decoded)
             changes.extend(decoded.changes)
         return changes
+
+    def _note_validity(self, path: str, decoded: Decoded) -> None:
+        if (kind := self._invalid.pop(path, None)) is not None:
+            self._invalid_kinds[kind] -= 1
+        if decoded.problems:
+            kind = next((change.key.kind for change in decoded.changes), UNREADABLE)
+            self._invalid[path] = kind
+            self._invalid_kinds[kind] += 1
 
     def _take_configuration(self, change: ResourceChange) -> bool:
         if change.resource is None or isinstance(change.resource, ConfigurationValues):

@@ -243,6 +243,9 @@ PARAMETERS: Mapping[str, Parameter] = {
             _always(9091),
             number_between(1, MAX_PORT),
         ),
+        Parameter("HealthEnabled", "Serve health over HTTP", _always(value=False), read_flag),
+        Parameter("HealthHost", "Address to serve health on", _always("localhost"), read_text),
+        Parameter("HealthPort", "TCP port to serve health on", _always(9099), number_between(1, MAX_PORT)),
     )
 }
 

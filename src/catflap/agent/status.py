@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 import msgspec
 
@@ -71,6 +72,7 @@ class AgentStatus(msgspec.Struct, frozen=True):
         not_enforced: the interfaces of which the kernel refuses the policy: they stay as they were, or are closed.
         kept: what is on disk for the next boot.
         connections: what has become of existing connections.
+        invalid_kinds: how many of the invalid objects are of each kind.
     """
 
     store: StoreStatus
@@ -80,3 +82,4 @@ class AgentStatus(msgspec.Struct, frozen=True):
     not_enforced: tuple[str, ...] = ()
     kept: KeptStatus = KeptStatus()
     connections: ConnectionsStatus = ConnectionsStatus()
+    invalid_kinds: Mapping[str, int] = {}

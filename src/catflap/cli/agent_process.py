@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,9 +19,20 @@ from catflap.agent.connect import password_exposure, store_options, store_url
 from catflap.agent.connections import keep_existing_connections
 from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
+from catflap.agent.health import Health, judge
+from catflap.agent.health_server import HealthServer, health_socket
 from catflap.agent.keeper import Kept, RuleSetKeeper
 from catflap.agent.logs import Logs
+from catflap.agent.metric_values import (
+    RuleSetSamples,
+    Sample,
+    health_samples,
+    pass_samples,
+    repair_samples,
+    status_samples,
+)
 from catflap.agent.metrics import Metrics
+from catflap.agent.policy_metrics import policy_samples
 from catflap.agent.recheck import Recheck
 from catflap.agent.report import Reporter
 from catflap.agent.self_repair import SelfRepair
@@ -108,7 +119,9 @@ class _Process:
         watcher = CommitWatcher(enforcer.is_own)
         self._repair = SelfRepair(enforcer, self._enforcement.in_thread, watcher, self.content)
         self._reporter = Reporter(store, configuration.current["FelixHostname"], self._status)
-        self._metrics = Metrics(self._status)
+        self._rule_set_samples = RuleSetSamples()
+        self._metrics = Metrics([self._samples])
+        self._health = HealthServer(self._repair.checked, self._judge, health_socket())
 
     def _on_configuration(self, configuration: Configuration) -> None:
         self._logs.configure(configuration)
@@ -116,6 +129,7 @@ class _Process:
         self._repair.configure(configuration)
         self._reporter.configure(configuration)
         self._metrics.configure(configuration)
+        self._health.configure(configuration)
         self._recheck.configure(configuration)
 
     def _on_enforced(self, decision: Decision, enforced: Enforced) -> None:
@@ -130,6 +144,18 @@ class _Process:
     def _status(self) -> AgentStatus:
         return replace(self._agent.status(), kept=self._keeper.status, connections=self._recheck.status)
 
+    def _judge(self) -> Health:
+        return judge(self._status(), self._enforcement.passes, self._repair.check.status())
+
+    def _samples(self) -> Iterator[Sample]:
+        repair, passes = self._repair, self._enforcement.passes
+        yield from health_samples(self._judge())
+        yield from status_samples(self._status())
+        yield from pass_samples(passes)
+        yield from repair_samples(repair.repairs, repair.foreign_changes, at_war=repair.at_war)
+        yield from self._rule_set_samples.of(passes.rule_set)
+        yield from policy_samples(self._enforcer.counters)
+
     async def serve(self, options: argparse.Namespace) -> int:
         """Run the agent; beside it what repairs and what tells others how it stands, unless it is gone in a moment."""
         beside = [
@@ -141,6 +167,7 @@ class _Process:
                 asyncio.create_task(keep_going("repairing", self._repair.run)),
                 asyncio.create_task(keep_going("reporting to the store", self._reporter.run)),
                 asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
+                asyncio.create_task(keep_going("serving health", self._health.run)),
             ]
         try:
             return await _serve(self._agent, self._enforced_once(), options)

@@ -7,7 +7,21 @@ import sys
 from collections.abc import Sequence
 
 import catflap
-from catflap.cli import agent, apply, boot, check, delete, doctor, explain, get, init, lab, render, test
+from catflap.cli import (
+    agent,
+    apply,
+    boot,
+    check,
+    delete,
+    doctor,
+    explain,
+    get,
+    health,
+    init,
+    lab,
+    render,
+    test,
+)
 from catflap.cli.common import CommandError, Exit, Parser
 
 _DESCRIPTION = "Secure the network interfaces of hosts with policy written against labels."
@@ -19,6 +33,7 @@ examples:
   catflap apply -f policy/                       write objects into the store, all or nothing
   catflap check policy/                          find mistakes in files of policy
   catflap explain policy/ 'tcp 192.0.2.7 > 192.0.2.1:22'    what becomes of a packet, and why
+  catflap health                                 is the policy in this host's kernel, and if not, why
   catflap lab demo                               see it work in throw-away network namespaces
 
 exit codes: 0 success, 1 the answer is no or the input invalid, 2 usage, 3 store or kernel unreachable or refusing
@@ -34,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, doctor, lab):
+    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, doctor, health, lab):
         verb.add_parser(verbs)
     return parser
 

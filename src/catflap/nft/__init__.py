@@ -7,7 +7,7 @@ pure and need neither root nor a kernel. Nothing here may touch a table other th
 from catflap.nft.compile import Compiled, Compiler, compile_policy
 from catflap.nft.content import CounterValue
 from catflap.nft.counters import Counted
-from catflap.nft.damage import Known, Touched, differing
+from catflap.nft.damage import Damage, DamageKind, Known, Touched, differing
 from catflap.nft.enforcer import Enforced, EnforceError, Enforcer, Repaired
 from catflap.nft.kernel_content import KernelContent
 from catflap.nft.libnftables import LibNftables
@@ -29,6 +29,8 @@ __all__ = [
     "Counted",
     "CounterValue",
     "Counting",
+    "Damage",
+    "DamageKind",
     "EnforceError",
     "Enforced",
     "Enforcer",

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from catflap.nft.compile import Compiled, Compiler
 from catflap.nft.content import NO_RULES, CounterValue
 from catflap.nft.counters import Counted
-from catflap.nft.damage import Known, Touched, look
+from catflap.nft.damage import TABLE_DELETED, Damage, DamageKind, Known, Touched, look
 from catflap.nft.degrade import closed, kept
 from catflap.nft.isolate import refused_objects
 from catflap.nft.load import as_it_is, understood
@@ -41,6 +41,7 @@ _OWNED = (
     f"another program has made table {TABLE} its own (nft's flag owner): nobody else may change it until that program"
     " ends or deletes it; stop it"
 )
+_UNKNOWN = Damage(DamageKind.UNKNOWN, "nobody knows what: everything is written anew")
 _WAKE = block((), (), ())  # takes the flag "dormant" from a table
 
 
@@ -63,9 +64,9 @@ class Enforced(msgspec.Struct, frozen=True):
 
 
 class Repaired(msgspec.Struct, frozen=True):
-    """What was found to be damaged, in words, and what it took to undo it."""
+    """What was found to be damaged, and what it took to undo it."""
 
-    damage: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
     transactions: int = 0
     seconds: float = 0.0
 
@@ -271,7 +272,7 @@ class Enforcer:
             found = None
         if found and not found.damage:
             return Repaired()
-        damage = found.damage if found else ("nobody knows what: everything is written anew",)
+        damage = found.damage if found else (_UNKNOWN,)
         before = found.existing if found else None
         try:
             transactions, seconds = self._bring(wanted, before, start, repairing=True)
@@ -283,7 +284,7 @@ class Enforcer:
         if not self._fallback or self.in_force():
             return Repaired()
         self.load(self._fallback)
-        return Repaired(("the table was deleted",), 1, time.perf_counter() - start)
+        return Repaired((TABLE_DELETED,), 1, time.perf_counter() - start)
 
     def _held(self) -> Existing | None:
         """What the kernel holds, as far as that is known."""
