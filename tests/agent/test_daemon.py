@@ -248,6 +248,11 @@ async def test_a_status_tells_how_it_stands(rig: Rig) -> None:
     assert rig.agent.status().invalid_objects == 0
 
 
+async def test_a_link_that_goes_up_is_told_and_enforces_nothing(rig: Rig) -> None:
+    await rig.start()
+    assert rig.agent.links.keys() >= {"eth0"}
+
+
 async def test_a_change_of_several_steps_counts_when_it_is_whole(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,7 +7,21 @@ import sys
 from collections.abc import Sequence
 
 import catflap
-from catflap.cli import agent, apply, boot, check, delete, doctor, explain, get, init, lab, render, test
+from catflap.cli import (
+    agent,
+    apply,
+    boot,
+    check,
+    delete,
+    doctor,
+    explain,
+    get,
+    init,
+    lab,
+    render,
+    status,
+    test,
+)
 from catflap.cli.common import CommandError, Exit, Parser
 
 _DESCRIPTION = "Secure the network interfaces of hosts with policy written against labels."
@@ -17,6 +31,7 @@ examples:
   catflap agent                                  police this host, as /etc/calico/felix.cfg says
   catflap boot                                   load the last rule set, before the network is up
   catflap apply -f policy/                       write objects into the store, all or nothing
+  catflap status                                 what is enforced on which host, problems first
   catflap check policy/                          find mistakes in files of policy
   catflap explain policy/ 'tcp 192.0.2.7 > 192.0.2.1:22'    what becomes of a packet, and why
   catflap lab demo                               see it work in throw-away network namespaces
@@ -34,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, doctor, lab):
+    for verb in (agent, boot, init, apply, status, get, delete, check, test, explain, render, doctor, lab):
         verb.add_parser(verbs)
     return parser
 
