@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from catflap.lab.agent import AgentProcess, catflap_command
 
+from .documents import ROOT
 from .fleet_hosts import FleetHosts, fleet_hosts
 
 READY = "/calico/v1/Ready"
@@ -87,6 +89,26 @@ def test_a_fleet(fleet: FleetHosts) -> None:
     assert done.stdout.splitlines()[1].split()[:2] == ["web3", "missing"]
     assert "1 stored object is invalid" in done.stdout
     assert "\n  /calico/v1/policy/tier/default/policy/broken: " in fleet.catflap("status", "web1").stdout
+
+
+def test_the_table_of_the_documents(fleet3: FleetHosts) -> None:
+    """What the documents show is what is printed, but for numbers and times."""
+    begin(fleet3, "web1", "web2")
+    fleet3.put("/calico/v1/host/web3/endpoint/eth0", ETH0)
+    assert fleet3.catflap("status", "--wait", "latest", "--timeout", "30").returncode == 0
+    fleet3.agents["web2"].send_signal(signal.SIGSTOP)
+    fleet3.put(f"{POLICY}/more", WEB)
+    until(lambda: host(fleet3, "web1")["behind"] == 0, 4)
+    printed = _anonymous(fleet3.catflap("status").stdout)
+    fleet3.agents["web2"].send_signal(signal.SIGCONT)
+    for document in ("README.md", "docs/reference/status.md"):
+        shown = (ROOT / document).read_text().partition("```text\nHOST ")[2].partition("```")[0]
+        assert _anonymous(f"HOST {shown}") == printed, document
+
+
+def _anonymous(text: str) -> str:
+    """Without what is another one each time: numbers but for those of hosts, ages and blanks."""
+    return re.sub(r" +", " ", re.sub(r"\b\d+[smh]?\b", "N", text))
 
 
 def test_a_deletion_counts_for_the_latest(fleet: FleetHosts) -> None:
