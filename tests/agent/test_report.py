@@ -53,6 +53,14 @@ class Rig:
                 await asyncio.sleep(0.001)
         return entries
 
+    async def version(self, path: str) -> int:
+        return (await self.store.read(path)).entries[path].version
+
+    async def until_true(self, condition: Callable[[int], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition(await self.version(DOCUMENT)):
+                await asyncio.sleep(0.001)
+
     async def stop(self) -> None:
         self.task.cancel()
         await asyncio.wait([self.task])
@@ -110,6 +118,20 @@ async def test_only_the_first_report_says_so(rig: Rig, monkeypatch: pytest.Monke
     monkeypatch.setattr(report, "JITTER", -0.999)
     rig.configure(interval=1)
     await rig.until(lambda entries: STATUS in entries and not entries[STATUS]["first_update"])
+
+
+async def test_a_heartbeat_writes_the_document_again_now_and_then(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "JITTER", -0.999)
+    rig.configure(interval=1)
+    await rig.until(has(STATUS, LAST, DOCUMENT))
+    first = await rig.version(DOCUMENT)
+    beats = len(rig.local)
+    while len(rig.local) < beats + report.BEATS // 2:
+        assert await rig.version(DOCUMENT) == first
+        await asyncio.sleep(0.001)
+    await rig.until_true(lambda version: version != first)
 
 
 async def test_a_change_is_reported_soon(rig: Rig) -> None:

@@ -1,14 +1,15 @@
 """The agent's own keys in the store: that it lives, and how it stands.
 
-Three keys below ``/calico/felix/v1/host/<hostname>/``: ``status`` and ``last_reported_status`` have the old system's
-form, of which the first vanishes when the agent dies; ``catflap`` says more (`catflap.agent.document`), and vanishes as
-well. Nobody who enforces waits for any of them, and a store that refuses them changes nothing. They lie outside of what
-agents follow, or N agents would read N agents' reports.
+Three keys below ``/calico/felix/v1/host/<hostname>/``: ``status`` and ``last_reported_status`` are the heartbeat, in the
+old system's form, of which the first vanishes when the agent dies; ``catflap`` says more (`catflap.agent.document`), is
+large and so written when there is something new, and vanishes as well. Nobody who enforces waits for any of them, and a
+store that refuses them changes nothing. They lie outside of what agents follow, or N agents would read N reports.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import random
@@ -35,6 +36,7 @@ DOCUMENT: Final = "catflap"
 SPREAD: Final = 5.0  # seconds in which a change is reported: a whole fleet has one at once
 WRITE_TIMEOUT: Final = 10.0  # seconds
 CLOSE_TIMEOUT: Final = 1.0  # seconds: an agent that is stopped does not wait for a store that hangs
+BEATS: Final = 10  # heartbeats after which the store gets the document again though nothing has changed
 JITTER: Final = 0.1  # part of an interval, so that a fleet does not write at one instant
 
 
@@ -129,13 +131,15 @@ class Reporter:
             return None
 
     async def _beat(self, lease: Lease | None, timing: Timing) -> None:
-        while True:
+        for number in itertools.count():
             beat = self._old_form()
             if lease is not None:
                 lease.put(f"{self._path}/{STATUS}", beat)
                 self._newest = beat
                 self._beaten.set()
-            self._tell(lease, timing, self._compose())
+            document = self._compose()
+            due = number % BEATS == 0 or lasting(document) != self._told
+            self._tell(lease if due else None, timing, document)
             pause = timing.interval * random.uniform(1.0, 1.0 + JITTER)  # noqa: S311  # spreads load only
             await asyncio.sleep(pause)
 
@@ -159,6 +163,7 @@ class Reporter:
                 await asyncio.sleep(SPREAD - before)
 
     def _tell(self, lease: Lease | None, timing: Timing, document: HostDocument) -> None:
+        """Tell it locally, and with a lease to the store. Nothing that is new may go without one."""
         self._told = lasting(document)
         encoded = encode(
             replace(

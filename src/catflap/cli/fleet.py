@@ -169,7 +169,7 @@ def _documented(name: str, document: HostDocument, policy: Policy, last: str | N
         behind=behind,
         endpoints=document.endpoints,
         problems=found,
-        last_reported=document.time or last,
+        last_reported=max(document.time, last or "") or None,
         document=document,
     )
 

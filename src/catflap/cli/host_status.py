@@ -32,7 +32,7 @@ def _facts(host: HostView, document: HostDocument, now: datetime) -> Iterator[Li
     yield from _fact(
         "agent", f"Catflap {document.version}, process {document.pid}, started {_when(document.started, now)}"
     )
-    yield from _fact("reported", _when(document.time, now))
+    yield from _fact("reported", _when(host.last_reported or document.time, now))
     yield from _fact(
         "store",
         f"{store.state}, revision {store.revision_seen} seen, sign of life {store.seconds_since_alive:g} s before",
