@@ -41,6 +41,7 @@ BENCHMARKS = (
         Benchmark("bench.watchers", f"1,000 followers, etcd with the v3 API, {way}", (way,))
         for way in ("direct", "through one grpc-proxy")
     ),
+    Benchmark("bench.status_load", "The reports of 1,000 agents, etcd with the v3 API"),
     Benchmark("bench.loss", "Packets lost and leaked, at 20,000/s allowed and 20,000/s denied", ("3",)),
     Benchmark("bench.kernel_changes", "The kernel: 200 policies of 10 rules, large sets"),
     Benchmark("bench.packet_rate", "What a policy costs a packet: new flows per second, one processor"),

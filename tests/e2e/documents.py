@@ -26,6 +26,7 @@ DOCUMENTS = (
     "docs/reference/checks.md",
     "docs/reference/commands.md",
     "docs/reference/policy.md",
+    "docs/reference/status.md",
     "CONTRIBUTING.md",
     "examples/README.md",
 )

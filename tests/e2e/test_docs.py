@@ -336,6 +336,22 @@ async def test_the_reference_of_checks(host: TypedHost) -> None:
     walk.finish()
 
 
+async def test_the_reference_of_status(host: TypedHost) -> None:
+    walk = Walk("docs/reference/status.md")
+    await host.type('etcd --data-dir "$(mktemp -d)" >/dev/null 2>&1 &')
+    await host.until("ETCDCTL_API=3 etcdctl get /")
+    await host.type(walk.next("export CATFLAP_STORE=etcd://localhost:2379"))
+    await host.start_agent(Command("catflap agent", "this test"))
+    await host.type("catflap init")
+    await host.until("catflap status")
+    assert f"{HOSTNAME}  in-sync" in await host.type(walk.next("catflap status"))
+    assert f"{HOSTNAME}: in-sync" in await host.type(walk.next('catflap status "$(hostname)"'))
+    assert "4 created" in await host.type(walk.next("catflap apply -f examples/02-webserver"))
+    assert "the only host enforces revision" in await host.type(walk.next("catflap status --wait latest"))
+    assert f"{HOSTNAME}  in-sync" in await host.type(walk.next("catflap status --local"))
+    walk.finish()
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -57,6 +57,9 @@ class Agent:
         on_configuration: called with the configuration when it has changed, to apply logging settings.
         on_status: called when `status` may tell something else than before, but for times.
         clock: seconds that only ever grow.
+
+    Attributes:
+        links: the interfaces that there are, by name.
     """
 
     def __init__(  # noqa: PLR0913  # named where it is called: the parts that it is put together from
@@ -88,6 +91,7 @@ class Agent:
         self._reload_requested = asyncio.Event()
         self._told: State | None = None  # the state that was logged last
         self._resyncs = 0
+        self.links: Interfaces = {}  # the interfaces that there are
         self._interfaces_known = False
         self._resources_known = False
         self._heard_at: float | None = None  # of the store, last
@@ -109,6 +113,7 @@ class Agent:
             revision_enforced=self._enforcement.enforced_revision,
             invalid_objects=self._intake.invalid_objects,
             invalid_kinds=self._intake.invalid_kinds,
+            invalid=self._intake.some_invalid(),
             resyncs=self._resyncs,
             not_enforced=self._enforcement.not_enforced,
         )
@@ -219,6 +224,7 @@ class Agent:
         known = None
         async for interfaces in self._interfaces.follow():
             self._workloads.set_interfaces(interfaces)
+            self._take_links(interfaces)
             addresses = {name: interface.addresses for name, interface in interfaces.items()}
             current = addresses, _masters(interfaces)
             if current != known:  # a link that goes up or down changes no policy
@@ -227,6 +233,12 @@ class Agent:
                     engine.set_interfaces(*current)
                 self._interfaces_known = True
                 self._request_enforcement()
+
+    def _take_links(self, interfaces: Interfaces) -> None:
+        changed = _up(self.links) != _up(interfaces)
+        self.links = interfaces
+        if changed:
+            self._on_status()
 
     def _request_enforcement(self, since: float | None = None) -> None:
         """Enforce soon; never before both the store's resources and the interfaces were seen whole."""
@@ -283,6 +295,10 @@ class Agent:
                     self._staleness.seconds_in_state,
                     self._staleness.reason,
                 )
+
+
+def _up(interfaces: Interfaces) -> dict[str, bool]:
+    return {name: interface.up for name, interface in interfaces.items()}
 
 
 def _masters(interfaces: Interfaces) -> dict[str, str]:

@@ -225,6 +225,18 @@ PARAMETERS: Mapping[str, Parameter] = {
             number_between(0, LONG),
         ),
         Parameter(
+            "EndpointReportingEnabled",
+            "Write the state of each endpoint to the store",
+            _always(value=False),
+            read_flag,
+        ),
+        Parameter(
+            "EndpointReportingDelaySecs",
+            "Seconds between writes of the states of endpoints",
+            _always(1),
+            number_between(-LONG, LONG),  # negative ones were always allowed, and mean 1
+        ),
+        Parameter(
             "NftablesRefreshInterval",
             "Seconds between comparisons of all that the kernel holds with what it should hold, 0 for none",
             _always(600),
@@ -266,7 +278,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
         "DropActionOverride MetadataAddr MetadataPort": _NOT_OFFERED,
         "IpInIpEnabled IpInIpMtu IpInIpTunnelAddr": _NOT_OFFERED,
         "ReportingInterval ReportingTTL": "use ReportingIntervalSecs and ReportingTTLSecs, in seconds",
-        "EndpointReportingEnabled EndpointReportingDelaySecs EndpointReportingDelay": _NOT_OFFERED,
+        "EndpointReportingDelay": "use EndpointReportingDelaySecs, in seconds",
         "EtcdDriverPrometheusMetricsPort": "all metrics are served on PrometheusMetricsPort",
     }.items()
     for name in names.split()

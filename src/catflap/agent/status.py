@@ -61,6 +61,14 @@ class ConnectionsStatus(msgspec.Struct, frozen=True):
     unsure: int = 0
 
 
+class InvalidObject(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A stored object that cannot be used: its key or file, what people call it, and why."""
+
+    path: str
+    subject: str
+    reasons: tuple[str, ...]
+
+
 class AgentStatus(msgspec.Struct, frozen=True):
     """How the agent stands.
 
@@ -73,6 +81,7 @@ class AgentStatus(msgspec.Struct, frozen=True):
         kept: what is on disk for the next boot.
         connections: what has become of existing connections.
         invalid_kinds: how many of the invalid objects are of each kind.
+        invalid: some of the invalid objects.
     """
 
     store: StoreStatus
@@ -83,3 +92,4 @@ class AgentStatus(msgspec.Struct, frozen=True):
     kept: KeptStatus = KeptStatus()
     connections: ConnectionsStatus = ConnectionsStatus()
     invalid_kinds: Mapping[str, int] = {}
+    invalid: tuple[InvalidObject, ...] = ()

@@ -14,14 +14,20 @@ from msgspec.structs import replace
 
 import catflap
 from catflap.agent.boot import Result, bring_back, saved_file, tell
+from catflap.agent.compose import compose
 from catflap.agent.config import Configuration, ConfigurationError
 from catflap.agent.connect import password_exposure, store_options, store_url
 from catflap.agent.connections import keep_existing_connections
 from catflap.agent.daemon import Agent
+from catflap.agent.document import HostDocument
+from catflap.agent.endpoint_report import EndpointReporter, states
 from catflap.agent.enforcement import Enforcement
+from catflap.agent.foreign import ForeignWatch
 from catflap.agent.health import Health, judge
 from catflap.agent.health_server import HealthServer, health_socket
+from catflap.agent.in_force import InForce
 from catflap.agent.keeper import Kept, RuleSetKeeper
+from catflap.agent.local_report import LocalReport
 from catflap.agent.logs import Logs
 from catflap.agent.metric_values import (
     RuleSetSamples,
@@ -43,6 +49,7 @@ from catflap.agent.status import AgentStatus
 from catflap.agent.store_configuration import StoreConfiguration
 from catflap.agent.workloads import WorkloadSetup
 from catflap.cli.common import CommandError, Exit
+from catflap.cli.foreign_look import look_at_foreign
 from catflap.host import LinkWatcher, WorkloadLinks
 from catflap.nft import (
     DEFAULT_STYLE,
@@ -103,6 +110,7 @@ class _Process:
         self._logs = logs
         self._workloads = WorkloadSetup(WorkloadLinks())
         self._recheck = Recheck()
+        self._in_force = InForce()
         self._enforcement = Enforcement(
             enforcer, on_enforced=self._on_enforced, on_changed=self._recheck.set_policy
         )
@@ -115,10 +123,14 @@ class _Process:
             on_configuration=self._on_configuration,
             on_status=self._on_status,
         )
+        self._foreign = ForeignWatch(look_at_foreign, self._enforcement.first_done, self._on_status)
         self.content = KernelContent()
         watcher = CommitWatcher(enforcer.is_own)
         self._repair = SelfRepair(enforcer, self._enforcement.in_thread, watcher, self.content)
-        self._reporter = Reporter(store, configuration.current["FelixHostname"], self._status)
+        hostname = configuration.current["FelixHostname"]
+        self._local_report = LocalReport(state_directory(os.environ))
+        self._reporter = Reporter(store, hostname, self._document, self._local_report.put)
+        self._endpoint_reporter = EndpointReporter(store, hostname, self._endpoint_states)
         self._rule_set_samples = RuleSetSamples()
         self._metrics = Metrics([self._samples])
         self._health = HealthServer(self._repair.checked, self._judge, health_socket())
@@ -128,6 +140,7 @@ class _Process:
         self._enforcer.style = _style(configuration)
         self._repair.configure(configuration)
         self._reporter.configure(configuration)
+        self._endpoint_reporter.configure(configuration)
         self._metrics.configure(configuration)
         self._health.configure(configuration)
         self._recheck.configure(configuration)
@@ -136,10 +149,12 @@ class _Process:
         policy = decision.policy
         self._workloads.set_policy(policy)
         self._keeper.keep(Kept(enforced.rule_set, policy.workload_prefixes, decision.revision))
-        self._reporter.changed()
+        self._in_force.take(decision, enforced)
+        self._on_status()
 
     def _on_status(self) -> None:
         self._reporter.changed()
+        self._endpoint_reporter.changed()
 
     def _status(self) -> AgentStatus:
         return replace(self._agent.status(), kept=self._keeper.status, connections=self._recheck.status)
@@ -156,6 +171,13 @@ class _Process:
         yield from self._rule_set_samples.of(passes.rule_set)
         yield from policy_samples(self._enforcer.counters)
 
+    def _document(self) -> HostDocument:
+        return compose(self._status(), self._in_force, self._agent.links, self._foreign.report)
+
+    def _endpoint_states(self) -> dict[str, str] | None:
+        """The old system's words for each endpoint of this host; None while nothing is enforced."""
+        return None if self._in_force.revision is None else states(self._in_force, self._agent.links)
+
     async def serve(self, options: argparse.Namespace) -> int:
         """Run the agent; beside it what repairs and what tells others how it stands, unless it is gone in a moment."""
         beside = [
@@ -166,6 +188,9 @@ class _Process:
             beside += [
                 asyncio.create_task(keep_going("repairing", self._repair.run)),
                 asyncio.create_task(keep_going("reporting to the store", self._reporter.run)),
+                asyncio.create_task(keep_going("reporting endpoints", self._endpoint_reporter.run)),
+                asyncio.create_task(keep_going("writing status.json", self._local_report.run)),
+                asyncio.create_task(keep_going("looking at other packet filters", self._foreign.run)),
                 asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
                 asyncio.create_task(keep_going("serving health", self._health.run)),
             ]

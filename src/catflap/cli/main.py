@@ -20,6 +20,7 @@ from catflap.cli import (
     init,
     lab,
     render,
+    status,
     test,
 )
 from catflap.cli.common import CommandError, Exit, Parser
@@ -31,6 +32,7 @@ examples:
   catflap agent                                  police this host, as /etc/calico/felix.cfg says
   catflap boot                                   load the last rule set, before the network is up
   catflap apply -f policy/                       write objects into the store, all or nothing
+  catflap status                                 what is enforced on which host, problems first
   catflap check policy/                          find mistakes in files of policy
   catflap explain policy/ 'tcp 192.0.2.7 > 192.0.2.1:22'    what becomes of a packet, and why
   catflap health                                 is the policy in this host's kernel, and if not, why
@@ -49,7 +51,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, doctor, health, lab):
+    for verb in (
+        *(agent, boot, init, apply, status, get, delete),
+        *(check, test, explain, render, doctor, health, lab),
+    ):
         verb.add_parser(verbs)
     return parser
 
