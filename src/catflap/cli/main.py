@@ -7,7 +7,21 @@ import sys
 from collections.abc import Sequence
 
 import catflap
-from catflap.cli import agent, apply, boot, check, delete, doctor, explain, get, init, lab, render, test
+from catflap.cli import (
+    agent,
+    apply,
+    boot,
+    check,
+    delete,
+    doctor,
+    explain,
+    get,
+    init,
+    lab,
+    render,
+    schema,
+    test,
+)
 from catflap.cli.common import CommandError, Exit, Parser
 
 _DESCRIPTION = "Secure the network interfaces of hosts with policy written against labels."
@@ -34,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, doctor, lab):
+    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, schema, doctor, lab):
         verb.add_parser(verbs)
     return parser
 
