@@ -17,6 +17,7 @@ DOCUMENTS = (
     "docs/dataplane.md",
     "docs/etcd-security.md",
     "docs/interplay.md",
+    "docs/migrate-from-felix.md",
     "docs/index.md",
     "docs/how-to/boot.md",
     "docs/how-to/docker.md",
