@@ -60,7 +60,7 @@ golden: setup  ## write the golden rule sets of the tests anew
 	@$(BIN)/pytest -q tests/nft --write-golden
 
 docs: setup  ## build the site of the documents into site/; a broken link fails
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo 'site/index.html; or, with a server: python3 -m http.server --directory site'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo 'site/index.html; or, with a server: python3 -m http.server --directory site'
 
 reference: setup  ## write the pages of the reference that come from the code, and the JSON Schemas, anew
 	@$(BIN)/python -m scripts.reference

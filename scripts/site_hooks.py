@@ -33,6 +33,11 @@ def on_post_page(output: str, **_: Any) -> str:
     return _SHIM.sub("", output)
 
 
+def on_post_template(output_content: str, **_: Any) -> str:
+    """The same for pages that are no documents, such as the one for a missing page."""
+    return _SHIM.sub("", output_content)
+
+
 def _existing(items: list[Any], root: Path) -> list[Any]:
     kept = []
     for item in items:
