@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format unit e2e faults faults-short soak interplay bench proto golden picture clean prove
+.PHONY: help setup docs reference demo test lint format unit e2e faults faults-short soak interplay bench proto golden picture clean prove
 
 STORE ?= dir
 BIN := .venv/bin
@@ -59,8 +59,14 @@ proto: setup  ## generate the etcd messages anew from their .proto
 golden: setup  ## write the golden rule sets of the tests anew
 	@$(BIN)/pytest -q tests/nft --write-golden
 
+docs: setup  ## build the site of the documents into site/; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo 'site/index.html; or, with a server: python3 -m http.server --directory site'
+
+reference: setup  ## write the pages of the reference that come from the code, and the JSON Schemas, anew
+	@$(BIN)/python -m scripts.reference
+
 picture: setup  ## draw the pictures in docs/ anew from real runs
 	@$(BIN)/python scripts/draw_pictures.py
 
 clean:  ## remove what was built
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,8 +14,10 @@ from catflap.agent.metric_values import (
     status_samples,
 )
 from catflap.agent.passes import Passes
+from catflap.agent.policy_metrics import policy_samples
 from catflap.agent.status import AgentStatus, ConnectionsStatus, KeptStatus, State, StoreStatus
-from catflap.nft import DamageKind, Enforced, RuleSet, compile_policy
+from catflap.model.resources import Direction
+from catflap.nft import Counted, CounterValue, DamageKind, Enforced, RuleSet, compile_policy
 from catflap.nft.ruleset import Chain, NftSet, VerdictMap
 from catflap.policy import HostPolicy
 from catflap.policy.host_policy import IpSet
@@ -63,6 +65,7 @@ def every_sample() -> list[Sample]:
         *pass_samples(passes),
         *repair_samples(dict.fromkeys(DamageKind, 0), 0, at_war=False),
         *RuleSetSamples().of(RULES),
+        *policy_samples(lambda: {Counted("NO_MATCH_DENY", Direction.EGRESS): CounterValue()}),
     ]
 
 

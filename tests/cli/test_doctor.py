@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
@@ -192,3 +193,28 @@ def test_that_the_host_is_open_afterwards_is_said(run: Run, on: Use) -> None:
     used = leftover_host(**{"nft --json list chains": '{"nftables": []}'})
     on(used)
     assert "Catflap polices nothing here yet" in run(*REMOVE, "--yes")[2]
+
+
+def test_what_changes_from_felix_is_told_with_the_steps(run: Run, on: Use, tmp_path: Path) -> None:
+    on(host())
+    file = tmp_path / "felix.cfg"
+    file.write_text(
+        "[global]\nDatastoreType = directory\nDatastorePath = /nonexistent\nIpInIpEnabled = true\n"
+    )
+    status, stdout, stderr = run("doctor", "--from-felix", "-c", str(file))
+    assert (status, stderr) == (0, "")  # warnings only
+    assert "IpInIpEnabled" in stdout
+    assert "  1. Put right what is called a problem" in stdout
+    assert all(len(line) <= 100 for line in stdout.splitlines() if str(tmp_path) not in line)
+
+
+def test_a_store_out_of_reach_is_a_finding(run: Run, on: Use) -> None:
+    on(host())
+    status, stdout, _ = run("doctor", "--from-felix", "--store", "etcd2://127.0.0.1:1", "-o", "json")
+    assert status == 0
+    assert [each["check"] for each in json.loads(stdout)["findings"]] == ["not-looked-at"]
+
+
+def test_looking_and_removing_are_two_commands(run: Run, on: Use) -> None:
+    on(host())
+    assert run("doctor", "--from-felix", "--remove-leftovers")[0] == 2

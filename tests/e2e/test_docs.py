@@ -40,6 +40,24 @@ READY = "/calico/v1/Ready"
 
 # Commands that cannot be typed inside of a test: why, and which test covers what they do.
 NOT_TYPED = {
+    "apt install ./catflap_*_amd64.deb": ("installs a package on this machine", "tests/e2e/test_setup.py"),
+    "systemctl enable --now catflap.service catflap-boot.service": (
+        "needs systemd",
+        "tests/e2e/test_boot.py",
+    ),
+    "catflap agent -c FILE": ("stands for any file", "tests/cli/test_agent.py"),
+    "catflap apply -f FILE": ("stands for any file", "tests/cli/test_apply.py"),
+    "catflap check --strict .": ("for a pipeline", "tests/cli/test_check.py"),
+    "catflap doctor --from-felix -o json": ("as the one without -o json", "tests/cli/test_doctor.py"),
+    "catflap schema hep": ("prints what that test looks at", "tests/cli/test_schema.py"),
+    "git revert": ("names what others do", "tests/e2e/test_how_tos.py"),
+    "systemctl disable --now calico-felix": (
+        "needs systemd and Felix",
+        "tests/e2e/test_migrate_from_felix.py",
+    ),
+    "systemctl stop catflap": ("needs systemd; the test stops the agent itself", "tests/e2e/test_how_tos.py"),
+    "make reference": ("writes into the checkout", "tests/documents/test_reference.py"),
+    "make docs": ("builds the site, as that test does", "tests/documents/test_site.py"),
     "make setup": ("installs packages on this machine", "tests/e2e/test_setup.py"),
     "make demo": ("runs the demo, as that test does", "tests/e2e/test_demo.py"),
     "make demo STORE=etcd": ("runs the demo, as that test does", "tests/e2e/test_demo.py"),
@@ -167,6 +185,11 @@ async def add_policy(host: TypedHost, walk: Walk) -> None:
     await host.until_enforced(walk.next("etcdctl put /calico/v1/policy/tier/default/policy/monitoring"))
     await host.expect(mgmt, HOST_MANAGEMENT, METRICS, V4)
     await host.expect(host.network.store, HOST_MANAGEMENT, METRICS, NONE)
+    printed = await host.type(walk.next("catflap explain --store"))
+    assert printed.startswith(
+        "\n".join(transcript("docs/guide.md", "ALLOW  tcp 192.0.2.10:49152 > 192.0.2.1:9100"))
+    )
+    assert "monitoring" in await host.type(walk.next("catflap get gnp,hep"))
 
 
 async def change_failsafe_ports(host: TypedHost, walk: Walk) -> None:
@@ -358,6 +381,13 @@ async def test_the_reference_of_status(host: TypedHost) -> None:
         "docs/architecture.md",
         "docs/proof.md",
         "docs/stores.md",
+        "docs/index.md",
+        "docs/schemas/README.md",
+        "docs/reference/configuration.md",
+        "docs/reference/lints.md",
+        "docs/reference/options.md",
+        "docs/reference/reasons.md",
+        "docs/reference/resources.md",
         "docs/reference/agent.md",
         "docs/reference/policy.md",
     ],

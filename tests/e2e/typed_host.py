@@ -43,8 +43,11 @@ class CommandFailedError(AssertionError):
 class TypedHost:
     """The shell, the network around it, and the log of the agent that was started by typing."""
 
-    def __init__(self, network: GuideNetwork, shell: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, network: GuideNetwork, shell: asyncio.subprocess.Process, listeners: Listeners
+    ) -> None:
         self.network = network
+        self._listeners = listeners
         self._shell = shell
         self._log_file = Path(f"/proc/{shell.pid}/root/var/log/calico/felix.log")
         self.log = AgentProcess(network.host, self._log_file, {})  # only its eyes: it is never started
@@ -80,6 +83,10 @@ class TypedHost:
         self.log.mark()
         await self.type_in_background(command)
         await self.type("AGENT=$!")
+
+    async def listen(self, node: Namespace, *ports: int) -> None:
+        """Let another node serve TCP ports, too."""
+        await self._listeners.listen(node, tcp=ports)
 
     async def until(self, condition: str) -> None:
         """Wait until a shell command succeeds."""
@@ -138,7 +145,7 @@ async def typed_host() -> AsyncIterator[TypedHost]:
                 stderr=asyncio.subprocess.STDOUT,
             )
             try:
-                yield TypedHost(network, shell)
+                yield TypedHost(network, shell, listeners)
             finally:
                 kill_inside([network.host.path])  # what was typed with & holds the shell's output open
                 await shell.wait()

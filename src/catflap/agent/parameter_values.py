@@ -7,7 +7,9 @@ may know which parameters there are.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+import msgspec
 
 from catflap.model.names import is_interface_name, is_label_name
 from catflap.model.resources import MAX_PORT, Action
@@ -39,16 +41,22 @@ def read_path_or_none(raw: object) -> str | None:
     return None if text.lower() == "none" else text
 
 
-def one_of(*words: str) -> Callable[[object], str]:
+class OneOf(msgspec.Struct, frozen=True):
     """A reader of one of these words, in any case."""
 
-    def parse(raw: object) -> str:
+    words: tuple[str, ...]
+
+    def __call__(self, raw: object) -> str:
+        """Read one."""
         text = read_text(raw).lower()
-        if text not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
+        if text not in self.words:
+            raise ValueError(f"must be one of {', '.join(self.words)}")
         return text
 
-    return parse
+
+def one_of(*words: str) -> OneOf:
+    """A reader of one of these words, in any case."""
+    return OneOf(words)
 
 
 def read_log_level(raw: object) -> str:
@@ -119,19 +127,26 @@ def read_mark_bit(raw: object) -> int:
     return mask & -mask
 
 
-def number_between(low: int, high: int) -> Callable[[object], int]:
-    """A reader of whole numbers."""
+class NumberBetween(msgspec.Struct, frozen=True):
+    """A reader of whole numbers from ``low`` to ``high``."""
 
-    def parse(raw: object) -> int:
+    low: int
+    high: int
+
+    def __call__(self, raw: object) -> int:
+        """Read one."""
         try:
             value = raw if is_integer(raw) else int(read_text(raw), 0)
         except ValueError:
             raise ValueError("must be a whole number") from None
-        if not low <= value <= high:
-            raise ValueError(f"must be {low} to {high}")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"must be {self.low} to {self.high}")
         return value
 
-    return parse
+
+def number_between(low: int, high: int) -> NumberBetween:
+    """A reader of whole numbers."""
+    return NumberBetween(low, high)
 
 
 def read_address(raw: object) -> str:

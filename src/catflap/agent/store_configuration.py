@@ -19,7 +19,8 @@ from catflap.model import ConfigurationValues, Kind, ResourceKey
 
 log = logging.getLogger(__name__)
 
-_FIXED = tuple(name for name in PARAMETERS if name.startswith(("felixhostname", "datastore", "etcd")))
+# What takes effect only when the agent starts.
+FIXED = tuple(name for name in PARAMETERS if name.startswith(("felixhostname", "datastore", "etcd")))
 
 
 class StoreConfiguration:
@@ -69,7 +70,7 @@ class StoreConfiguration:
         """What says who the agent is and where its store is cannot change while it runs."""
         held = {
             name: self.current.settings[name]
-            for name in _FIXED
+            for name in FIXED
             if self.current.settings[name].value != new.settings[name].value
         }
         warnings = [

@@ -20,6 +20,7 @@ from catflap.cli import (
     init,
     lab,
     render,
+    schema,
     status,
     test,
 )
@@ -53,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb in (
         *(agent, boot, init, apply, status, get, delete),
-        *(check, test, explain, render, doctor, health, lab),
+        *(check, test, explain, render, schema, doctor, health, lab),
     ):
         verb.add_parser(verbs)
     return parser

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
 from catflap.cli.common import PATHS_HELP, CommandError, Exit, add_world_options
 
 if TYPE_CHECKING:
@@ -65,6 +63,8 @@ def add_parser(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the rule set."""
+    from msgspec.structs import replace
+
     from catflap.cli.assembly import open_world
     from catflap.nft import DEFAULT_STYLE, NO_LOOKUPS, Counting, compile_policy
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from catflap.doctor.examine import Diagnosis, examine, foreign_chains
 from catflap.doctor.finding import Finding, Level
 from catflap.doctor.foreign import ChainView
+from catflap.doctor.from_felix import STEPS, from_felix
 from catflap.doctor.memory import MemoryHost
 from catflap.doctor.port import Host, Process, ProgramError, ProgramMissingError
 from catflap.doctor.removal import RemovalError, described, removal_steps, remove
 from catflap.doctor.this_host import ThisHost
 
 __all__ = [
+    "STEPS",
     "ChainView",
     "Diagnosis",
     "Finding",
@@ -29,6 +31,7 @@ __all__ = [
     "described",
     "examine",
     "foreign_chains",
+    "from_felix",
     "removal_steps",
     "remove",
 ]

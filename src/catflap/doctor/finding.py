@@ -21,7 +21,7 @@ class Finding(msgspec.Struct, frozen=True):
     Attributes:
         level: how much it matters.
         check: a stable word for what was looked at: ``foreign-chain``, ``own-table``, ``agents``, ``kernel``,
-            ``flush``, ``leftover`` or ``not-looked-at``.
+            ``flush``, ``leftover``, ``felix-configuration``, ``felix-store``, ``felix-host`` or ``not-looked-at``.
         object: what it is about, as the host's own tools name it.
         message: what is the matter.
         remedy: what helps; empty where nothing needs help.

@@ -9,18 +9,27 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 MAX_COMPARED = 60  # characters: a longer name is no slip of the keyboard
 PATTERN_HELP = (
     "A pattern is the beginning of a name with one '*' at its end, 15 characters in all: 'eth*'; or only '*'."
 )
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]+")
-_LABEL_NAME = re.compile(r"[A-Za-z0-9_./-]{1,512}")  # longer ones could not be written in a selector
-_INTERFACE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-_INTERFACE_PATTERN = re.compile(r"[A-Za-z0-9_.-]{0,14}\*")
-_PORT_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_.-]{1,128}")  # without a letter it would read as a number
+# For all of a text. The schemas of editors have them, too.
+IDENTIFIER_PATTERN: Final = r"[A-Za-z0-9_.-]+"
+LABEL_NAME_PATTERN: Final = r"[A-Za-z0-9_./-]{1,512}"  # longer ones could not be written in a selector
+INTERFACE_NAME_PATTERN: Final = r"[A-Za-z0-9_.-]{1,15}"
+INTERFACE_PATTERN: Final = r"[A-Za-z0-9_.-]{0,14}\*"
+PORT_NAME_PATTERN: Final = (
+    r"(?=.*[A-Za-z])[A-Za-z0-9_.-]{1,128}"  # without a letter it would read as a number
+)
+
+_IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
+_LABEL_NAME = re.compile(LABEL_NAME_PATTERN)
+_INTERFACE_NAME = re.compile(INTERFACE_NAME_PATTERN)
+_INTERFACE_PATTERN = re.compile(INTERFACE_PATTERN)
+_PORT_NAME = re.compile(PORT_NAME_PATTERN)
 
 
 def is_identifier(value: object) -> TypeGuard[str]:

@@ -72,7 +72,7 @@ PLURALS: Mapping[str, str] = {
 KINDS: Mapping[str, str] = {plural: kind for kind, plural in PLURALS.items()}
 
 # Fields of Kubernetes' object metadata that say nothing about policy.
-_BOOKKEEPING = (
+BOOKKEEPING: Final = (
     "uid",
     "creationTimestamp",
     "deletionTimestamp",
@@ -183,7 +183,7 @@ def read_document(kind: str, key_name: str, namespace: str, raw: bytes) -> tuple
     )
     resources = INTERPRETERS[kind](document)
     fields.skip("status")
-    metadata.skip(*_BOOKKEEPING)
+    metadata.skip(*BOOKKEEPING)
     for part in (document.spec, metadata, fields):
         part.close()
     reasons.raise_if_any()
