@@ -42,6 +42,7 @@ from catflap.agent.policy_metrics import policy_samples
 from catflap.agent.recheck import Recheck
 from catflap.agent.report import Reporter
 from catflap.agent.self_repair import SelfRepair
+from catflap.agent.service_manager import ServiceManager
 from catflap.agent.shared_engine import Decision
 from catflap.agent.side_work import keep_going
 from catflap.agent.state_directory import state_directory
@@ -80,11 +81,13 @@ async def run_agent(options: argparse.Namespace, configuration: StoreConfigurati
     logs.configure(configuration.current)
     log.info("Catflap %s initializing, with the store %s", catflap.__version__, store.url)
     file = saved_file(state_directory(os.environ))
-    enforcer = _make_enforcer(configuration.current, file)
+    enforcer, in_force = _make_enforcer(configuration.current, file)
     if exposure := password_exposure(configuration.current):
         log.warning(exposure)
     keeper = RuleSetKeeper(file, configuration.current["FelixHostname"])
     process = _Process(store, enforcer, configuration, logs, keeper)
+    if in_force:
+        process.ready.set()
     try:
         return await process.serve(options)
     finally:
@@ -105,6 +108,8 @@ class _Process:
         keeper: RuleSetKeeper,
     ) -> None:
         self.interfaces = LinkWatcher()
+        self.ready = asyncio.Event()  # a rule set is in force that came from a store
+        self._service_manager = ServiceManager()
         self._enforcer = enforcer
         self._keeper = keeper
         self._logs = logs
@@ -146,6 +151,7 @@ class _Process:
         self._recheck.configure(configuration)
 
     def _on_enforced(self, decision: Decision, enforced: Enforced) -> None:
+        self.ready.set()
         policy = decision.policy
         self._workloads.set_policy(policy)
         self._keeper.keep(Kept(enforced.rule_set, policy.workload_prefixes, decision.revision))
@@ -193,14 +199,19 @@ class _Process:
                 asyncio.create_task(keep_going("looking at other packet filters", self._foreign.run)),
                 asyncio.create_task(keep_going("serving metrics", self._metrics.run)),
                 asyncio.create_task(keep_going("serving health", self._health.run)),
+                asyncio.create_task(keep_going("telling the service manager", self._tell_service_manager)),
             ]
         try:
             return await _serve(self._agent, self._enforced_once(), options)
         finally:
+            self._service_manager.stopping()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self._keeper.close()
+
+    async def _tell_service_manager(self) -> None:
+        await self._service_manager.run(self._status, self.ready)
 
     async def _enforced_once(self) -> None:
         """Wait until a policy is in force, its workloads are set up, and existing connections were rechecked."""
@@ -221,8 +232,8 @@ def _open_store(url: str | None, current: Configuration) -> Store:
         raise CommandError(str(error), Exit.USAGE) from None
 
 
-def _make_enforcer(current: Configuration, file: Path | None) -> Enforcer:
-    """An enforcer that has the last rule set in force already, or blocks unknown workloads.
+def _make_enforcer(current: Configuration, file: Path | None) -> tuple[Enforcer, bool]:
+    """An enforcer that has the last rule set in force already (then True), or blocks unknown workloads.
 
     So it has shown that the kernel can be programmed.
     """
@@ -234,7 +245,7 @@ def _make_enforcer(current: Configuration, file: Path | None) -> Enforcer:
             enforcer.block_workloads(current["InterfacePrefix"])
     except (NftError, EnforceError) as error:
         raise CommandError(str(error), Exit.UNREACHABLE) from None
-    return enforcer
+    return enforcer, boot.action is None
 
 
 async def _serve(agent: Agent, enforced: Coroutine[None, None, None], options: argparse.Namespace) -> int:
