@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ import pytest
 from catflap.agent.health_server import health_socket
 from catflap.agent.metric_table import METRICS
 from catflap.lab.agent import AgentProcess, catflap_command
+from catflap.lab.topology import MGMT
 
 from .guide_host import HEP, POLICY, READY, GuideHost, guide_host
 
@@ -51,7 +54,9 @@ class Healthy:
         guide.put(READY, "true")
         guide.put(f"{POLICY}/web", {"selector": "all()", "inbound_rules": [{"action": "allow"}]})
         guide.put(f"{HEP}/eth0", {"name": "eth0"})
-        environment = guide.environment(HealthEnabled="true", PrometheusMetricsEnabled="true")
+        environment = guide.environment(
+            HealthEnabled="true", PrometheusMetricsEnabled="true", PolicyCounters="rule"
+        )
         self.agent: AgentProcess = guide.start_agent(environment)
         self.agent.wait_for("Enforcing on eth0")
         self.agent.wait_for("Serving health on http://localhost:9099/")
@@ -171,3 +176,18 @@ async def test_an_agent_without_a_store_is_alive_and_not_ready(guide3: GuideHost
     agent.stop()
     inode = guide3.host.run("stat", "-L", "-c", "%i", "/proc/self/ns/net").strip()
     assert not health_socket().with_name(f"health-{inode}.sock").exists()
+
+
+async def test_packets_are_counted_by_what_decided_about_them(healthy: Healthy) -> None:
+    def counted() -> float:
+        labels = 'direction="egress",policy="default",reason="TIER_DEFAULT_DENY",rule=""'
+        return healthy.metrics()[f"catflap_policy_packets_total{{{labels}}}"]
+
+    before = counted()
+    for _ in range(5):
+        with (
+            healthy.guide.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as made,
+            contextlib.suppress(OSError),
+        ):
+            made.sendto(b"x", (MGMT.v4, 4001))
+    assert counted() == before + 5
