@@ -15,7 +15,7 @@ from msgspec.structs import replace
 import catflap
 from catflap.agent.boot import Result, bring_back, saved_file, tell
 from catflap.agent.config import Configuration, ConfigurationError
-from catflap.agent.connect import password_exposure, store_options, store_url
+from catflap.agent.connect import exposures, store_options, store_url
 from catflap.agent.connections import keep_existing_connections
 from catflap.agent.daemon import Agent
 from catflap.agent.enforcement import Enforcement
@@ -72,8 +72,8 @@ async def run_agent(options: argparse.Namespace, configuration: StoreConfigurati
     log.info("Catflap %s initializing, with the store %s", catflap.__version__, store.url)
     file = saved_file(state_directory(os.environ))
     enforcer = _make_enforcer(configuration.current, file)
-    if exposure := password_exposure(configuration.current):
-        log.warning(exposure)
+    for exposure in exposures(configuration.current):
+        log.warning("%s", exposure)
     keeper = RuleSetKeeper(file, configuration.current["FelixHostname"])
     process = _Process(store, enforcer, configuration, logs, keeper)
     try:
