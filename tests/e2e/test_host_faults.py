@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +80,7 @@ def small_disk(path: Path, options: str = "size=64k") -> Iterator[Path]:
 
 def fill(file: Path) -> None:
     """Append until there is no space left."""
-    with file.open("ab", buffering=0) as full, pytest.raises(OSError, match="No space left"):
+    with file.open("ab", buffering=0) as full, suppress(OSError):
         while full.write(b"x" * 4095 + b"\n"):
             pass
 
