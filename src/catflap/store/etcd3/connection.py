@@ -48,13 +48,13 @@ CALL_TIMEOUT = 5.0
 LOGIN_TIMEOUT = 15.0  # a login costs etcd 0.1 s, and after a restart a whole fleet logs in
 LOAD_TIMEOUT = 60.0  # a page can wait behind many others when a whole fleet loads at once
 MAX_MESSAGE = 64 << 20  # bytes; etcd's grpc-proxy does not cut watch answers into fragments
-WINDOW = 1 << 20  # bytes that a member may send ahead: 20 MB/s over a way of 50 ms
 CONNECT_FAILURE = "failed to connect"  # in gRPC's words
 HAS_LEADER = ("hasleader", "true")  # lets a member without quorum refuse instead of staying silent
 
 # Frozen servers and dropped packets are noticed within 9 s. All five are needed: without the third and the fifth a
 # frozen server goes unnoticed for over a minute. etcd does not accept pings more often than every 5 s, and none at all
-# where no call goes on: it closes such a connection (measured: that of leases, every 20 s).
+# where no call goes on: it closes such a connection (measured: that of leases, every 20 s). gRPC's own probes for the
+# way's bandwidth cost half of what an idle agent takes, and help to notice (measured): they stay.
 _KEEPALIVE = (
     ("grpc.keepalive_time_ms", 6_000),
     ("grpc.keepalive_timeout_ms", 3_000),
@@ -69,8 +69,6 @@ _CHANNEL = (
     ("grpc.enable_retries", 0),  # a repeated write could undo somebody else's
     ("grpc.use_local_subchannel_pool", 1),  # a new connection is really a new one
     ("grpc.enable_http_proxy", 0),
-    ("grpc.http2.bdp_probe", 0),  # a ping with each answer: it cost an idle agent half of its time in gRPC
-    ("grpc.http2.lookahead_bytes", WINDOW),
 )
 
 
