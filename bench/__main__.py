@@ -28,6 +28,9 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS = (
     Benchmark("bench.agent_latency", "The agent: 10 endpoints, 10 policies, etcd with the v3 API"),
+    Benchmark("bench.idle", "An idle agent: 10 endpoints, 10 policies, etcd with the v3 API", ("60",)),
+    Benchmark("bench.scrape", "A scrape of the metrics: 2,000 policies"),
+    Benchmark("bench.interfaces", "A host with 10,000 interfaces", ("10000",)),
     Benchmark("bench.repair", "Self-repair: 10 endpoints, 10 policies, each kind of damage 200 times"),
     *(
         Benchmark("bench.store_speed", f"Stores: {title}", (part,))

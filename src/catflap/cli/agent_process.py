@@ -16,7 +16,7 @@ import catflap
 from catflap.agent.boot import Result, bring_back, saved_file, tell
 from catflap.agent.compose import compose
 from catflap.agent.config import Configuration, ConfigurationError
-from catflap.agent.connect import password_exposure, store_options, store_url
+from catflap.agent.connect import exposures, store_options, store_url
 from catflap.agent.connections import keep_existing_connections
 from catflap.agent.daemon import Agent
 from catflap.agent.document import HostDocument
@@ -82,8 +82,8 @@ async def run_agent(options: argparse.Namespace, configuration: StoreConfigurati
     log.info("Catflap %s initializing, with the store %s", catflap.__version__, store.url)
     file = saved_file(state_directory(os.environ))
     enforcer, in_force = _make_enforcer(configuration.current, file)
-    if exposure := password_exposure(configuration.current):
-        log.warning(exposure)
+    for exposure in exposures(configuration.current):
+        log.warning("%s", exposure)
     keeper = RuleSetKeeper(file, configuration.current["FelixHostname"])
     process = _Process(store, enforcer, configuration, logs, keeper)
     if in_force:
