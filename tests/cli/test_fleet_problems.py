@@ -17,6 +17,7 @@ def test_nothing_is_the_matter() -> None:
 def test_what_is_not_enforced_comes_first() -> None:
     bad = InterfaceReport(interface="eth1", state="kept", reason="nf_tables refuses set x: no")
     found = document(
+        failure="no memory",
         interfaces=(bad, ETH0),
         not_enforced=("eth1", "eth2"),
         not_enforced_total=2,
@@ -25,6 +26,7 @@ def test_what_is_not_enforced_comes_first() -> None:
         kept_for_boot=KeptReport(problem="disk full"),
     )
     assert list(problems(found)) == [
+        "the kernel cannot be programmed, what it enforces stays: no memory",
         "eth1 kept: nf_tables refuses set x: no (the policy before it stays in force)",
         "1 more interfaces are not enforced",
         "ip filter INPUT (ufw) drops what it does not accept itself",

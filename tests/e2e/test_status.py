@@ -165,6 +165,19 @@ def test_a_store_that_is_away(fleet3: FleetHosts) -> None:
     fleet3.server.thaw()
 
 
+def test_an_interface_that_cannot_be_policed(fleet3: FleetHosts) -> None:
+    fleet3.hosts["web1"].ip('link add a"b type veth peer name other')
+    fleet3.put("/calico/v1/host/web1/endpoint/odd", {"name": 'a"b'})
+    fleet3.start_agent("web1")
+    until(lambda: bool(fleet3.status()["hosts"][0]["problems"]))
+    done = fleet3.catflap("status")
+    assert done.returncode == 1
+    assert 'a"b not policed: its name is empty or has' in done.stdout
+    done = fleet3.catflap("status", "--wait", "latest", "--timeout", "1")
+    assert done.returncode == 1
+    assert "behind: web1 (not-enforced: " in done.stderr
+
+
 def test_watching(fleet3: FleetHosts) -> None:
     """It follows the store: what changes is shown without being asked for."""
 

@@ -112,6 +112,7 @@ class Agent:
             revision_enforced=self._enforcement.enforced_revision,
             invalid_objects=self._intake.invalid_objects,
             invalid=self._intake.some_invalid(),
+            failure=self._enforcement.failure,
             resyncs=self._resyncs,
             not_enforced=self._enforcement.not_enforced,
         )

@@ -1,9 +1,10 @@
 """The agent's own keys in the store: that it lives, and how it stands.
 
-Three keys below ``/calico/felix/v1/host/<hostname>/``: ``status`` and ``last_reported_status`` are the heartbeat, in the
-old system's form, of which the first vanishes when the agent dies; ``catflap`` says more (`catflap.agent.document`), is
-large and so written when there is something new, and vanishes as well. Nobody who enforces waits for any of them, and a
-store that refuses them changes nothing. They lie outside of what agents follow, or N agents would read N reports.
+Three keys below ``/calico/felix/v1/host/<hostname>/``: ``status`` and ``last_reported_status`` are the heartbeat, in
+the old system's form, of which the first vanishes when the agent dies; ``catflap`` says more
+(`catflap.agent.document`), is large and so written when there is something new, and vanishes as well. Nobody who
+enforces waits for any of them, and a store that refuses them changes nothing. They lie outside of what agents follow,
+or N agents would read N reports.
 """
 
 from __future__ import annotations

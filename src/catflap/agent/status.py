@@ -80,6 +80,7 @@ class AgentStatus(msgspec.Struct, frozen=True):
         kept: what is on disk for the next boot.
         connections: what has become of existing connections.
         invalid: some of the invalid objects.
+        failure: why the kernel could not be programmed the last time, and holds what it did; None where it could.
     """
 
     store: StoreStatus
@@ -90,3 +91,4 @@ class AgentStatus(msgspec.Struct, frozen=True):
     kept: KeptStatus = KeptStatus()
     connections: ConnectionsStatus = ConnectionsStatus()
     invalid: tuple[InvalidObject, ...] = ()
+    failure: str | None = None

@@ -18,6 +18,8 @@ _FATES = {
 
 def problems(document: HostDocument) -> Iterator[str]:
     """All that an operator should do something about."""
+    if document.failure:
+        yield f"the kernel cannot be programmed, what it enforces stays: {document.failure}"
     for each in document.interfaces:
         if each.reason is not None:
             yield _not_enforced(each)
