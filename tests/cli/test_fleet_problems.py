@@ -35,7 +35,7 @@ def test_what_is_not_enforced_comes_first() -> None:
     assert list(problems(found)) == [
         "the kernel cannot be programmed, what it enforces stays: no memory",
         "eth1 kept: nf_tables refuses set x: no (the policy before it stays in force)",
-        "1 more interfaces are not enforced",
+        "1 more interface not enforced",
         "ip filter INPUT (ufw) drops what it does not accept itself",
         "not kept for the next boot: disk full",
         "1 endpoint without an interface",

@@ -34,9 +34,10 @@ def problems(document: HostDocument) -> Iterator[str]:
 def _interfaces(document: HostDocument) -> Iterator[str]:
     told = [each for each in document.interfaces if each.reason is not None]
     yield from map(_not_enforced, told)
-    rest = max(document.not_enforced_total, len(document.not_enforced)) - len(told)
-    if rest > 0 and told:
-        yield f"{rest} more interfaces are not enforced"
+    refused = sum(each.state in _FATES for each in told)
+    rest = max(document.not_enforced_total, len(document.not_enforced)) - refused
+    if rest > 0 and refused:
+        yield f"{rest} more interface{'' if rest == 1 else 's'} not enforced"
     elif rest > 0:
         yield f"not enforced on {', '.join(document.not_enforced)}"
 
