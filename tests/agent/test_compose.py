@@ -18,6 +18,7 @@ def test_everything_that_is_known_is_told() -> None:
         tuple(f"eth{number}" for number in range(60)),
         KeptStatus(6, "disk full"),
         invalid=(InvalidObject("/calico/v1/x", "policy x", ("odd",)),),
+        failure="no memory",
     )
     in_force = InForce(lambda: "now")
     notices = tuple(f"notice {number}" for number in range(70))
@@ -32,6 +33,7 @@ def test_everything_that_is_known_is_told() -> None:
     assert found.invalid == (InvalidReport(path="/calico/v1/x", subject="policy x", reasons=("odd",)),)
     assert found.kept_for_boot == KeptReport(revision=6, problem="disk full")
     assert found.foreign.total == 2
+    assert found.failure == "no memory"
     assert decode(encode(found)) == found
 
 

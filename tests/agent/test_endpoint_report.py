@@ -14,6 +14,7 @@ from catflap.agent.endpoint_report import EndpointReporter, states
 from catflap.agent.in_force import InForce
 from catflap.agent.shared_engine import Decision
 from catflap.host import Interface
+from catflap.model import Encoding, Kind, ResourceKey, WorkloadEndpoint
 from catflap.nft import Enforced, Refused
 from catflap.store.memory import MemoryStore
 
@@ -55,6 +56,12 @@ def test_the_words_of_the_old_system(world: World) -> None:
         "endpoint/many": "up",
         "workload/o/w/endpoint/w": "up",
     }
+
+
+def test_a_workload_of_a_v3_object_has_a_key_of_its_own(world: World) -> None:
+    key = ResourceKey(Kind.WORKLOAD_ENDPOINT, "w", scope="shop", encoding=Encoding.V3)
+    world.set(key, WorkloadEndpoint("w", "web1", "cali1"))
+    assert states(in_force(world), links(cali1=True)) == {"workload/shop/w/endpoint/w": "up"}
 
 
 @pytest.fixture

@@ -104,6 +104,22 @@ async def test_a_failure_is_logged_and_tried_again(
     assert "trying again in 0.0 s" in errors[0]
 
 
+async def test_a_failure_is_told_until_it_is_over(engine: SharedEngine) -> None:
+    kernel = Kernel()
+    kernel.faults = [EnforceError("no memory")]
+    failed = asyncio.Event()
+    enforcement = Enforcement(kernel, on_failed=failed.set)
+    task = asyncio.create_task(enforcement.run(engine))
+    enforcement.request()
+    await asyncio.wait_for(failed.wait(), 5)
+    assert enforcement.failure == "no memory"
+    enforcement.request()
+    await asyncio.wait_for(enforcement.first_done.wait(), 5)
+    assert enforcement.failure is None
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_a_new_request_does_not_wait_for_the_retry(
     engine: SharedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

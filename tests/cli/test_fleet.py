@@ -80,6 +80,7 @@ def test_nothing_that_stands_there_ends_it(keys: dict[str, bytes]) -> None:
         ({"state": "resync"}, State.RESYNC),
         ({"revision": None}, State.BEHIND),
         ({"not_enforced": ("eth0",), "revision": 3}, State.NOT_ENFORCED),
+        ({"failure": "no memory"}, State.NOT_ENFORCED),
         (
             {"interfaces": (InterfaceReport(interface="eth0", state="not policed", reason="odd"),)},
             State.NOT_ENFORCED,

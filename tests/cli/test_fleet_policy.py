@@ -53,6 +53,8 @@ def test_the_hosts_that_there_should_be() -> None:
                 v3("hostendpoints", "a", "HostEndpoint", node="web1", interfaceName="eth0"),
                 v3("hostendpoints", "b", "HostEndpoint", nodeSelector="role == 'web'", interfaceName="*"),
                 v3("hostendpoints", "c", "HostEndpoint", node=7),
+                v3("hostendpoints", "d", "HostEndpoint", nodeSelector="=="),
+                (f"{V3_ROOT}hostendpoints/e", Entry(b"\xff[", 1)),
                 v3("nodes", "web1", "Node"),
                 v3("nodes", "web2", "Node"),
                 v3("nodes", "db1", "Node"),
@@ -62,7 +64,7 @@ def test_the_hosts_that_there_should_be() -> None:
             ]
         ),
     )
-    assert expected_hosts([listing]) == {"web1": 2, "web2": 1, "db2": 1}
+    assert expected_hosts([listing]) == {"web1": 2, "web2": 1, "db2": 1, "db3": 1}
 
 
 async def test_it_is_read_without_what_agents_report() -> None:

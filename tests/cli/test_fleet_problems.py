@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from catflap.agent.document import ForeignChain, ForeignReport, InterfaceReport, KeptReport, Titles
+from catflap.agent.document import (
+    ForeignChain,
+    ForeignReport,
+    InterfaceReport,
+    InvalidReport,
+    KeptReport,
+    Titles,
+)
 from catflap.cli.fleet_problems import problems
 
 from .fleets import ETH0, document
@@ -17,6 +24,7 @@ def test_nothing_is_the_matter() -> None:
 def test_what_is_not_enforced_comes_first() -> None:
     bad = InterfaceReport(interface="eth1", state="kept", reason="nf_tables refuses set x: no")
     found = document(
+        failure="no memory",
         interfaces=(bad, ETH0),
         not_enforced=("eth1", "eth2"),
         not_enforced_total=2,
@@ -25,11 +33,20 @@ def test_what_is_not_enforced_comes_first() -> None:
         kept_for_boot=KeptReport(problem="disk full"),
     )
     assert list(problems(found)) == [
+        "the kernel cannot be programmed, what it enforces stays: no memory",
         "eth1 kept: nf_tables refuses set x: no (the policy before it stays in force)",
-        "1 more interfaces are not enforced",
+        "1 more interface not enforced",
         "ip filter INPUT (ufw) drops what it does not accept itself",
         "not kept for the next boot: disk full",
         "1 endpoint without an interface",
+    ]
+
+
+def test_invalid_objects_are_a_problem_of_the_host_that_they_are_for() -> None:
+    own = InvalidReport(path="/calico/v1/host/web1/endpoint/eth0", reasons=("odd",))
+    others = InvalidReport(path="/calico/v1/host/web11/endpoint/eth0", reasons=("odd",))
+    assert list(problems(document(invalid=(own, others), invalid_objects=2))) == [
+        "/calico/v1/host/web1/endpoint/eth0 is invalid, treated as missing: odd"
     ]
 
 

@@ -68,6 +68,11 @@ def test_one_host(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     )
 
 
+def test_what_is_invalid_may_be_meant_for_any_host(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    given_store(monkeypatch, reports(web1=document(invalid_objects=1)))
+    assert (run("status")[0], run("status", "web1")[0]) == (1, 1)
+
+
 def test_waiting(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     given_store(monkeypatch, {**endpoints("web3"), **reports(web1=document(), web2=document(entries=1))})
     status, stdout, stderr = run("status", "--wait", "7", "--timeout", "5")

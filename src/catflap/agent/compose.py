@@ -47,6 +47,7 @@ def compose(
         interfaces_total=in_force.total,
         endpoints=len(in_force.endpoints),
         without_interface=tuple(itertools.islice(in_force.without_interface(existing), MAX_LISTED)),
+        failure=cut(status.failure) if status.failure else None,
         not_enforced=tuple(map(cut, status.not_enforced[:MAX_LISTED])),
         not_enforced_total=len(status.not_enforced),
         invalid_objects=status.invalid_objects,

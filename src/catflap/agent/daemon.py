@@ -114,6 +114,7 @@ class Agent:
             invalid_objects=self._intake.invalid_objects,
             invalid_kinds=self._intake.invalid_kinds,
             invalid=self._intake.some_invalid(),
+            failure=self._enforcement.failure,
             resyncs=self._resyncs,
             not_enforced=self._enforcement.not_enforced,
         )

@@ -121,6 +121,7 @@ class HostDocument(msgspec.Struct, frozen=True, kw_only=True):
         interfaces: what is in force on which interface, what is not enforced first; ``interfaces_total`` there are.
         endpoints: how many endpoints this host has.
         without_interface: the endpoints that no interface belongs to, or that lost theirs to another endpoint.
+        failure: why the kernel could not be programmed the last time, so that it holds what it did before.
         not_enforced: the interfaces of which the kernel refuses the policy; ``not_enforced_total`` there are.
         invalid_objects: how many stored objects are invalid; ``invalid`` are some of them.
         notices: conflicts, and what else is not enforced; ``notices_total`` there are.
@@ -142,6 +143,7 @@ class HostDocument(msgspec.Struct, frozen=True, kw_only=True):
     interfaces_total: int = 0
     endpoints: int = 0
     without_interface: tuple[str, ...] = ()
+    failure: str | None = None
     not_enforced: tuple[str, ...] = ()
     not_enforced_total: int = 0
     invalid_objects: int = 0

@@ -51,8 +51,10 @@ def _state(in_force: InForce, names: Iterable[str], links: Interfaces) -> str:
 def _path(key: ResourceKey) -> str:
     if key.kind is not Kind.WORKLOAD_ENDPOINT:
         return f"endpoint/{key.name}"
+    if key.namespace:  # of a v3 object, which has all of it in its name
+        return f"workload/{key.namespace}/{key.name}/endpoint/{key.name}"
     orchestrator, _, workload = key.scope.partition("/")[2].partition("/")  # without the host
-    return f"workload/{orchestrator}/{workload}/endpoint/{key.name}" if workload else f"workload/{key.name}"
+    return f"workload/{orchestrator}/{workload}/endpoint/{key.name}"
 
 
 class EndpointReporter:

@@ -45,6 +45,7 @@ class Enforcement:
         enforcer: programs the kernel.
         on_enforced: called with each decision that is in force from now on, and what became of it.
         on_changed: called after that with the first one, and with each for which the kernel was changed.
+        on_failed: called when nothing could be programmed, and what is in force stays.
 
     Attributes:
         passes: what became of all passes.
@@ -55,10 +56,13 @@ class Enforcement:
         enforcer: PolicyEnforcer,
         on_enforced: Callable[[Decision, Enforced], None] = lambda _decision, _enforced: None,
         on_changed: Callable[[HostPolicy], None] = lambda _policy: None,
+        on_failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._enforcer = enforcer
         self._on_enforced = on_enforced
         self._on_changed = on_changed
+        self._on_failed = on_failed
+        self._failure: str | None = None
         self._changed = True  # or maybe so: what the last pass did not finish, the one before has changed
         self._requested = asyncio.Event()
         self._retry = FIRST_RETRY
@@ -79,6 +83,11 @@ class Enforcement:
     def not_enforced(self) -> tuple[str, ...]:
         """The interfaces of which the kernel refuses the policy: they stay as they were, or are closed."""
         return self._not_enforced
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last pass could not program the kernel; None where it could."""
+        return self._failure
 
     def request(self, since: float | None = None) -> None:
         """Ask for a pass over the engine's state as it will be then, for what was heard of at ``since``, or now."""
@@ -122,7 +131,7 @@ class Enforcement:
         else:
             self._stop_trying()
         self._not_enforced = tuple(sorted({name for item in enforced.refused for name in item.interfaces}))
-        self._enforced_revision = decision.revision
+        self._enforced_revision, self._failure = decision.revision, None
         unsupported, refused = map(_not_policed, enforced.unsupported), map(_refused, enforced.refused)
         self._report((*decision.notices, *unsupported, *refused))
         self._log_result(decision, enforced)
@@ -142,6 +151,7 @@ class Enforcement:
 
     def _failed(self, reason: str, began: float) -> None:
         self._changed = True
+        self._failure = reason
         self.passes.failed(reason, began)
         log.error(
             "Programming the kernel failed, what it enforces stays; trying again in %.1f s: %s",
@@ -149,6 +159,7 @@ class Enforcement:
             reason,
         )
         self._try_again()
+        self._on_failed()
 
     def _try_again(self) -> None:
         """Later, if that is not planned already: passes that others ask for do not put it off."""

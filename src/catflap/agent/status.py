@@ -82,6 +82,7 @@ class AgentStatus(msgspec.Struct, frozen=True):
         connections: what has become of existing connections.
         invalid_kinds: how many of the invalid objects are of each kind.
         invalid: some of the invalid objects.
+        failure: why the kernel could not be programmed the last time, and holds what it did; None where it could.
     """
 
     store: StoreStatus
@@ -93,3 +94,4 @@ class AgentStatus(msgspec.Struct, frozen=True):
     connections: ConnectionsStatus = ConnectionsStatus()
     invalid_kinds: Mapping[str, int] = {}
     invalid: tuple[InvalidObject, ...] = ()
+    failure: str | None = None

@@ -117,7 +117,10 @@ class _Process:
         self._recheck = Recheck()
         self._in_force = InForce()
         self._enforcement = Enforcement(
-            enforcer, on_enforced=self._on_enforced, on_changed=self._recheck.set_policy
+            enforcer,
+            on_enforced=self._on_enforced,
+            on_changed=self._recheck.set_policy,
+            on_failed=self._on_status,
         )
         self._agent = Agent(
             store=store,

@@ -159,7 +159,7 @@ def _documented(name: str, document: HostDocument, policy: Policy, last: str | N
     behind = policy.behind(document.revision_enforced, document.entries)
     found = tuple(problems(document))
     state = _state(document, behind)
-    if state in (State.WAITING, State.STALE):
+    if document.store.reason or state in (State.WAITING, State.STALE):
         found = (document.store.reason or "the store cannot be read", *found)
     return HostView(
         host=name,
@@ -180,7 +180,9 @@ def _state(document: HostDocument, behind: int | None) -> State:
             return State.WAITING
         case State.STALE:
             return State.STALE
-        case _ if document.not_enforced or any(each.reason for each in document.interfaces):
+        case _ if (
+            document.failure or document.not_enforced or any(each.reason for each in document.interfaces)
+        ):
             return State.NOT_ENFORCED
         case _ if behind or document.revision_enforced is None:
             return State.BEHIND

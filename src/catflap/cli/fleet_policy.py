@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
 
 import msgspec
 
-from catflap.model import V1_ROOT, V3_ROOT, HostEndpoint, Node, Resource, decode
+from catflap.model import V1_ROOT, V3_ROOT, Selector, SelectorError, parse_selector
+from catflap.objects.trees import trees_of
 from catflap.store import Listing, Store
 
-_HOSTS = (
-    f"{V3_ROOT}hostendpoints/",
-    f"{V3_ROOT}nodes/",
-    f"{V1_ROOT}host/",
-)  # what names hosts stands below these
+_V1_HOSTS: Final = f"{V1_ROOT}host/"
+_V3_ENDPOINTS: Final = f"{V3_ROOT}hostendpoints/"
+_V3_NODES: Final = f"{V3_ROOT}nodes/"
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -56,10 +57,7 @@ async def read_policy(store: Store) -> Policy:
     Raises:
         StoreError: the store is unavailable or refuses.
     """
-    roots = {"etcd": (V3_ROOT, V1_ROOT), "directory": (V3_ROOT,)}.get(store.driver, (V3_ROOT, V1_ROOT))
-    if store.url.startswith("etcd2"):
-        roots = (V1_ROOT,)
-    listings = [await store.read(root) for root in roots]
+    listings = [await store.read(str(tree) + "/") for tree in trees_of(store)]
     hosts = expected_hosts(listings)
     if store.driver == "directory":  # its versions are no revisions
         return Policy(None, hosts=hosts)
@@ -68,22 +66,61 @@ async def read_policy(store: Store) -> Policy:
 
 
 def expected_hosts(listings: Iterable[Listing]) -> Mapping[str, int]:
-    """The hosts that have host endpoints, and how many. What is invalid counts as missing, as for agents."""
-    found = [
-        change.resource
-        for listing in listings
-        for path, entry in listing.entries.items()
-        if path.startswith(_HOSTS)
-        for change in decode(path, entry.value).changes
-    ]
-    nodes = [each for each in found if isinstance(each, Node)]
-    return Counter(host for each in found for host in _hosts(each, nodes))
+    """The hosts that have host endpoints, and how many, whether or not these are valid."""
+    found: Counter[str] = Counter()
+    selectors: list[Selector] = []
+    nodes: list[_Object] = []
+    for listing in listings:
+        for path, entry in listing.entries.items():
+            if path.startswith(_V1_HOSTS):
+                host, *rest = path.removeprefix(_V1_HOSTS).split("/")
+                if len(rest) == 2 and rest[0] == "endpoint":  # noqa: PLR2004  # endpoint/NAME
+                    found[host] += 1
+            elif path.startswith((_V3_ENDPOINTS, _V3_NODES)) and (item := _read(entry.value)) is not None:
+                if path.startswith(_V3_NODES):
+                    nodes.append(item)
+                elif item.spec.node:
+                    found[item.spec.node] += 1
+                else:
+                    selectors += _selectors(item.spec.node_selector)
+    # Whom a node selector means is known of hosts that have Node objects only.
+    found.update(
+        each.metadata.name
+        for selector in selectors
+        for each in nodes
+        if selector.matches(each.metadata.labels or {})
+    )
+    return found
 
 
-def _hosts(item: Resource | None, nodes: Iterable[Node]) -> Iterable[str]:
-    """The hosts that an endpoint is for. Whom a node selector means is known of hosts that have Node objects only."""
-    if not isinstance(item, HostEndpoint):
-        return ()
-    if item.node_selector is None:
-        return (item.node,) if item.node else ()
-    return [each.name for each in nodes if item.node_selector.matches(each.labels)]
+class _Metadata(msgspec.Struct, frozen=True):
+    name: str = ""
+    labels: dict[str, str] | None = None
+
+
+class _Spec(msgspec.Struct, frozen=True):
+    node: str | None = None
+    node_selector: str | None = msgspec.field(name="nodeSelector", default=None)
+
+
+class _Object(msgspec.Struct, frozen=True):
+    """What tells of hosts in a document. To validate all of a fleet's endpoints would take seconds."""
+
+    metadata: _Metadata = _Metadata()
+    spec: _Spec = _Spec()
+
+
+_DECODER = msgspec.json.Decoder(_Object)
+
+
+def _read(value: bytes) -> _Object | None:
+    try:
+        return _DECODER.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _selectors(text: str | None) -> Iterator[Selector]:
+    with suppress(SelectorError):
+        if text:
+            yield parse_selector(text)

@@ -142,8 +142,13 @@ def _show(fleet: Fleet, options: argparse.Namespace) -> int:
         print_lines(_lines(fleet, options))
     else:
         _print(fleet, options)
-    fine = fleet.fine if options.host is None else _host(fleet, options.host).fine
+    fine = fleet.fine if options.host is None else _is_fine(_host(fleet, options.host))
     return Exit.SUCCESS if fine else Exit.NO
+
+
+def _is_fine(host: HostView) -> bool:
+    """Whether nothing is the matter on a host. What is invalid in the store may be meant for it, too."""
+    return host.fine and not (host.document and host.document.invalid_objects)
 
 
 def _lines(fleet: Fleet, options: argparse.Namespace) -> Iterator[Line]:
