@@ -30,6 +30,7 @@ DOCUMENTS = (
     "docs/how-to/existing-connections.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
+    "docs/scale.md",
     "docs/schemas/README.md",
     "docs/stores.md",
     "docs/reference/agent.md",
