@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .NOTPARALLEL:
-.PHONY: help setup docs reference demo test lint format unit e2e faults faults-short soak interplay bench proto golden picture clean prove
+.PHONY: help setup docs reference demo test lint format unit e2e faults faults-short soak interplay bench dist packages proto golden picture clean prove
 
 STORE ?= dir
 BIN := .venv/bin
@@ -17,7 +17,7 @@ setup:  ## install what is needed: Debian packages, .venv, pinned Python package
 demo: setup  ## secure a host with real packets, step by step (STORE=dir, etcd or etcd2)
 	@$(BIN)/catflap lab demo --store $(STORE)
 
-test: setup lint unit e2e faults-short  ## the linters and all tests
+test: setup lint unit e2e packages faults-short  ## the linters and all tests
 
 lint:  ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check --quiet . || { echo 'run: make format'; exit 1; }
@@ -29,10 +29,14 @@ format:  ## format the code and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 unit:  ## tests without root or kernel
-	@$(BIN)/pytest -q -n 3 --dist worksteal --ignore tests/e2e --ignore tests/faults
+	@$(BIN)/pytest -q -n 3 --dist worksteal --ignore tests/e2e --ignore tests/faults --ignore tests/packages
 
 e2e:  ## tests with a real kernel, a real etcd and real packets, in network namespaces
 	@$(BIN)/pytest -q -n 3 tests/e2e
+
+packages:  ## tests of the packages: built, installed, started, upgraded under load, removed
+	@scripts/setup dist
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/packages
 
 faults: setup  ## all faults of the stores, with a real etcd; the table goes into docs/stores.md
 	@$(BIN)/pytest -q -n 3 --dist worksteal tests/faults --write-table
@@ -52,6 +56,10 @@ interplay: setup  ## live beside ufw, firewalld, docker and others: Debian's pac
 bench:  ## measure, and print a table with this machine's facts
 	@scripts/setup bench
 	@$(BIN)/python -m bench
+
+dist:  ## build wheel, sdist, .deb, .rpm and a bundle for other distributions into dist/
+	@scripts/setup dist
+	@$(BIN)/python -m distribution
 
 proto: setup  ## generate the etcd messages anew from their .proto
 	@$(BIN)/python scripts/generate_proto.py

@@ -28,6 +28,9 @@ class Benchmark(NamedTuple):
 
 BENCHMARKS = (
     Benchmark("bench.agent_latency", "The agent: 10 endpoints, 10 policies, etcd with the v3 API"),
+    Benchmark("bench.idle", "An idle agent: 10 endpoints, 10 policies, etcd with the v3 API", ("60",)),
+    Benchmark("bench.scrape", "A scrape of the metrics: 2,000 policies"),
+    Benchmark("bench.interfaces", "A host with 10,000 interfaces", ("10000",)),
     Benchmark("bench.repair", "Self-repair: 10 endpoints, 10 policies, each kind of damage 200 times"),
     *(
         Benchmark("bench.store_speed", f"Stores: {title}", (part,))
@@ -41,6 +44,7 @@ BENCHMARKS = (
         Benchmark("bench.watchers", f"1,000 followers, etcd with the v3 API, {way}", (way,))
         for way in ("direct", "through one grpc-proxy")
     ),
+    Benchmark("bench.status_load", "The reports of 1,000 agents, etcd with the v3 API"),
     Benchmark("bench.loss", "Packets lost and leaked, at 20,000/s allowed and 20,000/s denied", ("3",)),
     Benchmark("bench.kernel_changes", "The kernel: 200 policies of 10 rules, large sets"),
     Benchmark("bench.packet_rate", "What a policy costs a packet: new flows per second, one processor"),

@@ -13,7 +13,8 @@ from catflap.agent.config import Configuration, resolve
 from catflap.agent.saved_rule_set import Origin, SavedRuleSet, write
 from catflap.agent.settings import policy_settings
 from catflap.model.resources import ICMPV6, TCP, UDP
-from catflap.nft import Enforcer, MemoryNft, NftError, RuleSet, compile_policy
+from catflap.nft import Enforcer, MemoryNft, NftError, RuleSet, Touched, compile_policy
+from catflap.nft.damage import TABLE_DELETED
 from catflap.policy.host_policy import HostPolicy
 from catflap.verdict.evaluate import evaluate
 from catflap.verdict.packet import ConnectionState, Packet
@@ -84,6 +85,24 @@ def test_a_rule_set_in_force_is_left_alone(file: Path) -> None:
     boot = bring_back(Enforcer(nft), file, configuration(BootAction="failsafe-only"))
     assert (boot.result, boot.action) == (Result.PRESENT, None)
     assert nft.rule_set == rule_set(other)
+
+
+def test_a_rule_set_in_force_that_somebody_deletes_comes_back_from_the_file(file: Path) -> None:
+    save(file, rule_set().text())
+    nft = MemoryNft()
+    Enforcer(nft).enforce(host_policy(("eth0",)))
+    enforcer = Enforcer(nft)
+    bring_back(enforcer, file, configuration())
+    nft.run("delete table inet catflap\n")
+    assert enforcer.repair(Touched()).damage == (TABLE_DELETED,)
+    assert nft.rule_set == rule_set()
+
+
+def test_a_rule_set_in_force_needs_no_file_that_can_be_read(file: Path) -> None:
+    file.write_text("garbage")
+    nft = MemoryNft()
+    Enforcer(nft).enforce(host_policy(("eth0",)))
+    assert bring_back(Enforcer(nft), file, configuration()).result is Result.PRESENT
 
 
 def test_what_was_left_half_made_is_no_rule_set_in_force(file: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catflap.agent.config import Configuration, ConfigurationError, resolve
-from catflap.agent.connect import password_exposure, store_options, store_url
+from catflap.agent.connect import exposures, store_options, store_url
 
 from .conftest import local_sources
 
@@ -66,20 +66,21 @@ def password_file(tmp_path: Path) -> Path:
 def test_the_password_may_stand_in_a_file(password_file: Path) -> None:
     configuration = configured(EtcdUsername="u", EtcdPasswordFile=str(password_file))
     assert store_options(configuration).password == " s3cret "  # noqa: S105  # this test's own
-    assert password_exposure(configuration) is None
+    assert exposures(configuration) == []
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
-def test_a_file_that_others_may_use_is_named(password_file: Path, mode: int) -> None:
+@pytest.mark.parametrize("parameter", ["EtcdPasswordFile", "EtcdKeyFile"])
+def test_a_file_that_others_may_use_is_named(password_file: Path, parameter: str, mode: int) -> None:
     password_file.chmod(mode)
-    warning = password_exposure(configured(EtcdPasswordFile=str(password_file)))
-    assert warning is not None
-    assert f"{password_file} has mode {mode:04o}" in warning
+    (warning,) = exposures(configured(**{parameter: str(password_file)}))
+    assert f"{parameter} {password_file} has mode {mode:04o}" in warning
     assert f"chmod 600 {password_file}" in warning
 
 
 def test_without_a_file_nothing_is_exposed() -> None:
-    assert password_exposure(configured(EtcdPassword="p")) is None
+    assert exposures(configured(EtcdPassword="p")) == []
+    assert exposures(configured(EtcdKeyFile="/nowhere/key.pem")) == []
 
 
 @pytest.mark.parametrize(

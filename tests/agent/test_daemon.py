@@ -248,6 +248,17 @@ async def test_a_status_tells_how_it_stands(rig: Rig) -> None:
     assert rig.agent.status().invalid_objects == 0
 
 
+async def test_a_link_that_goes_up_is_told_and_enforces_nothing(rig: Rig) -> None:
+    await rig.start()
+    before = rig.statuses, rig.agent.status().revision_enforced
+    rig.interfaces.set([Interface(2, "eth0", addresses=frozenset({"192.0.2.1"}), up=True)])
+    async with asyncio.timeout(5):
+        while rig.statuses == before[0]:
+            await asyncio.sleep(0.001)
+    assert rig.agent.links["eth0"].up
+    assert rig.agent.status().revision_enforced == before[1]
+
+
 async def test_a_change_of_several_steps_counts_when_it_is_whole(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

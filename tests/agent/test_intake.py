@@ -120,8 +120,10 @@ async def test_only_configuration_of_this_host_says_that_it_has_changed(rig: Rig
 async def test_invalid_objects_are_counted_until_they_are_valid_or_gone(rig: Rig) -> None:
     await rig.take(Snapshot(1, {f"{HEP}/a": b"{", f"{HEP}/b": b"{", f"{HEP}/c": b"{}"}))
     assert rig.intake.invalid_objects == 3
+    assert rig.intake.invalid_kinds["HostEndpoint"] == 3
     await rig.take(Delta(2, ((f"{HEP}/a", b'{"name": "eth0"}'), (f"{HEP}/b", None))))
     assert rig.intake.invalid_objects == 1
+    assert sum(rig.intake.invalid_kinds.values()) == rig.intake.invalid_kinds["HostEndpoint"] == 1
 
 
 async def test_what_the_store_cannot_read_is_named_once_and_counted(
@@ -131,7 +133,7 @@ async def test_what_the_store_cannot_read_is_named_once_and_counted(
     await rig.take(Snapshot(1, {}, (problem,)))
     await rig.take(Delta(2, (), (problem,)))
     assert sum("it is a directory" in text for text in caplog.messages) == 1
-    assert rig.intake.invalid_objects == 1
+    assert rig.intake.invalid_objects == rig.intake.invalid_kinds["unreadable"] == 1
     await rig.take(Delta(3, ()))
     assert rig.intake.invalid_objects == 0
 
@@ -144,3 +146,27 @@ async def test_entries_of_other_kinds_are_counted_not_listed(
     lines = [text for text in caplog.messages if text.startswith("Ignoring ")]
     assert len(lines) == 1
     assert "200 entries" in lines[0]
+
+
+async def test_invalid_objects_are_told_with_their_reasons(rig: Rig) -> None:
+    problem = Problem("/etc/policy/x.yaml", "file x.yaml", ("not YAML",))
+    await rig.take(Snapshot(1, {f"{HEP}/eth0": b"{", f"{HEP}/eth1": b'{"name": "eth1"}'}, (problem,)))
+    first, second = rig.intake.some_invalid()
+    assert (first.path, first.subject) == (f"{HEP}/eth0", "host endpoint HostEndpointId<eth0>")
+    assert first.reasons
+    assert (second.path, second.reasons) == ("/etc/policy/x.yaml", ("not YAML",))
+    await rig.take(Delta(2, ((f"{HEP}/eth0", None),)))
+    assert rig.intake.some_invalid() == ()
+
+
+async def test_only_some_invalid_objects_are_told(rig: Rig) -> None:
+    await rig.take(Snapshot(1, {f"{HEP}/eth{number}": b"{" for number in range(200)}))
+    assert (len(rig.intake.some_invalid()), rig.intake.invalid_objects) == (50, 200)
+
+
+async def test_the_engine_knows_how_many_entries_there_were(rig: Rig) -> None:
+    await rig.take(Snapshot(1, {f"{HEP}/eth0": b'{"name": "eth0"}'}))
+    with ThreadPoolExecutor(1) as thread:
+        decision = await rig.engine.decide(thread)
+    assert (decision.revision, decision.entries) == (1, 1)
+    assert [key.name for key in decision.endpoints] == ["eth0"]

@@ -6,25 +6,18 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from catflap.agent.config import Configuration, resolve
+from catflap.agent.histogram import Distribution
+from catflap.agent.metric_table import METRICS
+from catflap.agent.metric_values import Sample
 from catflap.agent.metrics import Metrics
-from catflap.agent.status import AgentStatus, KeptStatus, State, StoreStatus
 from catflap.lab.etcd import free_port
 
 from .conftest import local_sources
-
-STALE = AgentStatus(StoreStatus(State.STALE, 17.5, 12, 2.5, "lost"), 11, 3, 2, ("eth0", "eth1"))
-FRESH = AgentStatus(
-    StoreStatus(State.WAIT_FOR_READY, 1, None, 1, None),
-    None,
-    0,
-    0,
-    kept=KeptStatus(problem="the disk is full"),
-)
 
 
 def configuration(port: int, *, enabled: bool = True) -> Configuration:
@@ -39,12 +32,15 @@ def configuration(port: int, *, enabled: bool = True) -> Configuration:
 
 
 class Served:
-    """Metrics of a status that can be changed, served on a free port."""
+    """Metrics of samples that can be changed, served on a free port."""
 
     def __init__(self) -> None:
-        self.status = STALE
-        self.metrics = Metrics(lambda: self.status)
+        self.samples: list[Sample] = [Sample("catflap_ready", 1)]
+        self.metrics = Metrics([self.source])
         self.port = free_port()
+
+    def source(self) -> Iterator[Sample]:
+        yield from self.samples
 
     async def configure(self, *, enabled: bool = True, port: int | None = None) -> None:
         self.metrics.configure(configuration(port or self.port, enabled=enabled))
@@ -76,28 +72,35 @@ async def served() -> AsyncIterator[Served]:
     await asyncio.wait([task])
 
 
-async def test_every_metric_says_what_the_status_says(served: Served) -> None:
+async def test_every_type_is_served_under_the_names_of_the_table(served: Served) -> None:
+    seconds = Distribution((0.1, 1.0), (1, 2, 3), 9.5)
+    served.samples = [
+        Sample("catflap_ready", 1),
+        Sample("catflap_passes_total", 4, ("failed",)),
+        Sample("catflap_passes_total", 5, ("changed",)),
+        Sample("felix_resyncs_started", 2),
+        Sample("catflap_event_to_kernel_seconds", seconds),
+        Sample("felix_int_dataplane_apply_time_seconds", seconds),
+    ]
     await served.configure()
-    assert await served.fetch() == {
-        "catflap_store_staleness_seconds": 17.5,
-        "catflap_store_revision_seen": 12,
-        'catflap_store_state{state="wait-for-ready"}': 0,
-        'catflap_store_state{state="resync"}': 0,
-        'catflap_store_state{state="in-sync"}': 0,
-        'catflap_store_state{state="stale"}': 1,
-        "catflap_enforced_revision": 11,
-        "catflap_invalid_objects": 3,
-        "catflap_interfaces_not_enforced": 2,
-        "catflap_kept_for_boot": 1,
-        "catflap_connections_ended_total": 0,
-        "catflap_connections_unsure": 0,
-        "felix_resync_state": 3,
-        "felix_resyncs_started": 2,
-    }
-    served.status = FRESH
     fetched = await served.fetch()
-    assert (fetched["felix_resync_state"], fetched["catflap_enforced_revision"]) == (1, 0)
-    assert fetched["catflap_kept_for_boot"] == 0
+    assert fetched == {
+        "catflap_ready": 1,
+        'catflap_passes_total{result="failed"}': 4,
+        'catflap_passes_total{result="changed"}': 5,
+        "felix_resyncs_started": 2,
+        'catflap_event_to_kernel_seconds_bucket{le="0.1"}': 1,
+        'catflap_event_to_kernel_seconds_bucket{le="1.0"}': 3,
+        'catflap_event_to_kernel_seconds_bucket{le="+Inf"}': 6,
+        "catflap_event_to_kernel_seconds_count": 6,
+        "catflap_event_to_kernel_seconds_sum": 9.5,
+        "felix_int_dataplane_apply_time_seconds_count": 6,
+        "felix_int_dataplane_apply_time_seconds_sum": 9.5,
+    }
+    names = {name for sample in served.samples for name in METRICS[sample.name].served_names()}
+    assert {name.partition("{")[0] for name in fetched} == names
+    served.samples = [Sample("catflap_ready", 0)]
+    assert await served.fetch() == {"catflap_ready": 0}
 
 
 async def test_it_can_be_moved_and_ended(served: Served, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,7 +133,7 @@ async def test_a_port_in_use_is_said_and_another_one_can_be_had(
             while not caplog.messages:
                 await asyncio.sleep(0.01)
     assert "No metrics: cannot serve on 127.0.0.1 port" in caplog.text
-    assert "Address already in use; change PrometheusMetricsPort" in caplog.text
+    assert "Address already in use; change PrometheusMetricsHost or PrometheusMetricsPort" in caplog.text
     await served.configure()
     assert await served.fetch()
 

@@ -144,3 +144,15 @@ def test_readiness(v1: bytes | None, v3: bytes | None, reason: str | None) -> No
     found = content.not_ready_reason()
     assert (found is None) == (reason is None)
     assert reason is None or reason in (found or "")
+
+
+def test_entries_of_policy_are_counted() -> None:
+    content = Mirror()
+    content.take(Snapshot(1, {V1_READY: b"true", V3_READY: b"x", "/calico/tunnel": b"1"}))
+    assert content.entries == 2
+    content.take(Delta(2, ((V1_READY, b"false"), ("/calico/v1/a", b"1"), ("/calico/v1/none", None))))
+    assert content.entries == 3
+    content.take(Delta(3, ((V1_READY, None), ("/calico/tunnel", None))))
+    assert content.entries == 2
+    content.take(Snapshot(4, {"/calico/v1/a": b"2"}))
+    assert content.entries == 1

@@ -11,8 +11,8 @@ import pytest
 
 from catflap.agent import report
 from catflap.agent.config import resolve
+from catflap.agent.document import HostDocument, StoreReport, decode
 from catflap.agent.report import Reporter, Timing
-from catflap.agent.status import AgentStatus, State, StoreStatus
 from catflap.store.api import StoreDeniedError, StoreError
 from catflap.store.memory import MemoryStore
 
@@ -22,8 +22,11 @@ ROOT = "/calico/felix/v1/host/web1"
 STATUS, LAST, DOCUMENT = f"{ROOT}/status", f"{ROOT}/last_reported_status", f"{ROOT}/catflap"
 
 
-def status(revision: int = 7, seen: int = 9) -> AgentStatus:
-    return AgentStatus(StoreStatus(State.IN_SYNC, 1.26, seen, 5, None), revision, 2, 1, ("eth0",))
+def status(revision: int = 7, seen: int = 9) -> HostDocument:
+    store = StoreReport(state="in-sync", seconds_since_alive=1.3, revision_seen=seen)
+    return HostDocument(
+        version="1", store=store, revision_enforced=revision, invalid_objects=2, not_enforced=("eth0",)
+    )
 
 
 class Rig:
@@ -32,7 +35,8 @@ class Rig:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
         self.status = status()
-        self.reporter = Reporter(store, "web1", lambda: self.status)
+        self.local: list[bytes] = []
+        self.reporter = Reporter(store, "web1", lambda: self.status, self.local.append)
         self.task = asyncio.create_task(self.reporter.run())
 
     def configure(self, interval: int = 30, lifetime: int = 90) -> None:
@@ -48,6 +52,14 @@ class Rig:
             while not condition(entries := await self.entries()):
                 await asyncio.sleep(0.001)
         return entries
+
+    async def version(self, path: str) -> int:
+        return (await self.store.read(path)).entries[path].version
+
+    async def until_true(self, condition: Callable[[int], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition(await self.version(DOCUMENT)):
+                await asyncio.sleep(0.001)
 
     async def stop(self) -> None:
         self.task.cancel()
@@ -106,6 +118,20 @@ async def test_only_the_first_report_says_so(rig: Rig, monkeypatch: pytest.Monke
     monkeypatch.setattr(report, "JITTER", -0.999)
     rig.configure(interval=1)
     await rig.until(lambda entries: STATUS in entries and not entries[STATUS]["first_update"])
+
+
+async def test_a_heartbeat_writes_the_document_again_now_and_then(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "JITTER", -0.999)
+    rig.configure(interval=1)
+    await rig.until(has(STATUS, LAST, DOCUMENT))
+    first = await rig.version(DOCUMENT)
+    beats = len(rig.local)
+    while len(rig.local) < beats + report.BEATS // 2:
+        assert await rig.version(DOCUMENT) == first
+        await asyncio.sleep(0.001)
+    await rig.until_true(lambda version: version != first)
 
 
 async def test_a_change_is_reported_soon(rig: Rig) -> None:
@@ -242,3 +268,30 @@ def test_a_report_outlives_the_interval(interval: int, lifetime: int, expected: 
     environment = {"ReportingIntervalSecs": str(interval), "ReportingTTLSecs": str(lifetime)}
     timing = Timing.of(resolve(local_sources(**environment))[0])
     assert (timing.interval, timing.lifetime) == expected
+
+
+async def test_a_store_that_hangs_does_not_hold_up_the_local_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(MemoryStore):
+        async def write(self, *_: object, **__: object) -> NoReturn:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(report, "JITTER", -0.999)
+    rig = Rig(Hanging())
+    rig.configure(interval=1)
+    async with asyncio.timeout(5):
+        while len(rig.local) < 3:
+            await asyncio.sleep(0.001)
+    assert decode(rig.local[-1]).hostname == "web1"
+    await rig.stop()
+
+
+async def test_a_store_without_such_keys_has_the_local_report() -> None:
+    rig = Rig(WithoutLeases())
+    rig.configure()
+    async with asyncio.timeout(5):
+        while not rig.local:
+            await asyncio.sleep(0.001)
+    document = decode(rig.local[0])
+    assert (document.hostname, document.revision_enforced, document.lifetime) == ("web1", 7, 90)
+    await rig.stop()

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from catflap.agent import kernel_check
 from catflap.agent import self_repair as module
 from catflap.agent.config import Configuration, resolve
 from catflap.agent.pace import BURST, Pace
 from catflap.agent.self_repair import SelfRepair
 from catflap.nft import (
+    Damage,
+    DamageKind,
     EnforceError,
     ForeignChange,
     Known,
@@ -29,6 +32,10 @@ from .conftest import local_sources
 
 RULES = RuleSet(chains={"a": Chain("a", ("drop",)), "b": Chain("b", ("accept",))})
 NFT = Writer(41, "nft", "nft flush ruleset")
+
+
+def rules_changed(chain: str) -> Damage:
+    return Damage(DamageKind.CHAIN_RULES, f"rules of chain {chain} were changed")
 
 
 class Kernel:
@@ -105,7 +112,7 @@ def configuration(interval: int) -> Configuration:
 
 async def test_a_foreign_change_is_repaired_and_its_maker_named(caplog: pytest.LogCaptureFixture) -> None:
     async with running() as setting:
-        setting.kernel.answers = [Repaired(("rules of chain a were changed",), 1, 0.0031)]
+        setting.kernel.answers = [Repaired((rules_changed("a"),), 1, 0.0031)]
         setting.watcher.tell("a")
         assert await setting.next() == Touched(frozenset({"a"}))
     (line,) = caplog.messages
@@ -119,7 +126,7 @@ async def test_changes_that_come_together_are_repaired_together_and_told_in_one_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with running() as setting:
-        damage = tuple(f"chain c{number} was added" for number in range(7))
+        damage = tuple(Damage(DamageKind.CHAIN_ADDED, f"chain c{number} was added") for number in range(7))
         setting.kernel.answers = [Repaired(damage, 1, 0.001)]
         for number in range(9):
             setting.watcher.tell(f"c{number}", Writer(number, "x"))
@@ -145,7 +152,7 @@ async def test_a_repair_that_fails_is_told_and_tried_again(
     async with running() as setting:
         setting.kernel.answers = [
             EnforceError("Operation not permitted"),
-            Repaired(("the table was deleted",)),
+            Repaired((Damage(DamageKind.TABLE_DELETED, "the table was deleted"),)),
         ]
         setting.watcher.tell("a")
         assert await setting.next() == Touched(frozenset({"a"}))
@@ -158,7 +165,7 @@ async def test_a_repair_that_fails_is_told_and_tried_again(
 async def test_lost_events_lead_to_a_comparison(caplog: pytest.LogCaptureFixture) -> None:
     async with running() as setting:
         setting.nft.run("flush chain inet catflap b\n")
-        setting.kernel.answers = [Repaired(("rules of chain b were changed",), 1, 0.002)]
+        setting.kernel.answers = [Repaired((rules_changed("b"),), 1, 0.002)]
         setting.watcher.on_loss()
         assert await setting.next() == Touched(frozenset({"b"}))
     assert caplog.messages == [
@@ -243,3 +250,56 @@ async def test_a_long_war_is_told_of_again(
             setting.watcher.tell("a")
             await setting.next()
     assert caplog.messages[-1].startswith("SOMEBODY STILL KEEPS CHANGING TABLE inet catflap: ")
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks may follow each other however long they take."""
+    monkeypatch.setattr(kernel_check, "SHARE", 0.0)
+
+
+@pytest.mark.usefixtures("eager")
+async def test_a_comparison_that_ends_well_is_a_check_and_nothing_but_commits_makes_it_old() -> None:
+    async with running() as setting:
+        assert setting.repair.check.status().seconds_ago is not None
+        await asyncio.wait_for(setting.repair.checked(0), 5)  # nobody has committed anything
+        assert setting.kernel.repairs == []
+        setting.nft.run("flush chain inet catflap b\n")
+        setting.kernel.answers = [Repaired((rules_changed("b"),), 1, 0.002)]
+        await asyncio.wait_for(setting.repair.checked(0), 5)
+        assert setting.kernel.repairs == [Touched(frozenset({"b"}))]
+        assert setting.repair.repairs[DamageKind.CHAIN_RULES] == 1
+        await asyncio.wait_for(setting.repair.checked(60), 5)  # a moment ago is good enough
+        assert len(setting.kernel.repairs) == 1
+
+
+async def test_damage_shows_from_when_it_is_heard_of_until_it_is_undone() -> None:
+    async with running() as setting:
+        setting.watcher.tell("a")
+        assert "somebody changed the table" in str(setting.repair.check.status().problem)
+        await setting.next()
+        assert setting.repair.check.status().problem is None
+        assert setting.repair.foreign_changes == 1
+
+
+@pytest.mark.usefixtures("eager")
+async def test_what_cannot_be_repaired_ends_a_check_and_shows() -> None:
+    async with running() as setting:
+        setting.nft.run("flush chain inet catflap b\n")
+        setting.kernel.answers = [EnforceError("Operation not permitted")]
+        await asyncio.wait_for(setting.repair.checked(0), 5)
+        problem = setting.repair.check.status().problem
+        assert problem == "it was changed and could not be repaired: Operation not permitted"
+
+
+@pytest.mark.usefixtures("eager")
+async def test_what_cannot_be_read_ends_a_check_and_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running() as setting:
+
+        def fail(_names: Collection[str] | None = None) -> Mapping[str, str]:
+            raise NftError("no buffer space")
+
+        setting.nft.run("flush chain inet catflap b\n")
+        monkeypatch.setattr(setting.nft, "chain_digests", fail)
+        await asyncio.wait_for(setting.repair.checked(0), 5)
+        assert "no buffer space" in str(setting.repair.check.status().problem)

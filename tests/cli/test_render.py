@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,15 @@ def test_it_is_what_the_agent_would_program(run: Run, tmp_path: Path) -> None:
     enforced = World(read_files([tmp_path])).host("web1").policy()
     assert stdout == header + compile_policy(enforced).rule_set.text()
     assert 'comment "' in stdout
+
+
+def test_counters_are_shown_on_demand(run: Run, tmp_path: Path) -> None:
+    path = files(tmp_path, WEB, policy("web", allow(80), DENY_ALL))
+    assert "counter" not in run("render", path)[1]
+    by_policy, by_rule = (run("render", path, "--counters", word)[1] for word in ("policy", "rule"))
+    assert by_policy.count("counter name policy-allow-ingress") == 1
+    assert "counter name tier-default-deny-ingress" in by_policy
+    assert re.search(r"counter name policy-deny-ingress-default/web-[0-9a-f]{16}-1 drop", by_rule)
 
 
 def test_the_same_input_gives_the_same_text(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ DOCUMENTS = (
     "docs/how-to/router.md",
     "docs/how-to/single-host.md",
     "docs/how-to/existing-connections.md",
+    "docs/how-to/monitor.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
     "docs/scale.md",
@@ -41,7 +42,9 @@ DOCUMENTS = (
     "docs/reference/options.md",
     "docs/reference/reasons.md",
     "docs/reference/resources.md",
+    "docs/reference/metrics.md",
     "docs/reference/policy.md",
+    "docs/reference/status.md",
     "CONTRIBUTING.md",
     "examples/README.md",
 )

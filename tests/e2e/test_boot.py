@@ -172,17 +172,29 @@ def test_the_rule_set_of_another_version_is_loaded_as_it_is(policed: PolicedHost
     policed.power_off()
     saved = decode(policed.file.read_bytes())
     begin = "table inet catflap {\n"
-    text = saved.text.replace(begin, f"{begin}\tcounter of-another-version {{\n\t}}\n\n", 1)
+    text = saved.text.replace(begin, f"{begin}\tquota of-another-version {{\n\t\tover 9 bytes\n\t}}\n\n", 1)
     write(policed.file, SavedRuleSet(saved.origin, text))
     with policed.flooded() as flood:
         assert policed.boot().returncode == 0
-        assert "counter of-another-version" in policed.guide.rule_set()
+        assert "quota of-another-version" in policed.guide.rule_set()
         policed.host.set_link("eth1", up=True)
         wait_for_packets(flood, 1_000)
         policed.restart()
         wait_for_packets(flood, 1_000)
     allowed, denied = flood.counts
     assert (allowed.lost, denied.passed) == (0, 0)
+
+
+def test_a_table_that_is_deleted_before_the_store_has_answered_comes_back(policed: PolicedHost) -> None:
+    policed.agent.kill()
+    policed.guide.server.kill()
+    agent = policed.start()
+    agent.wait_for("a rule set is in force already")
+    with policed.streams() as (allowed, denied):
+        policed.host.run("nft", "flush", "ruleset")
+        agent.wait_for("the table was deleted; repaired in")
+        assert nothing_gets_through(allowed, denied)
+    assert allowed.result.missing == ()
 
 
 def test_an_operator_may_load_the_file_by_hand(policed: PolicedHost) -> None:

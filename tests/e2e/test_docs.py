@@ -304,6 +304,26 @@ async def test_how_to_boot(host: TypedHost) -> None:
     await host.expect(host.network.web, HOST_PUBLIC, HTTP)
 
 
+async def test_how_to_monitor(host: TypedHost) -> None:
+    walk = Walk("docs/how-to/monitor.md")
+    await host.type('etcd --data-dir "$TMPDIR/etcd" </dev/null >/dev/null 2>&1 &')
+    await host.until("catflap init --store etcd://localhost:2379")
+    await host.start_agent(Command("catflap agent", "this test"))
+    await host.until("catflap health")
+    printed = (await host.type(walk.next("catflap health"))).splitlines()
+    shown = transcript("docs/how-to/monitor.md", "ready")
+    assert [line.split()[0] for line in printed] == [line.split()[0] for line in shown]
+    assert printed[:2] == shown[:2]
+    assert '"ready": true' in await host.type(walk.next("catflap health -o json"))
+    await host.type(walk.next("catflap health --alive"))
+    await host.type("export ETCDCTL_API=3")
+    await host.type(walk.next("etcdctl put /calico/v1/config/PrometheusMetricsEnabled"))
+    await host.until("curl -sf http://localhost:9091/metrics")
+    await host.type(walk.next("etcdctl put /calico/v1/config/HealthEnabled"))
+    assert '"ready": true' in await host.type(walk.next("curl "))
+    walk.finish()
+
+
 async def test_the_reference_of_commands(host: TypedHost) -> None:
     walk = Walk("docs/reference/commands.md")
     await write_objects(host, walk)
@@ -359,6 +379,22 @@ async def test_the_reference_of_checks(host: TypedHost) -> None:
     walk.finish()
 
 
+async def test_the_reference_of_status(host: TypedHost) -> None:
+    walk = Walk("docs/reference/status.md")
+    await host.type('etcd --data-dir "$(mktemp -d)" >/dev/null 2>&1 &')
+    await host.until("ETCDCTL_API=3 etcdctl get /")
+    await host.type(walk.next("export CATFLAP_STORE=etcd://localhost:2379"))
+    await host.start_agent(Command("catflap agent", "this test"))
+    await host.type("catflap init")
+    await host.until("catflap status")
+    assert f"{HOSTNAME}  in-sync" in await host.type(walk.next("catflap status"))
+    assert f"{HOSTNAME}: in-sync" in await host.type(walk.next('catflap status "$(hostname)"'))
+    assert "4 created" in await host.type(walk.next("catflap apply -f examples/02-webserver"))
+    assert "the only host enforces revision" in await host.type(walk.next("catflap status --wait latest"))
+    assert f"{HOSTNAME}  in-sync" in await host.type(walk.next("catflap status --local"))
+    walk.finish()
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -374,6 +410,7 @@ async def test_the_reference_of_checks(host: TypedHost) -> None:
         "docs/reference/reasons.md",
         "docs/reference/resources.md",
         "docs/reference/agent.md",
+        "docs/reference/metrics.md",
         "docs/reference/policy.md",
     ],
 )

@@ -75,6 +75,7 @@ def as_told(nft: Nft) -> Existing:
         },
         maps={name: replace(item, elements=nft.elements(item)) for name, item in outline.maps.items()},
         hooks=outline.hooks,
+        counters=outline.counters,
     )
 
 

@@ -61,7 +61,7 @@ def test_the_proof_finds_a_mistake(host: KernelHost, mutant: str) -> None:
 def test_a_mistake_is_made_small_and_can_be_repeated(host: KernelHost, tmp_path: Path) -> None:
     """The mistake is put into the host, so that the case fails for as long as that lasts."""
     mutant, enforce = MUTANTS["Pass allows"], host.enforce
-    host.enforce = lambda policy, limits: enforce(mutant(policy), limits)  # type: ignore[method-assign,misc,assignment]  # undone below
+    host.enforce = lambda policy, style: enforce(mutant(policy), style)  # type: ignore[method-assign,misc,assignment]  # undone below
     try:
         case = next(
             result.case

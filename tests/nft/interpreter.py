@@ -22,7 +22,7 @@ _IP_WORDS = {4: "ip", 6: "ip6"}
 
 _NOT_FOR_PACKETS = re.compile(r'log prefix "[^"]*" level notice|comment "[^"]*"')
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-_STATEMENTS = {"accept", "drop", "reject", "return", "jump", "goto", "notrack"}
+_STATEMENTS = {"accept", "drop", "reject", "return", "jump", "goto", "notrack", "counter"}
 _SET_MARK = ["meta", "mark", "set", "meta", "mark"]
 _TEST_MARK = ["meta", "mark", "and"]
 
@@ -36,6 +36,7 @@ class Passage:
         self.mark = mark
         self.tracked = True
         self.priority = 0
+        self.counters: list[str] = []  # that have counted it, in order
 
     def fate(self) -> Fate:
         """What becomes of it after all hooks."""
@@ -87,6 +88,10 @@ class Passage:
 
     def _change(self, statements: list[str]) -> list[str]:
         """Do a statement that ends nothing, and give those after it."""
+        if statements[0] == "counter":
+            assert statements[2] in self.rule_set.counters
+            self.counters.append(statements[2])
+            return statements[3:]
         if statements[0] == "notrack":
             assert self.priority < _TRACKING
             self.tracked = False

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from catflap.nft.content import Outline
+from catflap.nft.content import CounterValue, Outline
 from catflap.nft.libnftables import LibNftables
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.port import ElementChange
@@ -74,6 +74,9 @@ class NamespaceNft:
 
     def outline(self) -> Outline | None:
         return self._namespace.call(self._nft.outline)
+
+    def counters(self) -> Mapping[str, CounterValue]:
+        return self._namespace.call(self._nft.counters)
 
     def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
         return self._namespace.call(self._nft.chain_digests, names)

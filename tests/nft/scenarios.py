@@ -37,6 +37,7 @@ _TABLE = Step(_block())
 _HASH = Step(_block(*_set("s", elements="{ 10.0.0.1 }")))
 _INTERVAL = Step(_block(*_set("s", flags="interval", elements="{ 10.0.0.0/8 }")))
 _JUMP = Step(_block(*_chain("a", "jump b"), *_chain("b", "drop")))
+_COUNTED = Step(_block("counter c {", "}", *_chain("a", "counter name c drop")))
 _VMAP = Step(_block(*_map("m", '{ "eth0" : jump a }'), *_chain("a")))
 
 
@@ -49,6 +50,18 @@ def _refused(command: str) -> Step:
 
 
 SCENARIOS: dict[str, tuple[Step, ...]] = {
+    "a counter, again and again": (_COUNTED, _COUNTED),
+    "a counter that nothing refers to": (
+        _COUNTED,
+        _one("flush chain inet catflap a\ndelete counter inet catflap c"),
+    ),
+    "a counter in use stays": (_COUNTED, _refused("delete counter inet catflap c")),
+    "no such counter": (_COUNTED, _refused("delete counter inet catflap d")),
+    "a rule that refers to no counter": (
+        Step(_block(*_chain("a", "counter name c drop")), accepted=False),
+        _TABLE,
+    ),
+    "a counter and a set of one name": (_COUNTED, Step(_block(*_set("c")))),
     "a block creates the table, again and again": (_TABLE, _TABLE),
     "deleting the table": (_JUMP, _VMAP, _one("delete table inet catflap")),
     "deleting no table": (_refused("delete table inet catflap"),),

@@ -15,27 +15,39 @@ from tests.nft.host_policies import (
     lists,
     workload,
 )
-from tests.nft.interpreter import walk
+from tests.nft.interpreter import Passage, walk
 from tests.nft.packets import packet, packets
 
 from catflap.nft.compile import Compiler, compile_policy
-from catflap.nft.decision import NO_LOOKUPS, Limits
 from catflap.nft.ruleset import TRACKING, RuleSet
+from catflap.nft.style import NO_LOOKUPS, Counting, RuleStyle
 from catflap.policy.host_policy import (
     HostPolicy,
     TierStep,
 )
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.packet import ConnectionState
-from catflap.verdict.result import Outcome
+from catflap.verdict.result import Outcome, Reason
 
-LIMITS = (
+STYLES = (
     NO_LOOKUPS,
-    Limits(),
-    Limits(rules=0, repetition=100),
-    Limits(rules=1),
-    Limits(rules=2, repetition=3),
+    RuleStyle(),
+    RuleStyle(rules=0, repetition=100),
+    RuleStyle(rules=1),
+    RuleStyle(rules=2, repetition=3),
+    replace(NO_LOOKUPS, counting=Counting.RULE),
+    RuleStyle(rules=0, repetition=100, counting=Counting.RULE),
+    RuleStyle(rules=1, counting=Counting.POLICY),
 )
+
+_COUNTED_REASONS = {
+    Reason.POLICY_ALLOW,
+    Reason.POLICY_DENY,
+    Reason.PROFILE_ALLOW,
+    Reason.PROFILE_DENY,
+    Reason.TIER_DEFAULT_DENY,
+    Reason.NO_MATCH_DENY,
+}
 
 _BASE_CHAINS = (
     *("prerouting-sources", "prerouting-raw", "prerouting-mangle"),
@@ -132,10 +144,10 @@ def test_every_rule_has_a_comment() -> None:
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(host_policies(), st.sampled_from(LIMITS), st.data())
-def test_packets_fare_as_the_policy_says(policy: HostPolicy, limits: Limits, data: st.DataObject) -> None:
+@given(host_policies(), st.sampled_from(STYLES), st.data())
+def test_packets_fare_as_the_policy_says(policy: HostPolicy, style: RuleStyle, data: st.DataObject) -> None:
     """On every path, whatever mark a packet comes with, and however much is put into look-ups."""
-    rule_set = compile_policy(policy, limits).rule_set
+    rule_set = compile_policy(policy, style).rule_set
     evaluator = Evaluator(policy)
     for each in data.draw(st.lists(packets(policy), min_size=12, max_size=12)):
         verdict = evaluator.evaluate(each)
@@ -143,6 +155,38 @@ def test_packets_fare_as_the_policy_says(policy: HostPolicy, limits: Limits, dat
         expected = "accept" if verdict.outcome is Outcome.ALLOW else denied
         for mark in (0, 0xFFFF_FFFF):
             assert walk(rule_set, each, mark) == expected, verdict
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    host_policies(),
+    st.sampled_from([style for style in STYLES if style.counting is not Counting.NONE]),
+    st.data(),
+)
+def test_what_decides_about_a_packet_counts_it(
+    policy: HostPolicy, style: RuleStyle, data: st.DataObject
+) -> None:
+    compiled = compile_policy(policy, style)
+    for each in data.draw(st.lists(packets(policy), min_size=12, max_size=12)):
+        verdict = Evaluator(policy).evaluate(each)
+        passage = Passage(compiled.rule_set, each)
+        passage.fate()
+        counted = [compiled.counted[name] for name in passage.counters]
+        if verdict.reason in _COUNTED_REASONS:
+            last = counted[-1]
+            by_rule = verdict.reason not in {Reason.TIER_DEFAULT_DENY, Reason.NO_MATCH_DENY}
+            assert last.reason == verdict.reason
+            assert last.name == ((verdict.policy if by_rule else verdict.tier) or "")
+            assert last.rule == (verdict.rule if by_rule and style.counting is Counting.RULE else None)
+        else:
+            assert not [item for item in counted if item.reason.endswith("_DENY")]
+
+
+def test_nothing_is_counted_unless_it_is_wanted() -> None:
+    for policy in EXAMPLES.values():
+        compiled = compile_policy(policy)
+        assert not compiled.counted
+        assert "counter" not in compiled.rule_set.text()
 
 
 def test_other_interfaces_are_not_touched() -> None:
@@ -153,13 +197,14 @@ def test_other_interfaces_are_not_touched() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(host_policies(), st.sampled_from(LIMITS))
-def test_all_that_is_there_is_referred_to(policy: HostPolicy, limits: Limits) -> None:
-    rule_set = compile_policy(policy, limits).rule_set
+@given(host_policies(), st.sampled_from(STYLES))
+def test_all_that_is_there_is_referred_to(policy: HostPolicy, style: RuleStyle) -> None:
+    rule_set = compile_policy(policy, style).rule_set
     text = " ".join(text for chain in rule_set.chains.values() for text in chain.rules)
     text += " ".join(verdict for item in rule_set.maps.values() for verdict in item.elements.values())
-    used = set(re.findall(r"(?:@|jump |goto )(\S+)", re.sub(r'"[^"]*"', "", text)))
+    used = set(re.findall(r"(?:@|jump |goto |counter name )(\S+)", re.sub(r'"[^"]*"', "", text)))
     names = {
+        *rule_set.counters,
         *rule_set.sets,
         *rule_set.maps,
         *(name for name, chain in rule_set.chains.items() if not chain.hook),
@@ -169,13 +214,13 @@ def test_all_that_is_there_is_referred_to(policy: HostPolicy, limits: Limits) ->
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(host_policies(), min_size=2, max_size=3), st.sampled_from(LIMITS))
+@given(st.lists(host_policies(), min_size=2, max_size=3), st.sampled_from(STYLES))
 def test_a_compiler_that_remembers_compiles_like_a_fresh_one(
-    policies: list[HostPolicy], limits: Limits
+    policies: list[HostPolicy], style: RuleStyle
 ) -> None:
-    compiler = Compiler(limits)
+    compiler = Compiler(style)
     for policy in policies:
         result = compiler.compile(policy)
-        fresh = compile_policy(policy, limits)
+        fresh = compile_policy(policy, style)
         assert result == fresh
         assert result.rule_set.text() == fresh.rule_set.text()

@@ -11,14 +11,14 @@ from tests.nft.packets import packet
 
 from catflap.model.resources import Action, PortRange
 from catflap.nft.compile import Compiler, compile_policy
-from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
 from catflap.nft.ruleset import INTERVAL, RuleSet
+from catflap.nft.style import DEFAULT_STYLE, NO_LOOKUPS, RuleStyle
 from catflap.policy.host_policy import HostPolicy, IpSet, MatchPeer, MatchRule, TierStep
 from catflap.verdict.evaluate import Evaluator
 from catflap.verdict.packet import Path
 from catflap.verdict.result import Outcome
 
-_EAGER = Limits(rules=2, repetition=64)
+_EAGER = RuleStyle(rules=2, repetition=64)
 
 
 def one_tier(*rules: MatchRule, sets: tuple[IpSet, ...] = ()) -> HostPolicy:
@@ -36,8 +36,8 @@ def allow(number: int, net: str, port: int, action: Action = Action.ALLOW) -> Ma
     )
 
 
-def compiled(policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> RuleSet:
-    return compile_policy(policy, limits).rule_set
+def compiled(policy: HostPolicy, style: RuleStyle = DEFAULT_STYLE) -> RuleSet:
+    return compile_policy(policy, style).rule_set
 
 
 def rules_met(rule_set: RuleSet) -> int:
@@ -46,12 +46,12 @@ def rules_met(rule_set: RuleSet) -> int:
     return max(len(chain.rules) for chain in trees)
 
 
-@pytest.mark.parametrize("limits", [Limits(), _EAGER, Limits(rules=0), Limits(rules=4, repetition=2)])
+@pytest.mark.parametrize("style", [RuleStyle(), _EAGER, RuleStyle(rules=0), RuleStyle(rules=4, repetition=2)])
 @pytest.mark.parametrize("seed", range(8))
-def test_a_tree_decides_like_its_list(seed: int, limits: Limits) -> None:
+def test_a_tree_decides_like_its_list(seed: int, style: RuleStyle) -> None:
     random = Random(seed)
     policy = long_policy(random, random.choice([12, 30, 90]))
-    rule_set, evaluator = compiled(policy, limits), Evaluator(policy)
+    rule_set, evaluator = compiled(policy, style), Evaluator(policy)
     for each in packets_at_the_edges(random, 80):
         for way in (each, replace(each, path=Path.OUT)):
             verdict = evaluator.evaluate(way)

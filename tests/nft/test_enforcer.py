@@ -14,7 +14,7 @@ from tests.nft.packets import packet, packets
 from tests.nft.refusing import RefusingNft, elements_of, everything, rules_with
 
 from catflap.nft.compile import compile_policy
-from catflap.nft.damage import Touched, differing
+from catflap.nft.damage import TABLE_DELETED, Touched, differing
 from catflap.nft.enforcer import EnforceError, Enforcer, Repaired
 from catflap.nft.memory import MemoryNft
 from catflap.nft.nfnetlink import Generation
@@ -30,6 +30,11 @@ def policy(protocol: int = 6, interface: str = "eth0") -> HostPolicy:
     return host_policy(
         (interface,), [TierStep("default", (_KEY,))], rules=[lists(_KEY, [rule(protocol=protocol)])]
     )
+
+
+def words(repaired: Repaired) -> list[str]:
+    """What was damaged, as people read it."""
+    return list(map(str, repaired.damage))
 
 
 class ProbedNft(MemoryNft):
@@ -209,6 +214,21 @@ def test_before_anything_is_in_force_nothing_is_repaired(nft: ProbedNft) -> None
     assert enforcer.known is None
 
 
+def test_a_table_that_goes_before_the_first_policy_is_known_comes_back_from_what_was_saved(
+    nft: ProbedNft,
+) -> None:
+    saved = Enforcer(nft).enforce(policy()).rule_set
+    restarted = Enforcer(nft)
+    restarted.fall_back_to(saved.text())
+    assert restarted.repair(Touched()) == Repaired()  # what is in force may be newer
+    nft.run("delete table inet catflap\n")
+    assert restarted.repair(Touched()).damage == (TABLE_DELETED,)
+    assert nft.rule_set == saved
+    nft.run("delete table inet catflap\n")
+    assert restarted.repair(Touched()).damage
+    assert nft.rule_set == saved
+
+
 def test_without_damage_a_repair_does_nothing(nft: ProbedNft) -> None:
     enforcer = Enforcer(nft)
     enforcer.enforce(policy())
@@ -223,7 +243,7 @@ def test_a_repair_writes_only_what_is_damaged(nft: ProbedNft) -> None:
     nft.run("flush chain inet catflap input\n")
     runs = nft.runs
     repaired = enforcer.repair(Touched(frozenset({"input"})))
-    assert repaired.damage == ("rules of chain input were changed",)
+    assert words(repaired) == ["rules of chain input were changed"]
     assert repaired.transactions == nft.runs - runs == 1
     assert repaired.seconds > 0
     assert nft.lists == 1
@@ -236,7 +256,7 @@ def test_a_repair_takes_over_no_connections_anew(nft: ProbedNft) -> None:
     enforcer = Enforcer(nft, lambda: told.append(None))
     enforcer.enforce(policy())
     nft.run("delete table inet catflap\n")
-    assert enforcer.repair(Touched()).damage == ("the table was deleted",)
+    assert words(enforcer.repair(Touched())) == ["the table was deleted"]
     assert nft.rule_set == compile_policy(policy()).rule_set
     assert told == [None]
 
@@ -250,7 +270,7 @@ def test_a_failed_repair_is_an_error_and_the_next_one_writes_everything(nft: Pro
         enforcer.repair(Touched())
     assert enforcer.known is None
     nft.broken = False
-    assert "everything is written anew" in enforcer.repair(Touched()).damage[0]
+    assert "everything is written anew" in words(enforcer.repair(Touched()))[0]
     assert nft.rule_set == compile_policy(policy()).rule_set
 
 
@@ -273,7 +293,7 @@ def test_a_sleeping_table_is_woken(nft: ProbedNft) -> None:
     nft.outline = lambda: replace(outline, dormant=True)  # type: ignore[method-assign]  # the fake has no flags
     runs = nft.runs
     repaired = enforcer.repair(Touched())
-    assert repaired.damage == ("the table was made dormant",)
+    assert words(repaired) == ["the table was made dormant"]
     assert repaired.transactions == nft.runs - runs == 1
 
 
@@ -321,7 +341,7 @@ def test_where_somebody_always_changes_them_their_content_counts_as_unknown_and_
     known = enforcer.known
     assert known is not None
     repaired = enforcer.repair(differing(nft, known))
-    assert "rules of chain input were changed" in repaired.damage
+    assert "rules of chain input were changed" in words(repaired)
     assert nft.rule_set == compile_policy(policy()).rule_set
 
 

@@ -39,7 +39,7 @@ def test_commands_in_order() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["flush ruleset", "delete table inet other", "table inet catflap {\n\tcounter c {\n\t}\n}", "add rule x"],
+    ["flush ruleset", "delete table inet other", "table inet catflap {\n\tquota q {\n\t}\n}", "add rule x"],
 )
 def test_what_we_never_write_is_refused(text: str) -> None:
     with pytest.raises(NftError, match="not a command of ours"):

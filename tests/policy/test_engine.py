@@ -346,3 +346,12 @@ def test_candidates_for_an_interface(world: World) -> None:
     assert found.winner is not None
     assert found.winner.endpoint == endpoint_key("b")
     assert [claim.endpoint for claim in found.losers] == [endpoint_key("a")]
+
+
+def test_the_endpoints_of_this_host(world: World) -> None:
+    world.endpoint("here")
+    world.endpoint("there", host="web2")
+    world.workload("w", "cali1")
+    assert world.engine.local_endpoints == frozenset()
+    world.engine.host_policy()
+    assert world.engine.local_endpoints == {endpoint_key("here"), workload_key("w")}

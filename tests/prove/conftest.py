@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from catflap.nft.decision import Limits
+from catflap.nft.style import RuleStyle
 from catflap.policy import HostPolicy
 from catflap.prove.kernel import Fate, Journey
 from catflap.prove.observer import Seen
@@ -25,7 +25,7 @@ class OpenHost:
     def restart(self) -> None:
         self.restarts += 1
 
-    def enforce(self, policy: HostPolicy, _limits: Limits) -> None:
+    def enforce(self, policy: HostPolicy, _style: RuleStyle) -> None:
         self.policies.append(policy)
 
     def fates(self, samples: Sequence[Sample]) -> list[Fate]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS
+from catflap.nft.style import DEFAULT_STYLE, NO_LOOKUPS
 from catflap.prove.world import World
 
 
@@ -10,6 +10,6 @@ def test_another_content_keeps_the_configuration() -> None:
 
 
 def test_worlds_say_how_many_rules_stand_one_below_the_other() -> None:
-    assert World({}, {}).limits == DEFAULT_LIMITS
-    assert World({}, {}, rules=-1).limits == NO_LOOKUPS
-    assert World({}, {}, rules=2).limits.rules == 2
+    assert World({}, {}).style == DEFAULT_STYLE
+    assert World({}, {}, rules=-1).style == NO_LOOKUPS
+    assert World({}, {}, rules=2).style.rules == 2

@@ -64,3 +64,12 @@ async def test_reads_and_writes_fail_in_an_outage() -> None:
         await store.write([("/a", b"2")])
     store.reconnect()
     assert await store.get("/a") == b"1"
+
+
+async def test_one_tree_can_be_followed() -> None:
+    store = MemoryStore({"/a/x": b"1", "/b/x": b"1"})
+    follower = Following(store.follow_tree("/b/"))
+    assert (await follower.next(Snapshot)).entries == {"/b/x": b"1"}
+    store.change([("/a/x", b"2")])
+    store.change([("/a/y", b"2"), ("/b/x", None)])
+    assert (await follower.next(Delta)).changes == (("/b/x", None),)

@@ -7,6 +7,7 @@ opens what was closed, and when it cannot close what was, it says so as loudly a
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import logging
 from collections.abc import Iterator
@@ -36,6 +37,9 @@ class Programs(Protocol):
 
     def load(self, text: str) -> None:
         """See `nft.Enforcer.load`."""
+
+    def fall_back_to(self, text: str) -> None:
+        """See `nft.Enforcer.fall_back_to`."""
 
     def enforce(self, policy: HostPolicy) -> Enforced:
         """See `nft.Enforcer.enforce`."""
@@ -112,6 +116,9 @@ def bring_back(programs: Programs, file: Path | None, configuration: Configurati
     """
     name = str(file) if file else None
     if programs.in_force():
+        with contextlib.suppress(SavedRuleSetError):  # told when it is needed
+            if saved := read(file) if file else None:
+                programs.fall_back_to(saved.text)
         return Boot(Result.PRESENT, name)
     found = _load(programs, file, configuration)
     if found.result is Result.LOADED:

@@ -61,9 +61,17 @@ def _password(configuration: Configuration) -> str | None:
     return read
 
 
-def password_exposure(configuration: Configuration) -> str | None:
-    """A warning where others may read or change the file with the password."""
-    file = configuration["EtcdPasswordFile"]
-    if file is None or not (mode := Path(file).stat().st_mode & 0o777) & OTHERS:
+def exposures(configuration: Configuration) -> list[str]:
+    """A warning for each file with a secret that others may read or change."""
+    secrets = {"EtcdPasswordFile": "the password", "EtcdKeyFile": "the key"}
+    return [text for name, what in secrets.items() if (text := _exposure(name, configuration[name], what))]
+
+
+def _exposure(parameter: str, file: str | None, what: str) -> str | None:
+    try:
+        mode = Path(file).stat().st_mode & 0o777 if file is not None else 0
+    except OSError:
+        return None  # whoever reads it says why it cannot be read
+    if not mode & OTHERS:
         return None
-    return f"EtcdPasswordFile {file} has mode {mode:04o}: others may read the password; run chmod 600 {file}"
+    return f"{parameter} {file} has mode {mode:04o}: others may read {what}; run chmod 600 {file}"

@@ -57,6 +57,9 @@ class Agent:
         on_configuration: called with the configuration when it has changed, to apply logging settings.
         on_status: called when `status` may tell something else than before, but for times.
         clock: seconds that only ever grow.
+
+    Attributes:
+        links: the interfaces that there are, by name.
     """
 
     def __init__(  # noqa: PLR0913  # named where it is called: the parts that it is put together from
@@ -88,8 +91,10 @@ class Agent:
         self._reload_requested = asyncio.Event()
         self._told: State | None = None  # the state that was logged last
         self._resyncs = 0
+        self.links: Interfaces = {}  # the interfaces that there are
         self._interfaces_known = False
         self._resources_known = False
+        self._heard_at: float | None = None  # of the store, last
 
     @property
     def state(self) -> State:
@@ -107,6 +112,8 @@ class Agent:
             store=self._staleness.status(),
             revision_enforced=self._enforcement.enforced_revision,
             invalid_objects=self._intake.invalid_objects,
+            invalid_kinds=self._intake.invalid_kinds,
+            invalid=self._intake.some_invalid(),
             resyncs=self._resyncs,
             not_enforced=self._enforcement.not_enforced,
         )
@@ -139,6 +146,7 @@ class Agent:
 
     async def _follow_store(self) -> None:
         async for event in self._store.follow():
+            self._heard_at = time.monotonic()
             self._take_note(event)
             match event:
                 case Snapshot() | Delta():
@@ -201,7 +209,7 @@ class Agent:
         await self._intake.apply(configure)
         self._resources_known = True
         self._enter(State.IN_SYNC)
-        self._request_enforcement()
+        self._request_enforcement(self._heard_at)
 
     def _apply_configuration(self, engine: PolicyEngine) -> None:
         """Resolve the configuration anew and apply it live: no restart, no gap."""
@@ -216,6 +224,7 @@ class Agent:
         known = None
         async for interfaces in self._interfaces.follow():
             self._workloads.set_interfaces(interfaces)
+            self._take_links(interfaces)
             addresses = {name: interface.addresses for name, interface in interfaces.items()}
             current = addresses, _masters(interfaces)
             if current != known:  # a link that goes up or down changes no policy
@@ -225,10 +234,16 @@ class Agent:
                 self._interfaces_known = True
                 self._request_enforcement()
 
-    def _request_enforcement(self) -> None:
+    def _take_links(self, interfaces: Interfaces) -> None:
+        changed = _up(self.links) != _up(interfaces)
+        self.links = interfaces
+        if changed:
+            self._on_status()
+
+    def _request_enforcement(self, since: float | None = None) -> None:
         """Enforce soon; never before both the store's resources and the interfaces were seen whole."""
         if self._interfaces_known and self._resources_known:
-            self._enforcement.request()
+            self._enforcement.request(since)
 
     def _enter(self, state: State, reason: str | None = None) -> None:
         self._resyncs += state is State.RESYNC
@@ -280,6 +295,10 @@ class Agent:
                     self._staleness.seconds_in_state,
                     self._staleness.reason,
                 )
+
+
+def _up(interfaces: Interfaces) -> dict[str, bool]:
+    return {name: interface.up for name, interface in interfaces.items()}
 
 
 def _masters(interfaces: Interfaces) -> dict[str, str]:

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from typing import Protocol, TypeVar
 
 from catflap.agent.garbage import collector_paused
+from catflap.agent.passes import Passes
 from catflap.agent.shared_engine import Decision, SharedEngine
 from catflap.nft import Enforced, EnforceError, Refused, UnsupportedInterface
 from catflap.policy import HostPolicy
@@ -44,6 +45,9 @@ class Enforcement:
         enforcer: programs the kernel.
         on_enforced: called with each decision that is in force from now on, and what became of it.
         on_changed: called after that with the first one, and with each for which the kernel was changed.
+
+    Attributes:
+        passes: what became of all passes.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Enforcement:
         self._not_enforced: tuple[str, ...] = ()
         self._notices: dict[str, None] = {}
         self._enforced_revision: int | None = None
+        self.passes = Passes()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="enforce")
         self.first_done = asyncio.Event()
 
@@ -75,13 +80,15 @@ class Enforcement:
         """The interfaces of which the kernel refuses the policy: they stay as they were, or are closed."""
         return self._not_enforced
 
-    def request(self) -> None:
-        """Ask for a pass over the engine's state as it will be then."""
+    def request(self, since: float | None = None) -> None:
+        """Ask for a pass over the engine's state as it will be then, for what was heard of at ``since``, or now."""
+        self.passes.requested(since)
         self._requested.set()
 
     async def in_thread(self, function: Callable[..., _Result], *arguments: object) -> _Result:
         """Run something in the thread that programs the kernel, after what runs there; only while `run` does."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        with self.passes.call():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def run(self, engine: SharedEngine) -> None:
         """Serve requests until cancelled. Policy is computed in another thread, so that repairs need not wait."""
@@ -89,38 +96,41 @@ class Enforcement:
             while True:
                 await self._requested.wait()
                 self._requested.clear()
-                await self._pass(engine, decider)
+                with self.passes.call():
+                    await self._pass(engine, decider)
 
     async def _pass(self, engine: SharedEngine, decider: ThreadPoolExecutor) -> None:
+        began = self.passes.begun()
         grown, engine.grown = engine.grown, False
         try:
             with collector_paused() if grown else nullcontext():
                 decision = await engine.decide(decider)
                 enforced = await self.in_thread(self._enforcer.enforce, decision.policy)
         except EnforceError as error:
-            self._changed = True
-            self._failed(str(error))
+            self._failed(str(error), began)
         except Exception as error:  # a fault of ours must not end enforcement for good
-            self._changed = True
             log.exception("Internal error while enforcing")
-            self._failed(repr(error))
+            self._failed(repr(error), began)
         else:
-            if enforced.refused:
-                self._try_again()
-            else:
-                self._stop_trying()
-            self._not_enforced = tuple(
-                sorted({name for item in enforced.refused for name in item.interfaces})
-            )
-            self._enforced_revision = decision.revision
-            unsupported, refused = map(_not_policed, enforced.unsupported), map(_refused, enforced.refused)
-            self._report((*decision.notices, *unsupported, *refused))
-            self._log_result(decision, enforced)
-            self._on_enforced(decision, enforced)
-            if self._changed or enforced.transactions:
-                self._changed = False
-                self._on_changed(decision.policy)
-            self.first_done.set()
+            self.passes.succeeded(decision.policy, enforced, began)
+            self._take(decision, enforced)
+
+    def _take(self, decision: Decision, enforced: Enforced) -> None:
+        """This is in force from now on."""
+        if enforced.refused:
+            self._try_again()
+        else:
+            self._stop_trying()
+        self._not_enforced = tuple(sorted({name for item in enforced.refused for name in item.interfaces}))
+        self._enforced_revision = decision.revision
+        unsupported, refused = map(_not_policed, enforced.unsupported), map(_refused, enforced.refused)
+        self._report((*decision.notices, *unsupported, *refused))
+        self._log_result(decision, enforced)
+        self._on_enforced(decision, enforced)
+        if self._changed or enforced.transactions:
+            self._changed = False
+            self._on_changed(decision.policy)
+        self.first_done.set()
 
     def _report(self, notices: Iterable[str]) -> None:
         """Log what was not said after the last pass already."""
@@ -130,7 +140,9 @@ class Enforcement:
                 log.warning("%s", notice)
         self._notices = current
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, began: float) -> None:
+        self._changed = True
+        self.passes.failed(reason, began)
         log.error(
             "Programming the kernel failed, what it enforces stays; trying again in %.1f s: %s",
             self._retry,

@@ -6,23 +6,28 @@ loop is never held up. Only the task that follows the store may use it.
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Final
 
+from catflap.agent.document import MAX_LISTED, cut
 from catflap.agent.garbage import collector_paused
 from catflap.agent.mirror import Change, Mirror
 from catflap.agent.shared_engine import SharedEngine
 from catflap.agent.slices import in_slices
+from catflap.agent.status import InvalidObject
 from catflap.agent.store_configuration import StoreConfiguration
-from catflap.model import ConfigurationValues, Problem, ResourceChange, decode
+from catflap.model import ConfigurationValues, Decoded, Kind, Problem, ResourceChange, decode
 from catflap.policy import PolicyEngine
 from catflap.store.api import Delta, Snapshot
 
 log = logging.getLogger(__name__)
 
+MAX_REASONS: Final = 3  # of one invalid object that are remembered
 MANY: Final = 10_000  # entries at once, for which the garbage collector is kept away
+UNREADABLE: Final = "unreadable"  # takes the place of the kind of what cannot be read at all
 
 
 class Intake:
@@ -39,12 +44,28 @@ class Intake:
         self._mirror = Mirror()
         self._revision = 0
         self._unreadable: tuple[Problem, ...] = ()  # of the store, which may name them with every event
-        self._invalid: set[str] = set()  # paths of what was read and is invalid
+        self._invalid: dict[str, InvalidObject] = {}  # what was read and is invalid, by its path
+        self._kind_of_invalid: dict[str, str] = {}
+        self._invalid_kinds: dict[str, int] = {**dict.fromkeys(Kind, 0), UNREADABLE: 0}
 
     @property
     def invalid_objects(self) -> int:
         """How many stored objects are invalid or cannot be read."""
         return len(self._invalid) + len(self._unreadable)
+
+    def some_invalid(self) -> tuple[InvalidObject, ...]:
+        """Some of them, by path."""
+        found = [
+            *map(_invalid, self._unreadable[:MAX_LISTED]),
+            *itertools.islice(self._invalid.values(), MAX_LISTED),
+        ]
+        return tuple(sorted(found[:MAX_LISTED]))
+
+    @property
+    def invalid_kinds(self) -> Mapping[str, int]:
+        """How many they are of each kind; for any thread."""
+        read = self._invalid_kinds
+        return {**read, UNREADABLE: read[UNREADABLE] + len(self._unreadable)}
 
     @property
     def pending(self) -> int:
@@ -85,7 +106,7 @@ class Intake:
         with collector_paused() if many else nullcontext():
             async with self._engine.changing() as engine:
                 configure(engine, await self._apply_all(engine))
-                self._engine.revision = self._revision
+                self._engine.revision, self._engine.entries = self._revision, self._mirror.entries
                 self._engine.grown |= many
 
     async def _apply_all(self, engine: PolicyEngine) -> bool:
@@ -105,13 +126,19 @@ class Intake:
             decoded = decode(path, value)
             if decoded.ignored is not None and value is not None:
                 ignored.setdefault(decoded.ignored, []).append(path)
-            if decoded.problems:
-                _report(decoded.problems)
-                self._invalid.add(path)
-            else:
-                self._invalid.discard(path)
+            _report(decoded.problems)
+            self._note_validity(path, decoded)
             changes.extend(decoded.changes)
         return changes
+
+    def _note_validity(self, path: str, decoded: Decoded) -> None:
+        if self._invalid.pop(path, None) is not None:
+            self._invalid_kinds[self._kind_of_invalid.pop(path)] -= 1
+        if decoded.problems:
+            kind = next((change.key.kind for change in decoded.changes), UNREADABLE)
+            self._invalid[path] = _invalid(*decoded.problems, path=path)
+            self._kind_of_invalid[path] = kind
+            self._invalid_kinds[kind] += 1
 
     def _take_configuration(self, change: ResourceChange) -> bool:
         if change.resource is None or isinstance(change.resource, ConfigurationValues):
@@ -124,6 +151,13 @@ def _apply_one(engine: PolicyEngine, change: ResourceChange) -> None:
         engine.apply((change,))
     except Exception:  # a fault of ours with one object must not stop enforcing all others
         log.exception("Internal error while taking over %s; it is left as it was", change.key)
+
+
+def _invalid(*problems: Problem, path: str = "") -> InvalidObject:
+    reasons = [cut(reason) for problem in problems for reason in problem.reasons]
+    return InvalidObject(
+        cut(path or problems[0].path), cut(problems[0].subject), tuple(reasons[:MAX_REASONS])
+    )
 
 
 def _report(problems: Sequence[Problem]) -> None:

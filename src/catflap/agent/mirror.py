@@ -27,6 +27,7 @@ class Mirror:
 
     def __init__(self) -> None:
         self._digests: dict[str, bytes] = {}
+        self.entries = 0  # of the two trees that hold policy
         self._undecoded: dict[str, bytes | None] = {}
         self._steering: dict[str, bytes] = {}  # the values that say whether the others may be acted upon
 
@@ -55,6 +56,8 @@ class Mirror:
         if self._digests.get(path) == digest:
             return
         self._undecoded[path] = value
+        if path.startswith((V1_ROOT, V3_ROOT)):
+            self.entries += -1 if digest is None else path not in self._digests
         if digest is None:
             del self._digests[path]
         else:

@@ -167,6 +167,12 @@ PARAMETERS: Mapping[str, Parameter] = {
             read_flag,
         ),
         Parameter(
+            "PolicyCounters",
+            "For what packets are counted",
+            _always("none"),
+            one_of("none", "policy", "rule"),
+        ),
+        Parameter(
             "IptablesMarkMask",
             "Bits of packet marks that may be used",
             _always(ACCEPT_MARK),
@@ -219,6 +225,18 @@ PARAMETERS: Mapping[str, Parameter] = {
             number_between(0, LONG),
         ),
         Parameter(
+            "EndpointReportingEnabled",
+            "Write the state of each endpoint to the store",
+            _always(value=False),
+            read_flag,
+        ),
+        Parameter(
+            "EndpointReportingDelaySecs",
+            "Seconds between writes of the states of endpoints",
+            _always(1),
+            number_between(-LONG, LONG),  # negative ones were always allowed, and mean 1
+        ),
+        Parameter(
             "NftablesRefreshInterval",
             "Seconds between comparisons of all that the kernel holds with what it should hold, 0 for none",
             _always(600),
@@ -237,6 +255,9 @@ PARAMETERS: Mapping[str, Parameter] = {
             _always(9091),
             number_between(1, MAX_PORT),
         ),
+        Parameter("HealthEnabled", "Serve health over HTTP", _always(value=False), read_flag),
+        Parameter("HealthHost", "Address to serve health on", _always("localhost"), read_text),
+        Parameter("HealthPort", "TCP port to serve health on", _always(9099), number_between(1, MAX_PORT)),
     )
 }
 
@@ -257,7 +278,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
         "DropActionOverride MetadataAddr MetadataPort": _NOT_OFFERED,
         "IpInIpEnabled IpInIpMtu IpInIpTunnelAddr": _NOT_OFFERED,
         "ReportingInterval ReportingTTL": "use ReportingIntervalSecs and ReportingTTLSecs, in seconds",
-        "EndpointReportingEnabled EndpointReportingDelaySecs EndpointReportingDelay": _NOT_OFFERED,
+        "EndpointReportingDelay": "use EndpointReportingDelaySecs, in seconds",
         "EtcdDriverPrometheusMetricsPort": "all metrics are served on PrometheusMetricsPort",
     }.items()
     for name in names.split()

@@ -1,36 +1,43 @@
 """The agent's own keys in the store: that it lives, and how it stands.
 
-Three keys below ``/calico/felix/v1/host/<hostname>/``: ``status`` and ``last_reported_status`` have the old system's
-form, of which the first vanishes when the agent dies; ``catflap`` says more, and vanishes as well. Nobody who enforces
-waits for any of them, and a store that refuses them changes nothing. They lie outside of what agents follow.
+Three keys below ``/calico/felix/v1/host/<hostname>/``: ``status`` and ``last_reported_status`` are the heartbeat, in
+the old system's form, of which the first vanishes when the agent dies; ``catflap`` says more
+(`catflap.agent.document`), is large and so written when there is something new, and vanishes as well. Nobody who
+enforces waits for any of them, and a store that refuses them changes nothing. They lie outside of what agents follow,
+or N agents would read N reports.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
-import catflap
 from catflap.agent.config import Configuration
+from catflap.agent.document import HostDocument, encode, lasting
+from catflap.agent.in_force import utc_now
 from catflap.agent.side_work import until
-from catflap.agent.status import AgentStatus
 from catflap.store.api import Lease, Store, StoreError
 
 log = logging.getLogger(__name__)
 
 ROOT: Final = "/calico/felix/v1/host"
+STATUS: Final = "status"
+LAST_STATUS: Final = "last_reported_status"
+DOCUMENT: Final = "catflap"
 SPREAD: Final = 5.0  # seconds in which a change is reported: a whole fleet has one at once
 WRITE_TIMEOUT: Final = 10.0  # seconds
 CLOSE_TIMEOUT: Final = 1.0  # seconds: an agent that is stopped does not wait for a store that hangs
+BEATS: Final = 10  # heartbeats after which the store gets the document again though nothing has changed
 JITTER: Final = 0.1  # part of an interval, so that a fleet does not write at one instant
 
 
@@ -53,20 +60,32 @@ class Reporter:
     Args:
         store: where to.
         hostname: of this host, as in the configuration.
-        status: tells how the agent stands.
+        document: tells how the agent stands.
+        local: gets each document as well, also where the store cannot keep it.
     """
 
-    def __init__(self, store: Store, hostname: str, status: Callable[[], AgentStatus]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        hostname: str,
+        document: Callable[[], HostDocument],
+        local: Callable[[bytes], None] = lambda _document: None,
+    ) -> None:
         self._store = store
         self._hostname = hostname
-        self._status = status
+        self._compose = document
+        self._local = local
         self._path = f"{ROOT}/{hostname}"
-        self._started, self._started_at = time.monotonic(), _now()
+        self._started, self._started_at = time.monotonic(), utc_now()
         self._timing: Timing | None = None
         self._reconfigured = asyncio.Event()
         self._changed = asyncio.Event()
+        self._beaten = asyncio.Event()  # there is another beat to write
+        self._newest = b""
+        self._told: HostDocument | None = None  # what of the last report lasts
         self._first = True  # nothing has been written so far
         self._failing = False
+        self._refused = False  # the store keeps no such keys, and that was said
 
     def configure(self, configuration: Configuration) -> None:
         """Take over a new timing, soon."""
@@ -89,48 +108,86 @@ class Reporter:
                 await self._reconfigured.wait()
 
     async def _report(self, timing: Timing) -> None:
-        try:
-            lease = self._store.lease(timing.lifetime)
-        except StoreError as error:
-            log.info("How this agent stands is not written to the store: %s", error)
-            return
+        lease = self._lease(timing)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(lease.run())
-                tasks.create_task(self._beat(lease, timing.interval))
-                tasks.create_task(self._follow_changes(lease))
+                if lease is not None:
+                    tasks.create_task(lease.run())
+                    tasks.create_task(self._follow_beats())
+                tasks.create_task(self._beat(lease, timing))
+                tasks.create_task(self._follow_changes(lease, timing))
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await lease.close()
+            if lease is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CLOSE_TIMEOUT):
+                        await lease.close()
 
-    async def _beat(self, lease: Lease, interval: int) -> None:
-        while True:
+    def _lease(self, timing: Timing) -> Lease | None:
+        try:
+            return self._store.lease(timing.lifetime)
+        except StoreError as error:
+            if not self._refused:
+                log.info("How this agent stands is not written to the store: %s", error)
+            self._refused = True
+            return None
+
+    async def _beat(self, lease: Lease | None, timing: Timing) -> None:
+        for number in itertools.count():
             beat = self._old_form()
-            lease.put(f"{self._path}/status", beat)
-            lease.put(f"{self._path}/catflap", self._document(self._status()))
-            await self._write_last_reported(beat)
-            await asyncio.sleep(interval * random.uniform(1.0, 1.0 + JITTER))  # noqa: S311  # spreads load only
+            if lease is not None:
+                lease.put(f"{self._path}/{STATUS}", beat)
+                self._newest = beat
+                self._beaten.set()
+            document = self._compose()
+            due = number % BEATS == 0 or lasting(document) != self._told
+            self._tell(lease if due else None, timing, document)
+            pause = timing.interval * random.uniform(1.0, 1.0 + JITTER)  # noqa: S311  # spreads load only
+            await asyncio.sleep(pause)
 
-    async def _follow_changes(self, lease: Lease) -> None:
-        told: object = None
+    async def _follow_beats(self) -> None:
+        """Apart from the beat, so that a store that hangs does not hold up what is told elsewhere."""
+        while True:
+            await self._beaten.wait()
+            self._beaten.clear()
+            await self._write_last_reported(self._newest)
+
+    async def _follow_changes(self, lease: Lease | None, timing: Timing) -> None:
+        """Tell of changes, at a random time within `SPREAD` and no more than once in it."""
         while True:
             await self._changed.wait()
-            await asyncio.sleep(random.uniform(0.0, SPREAD))  # noqa: S311  # spreads load only
+            before = random.uniform(0.0, SPREAD)  # noqa: S311  # spreads load only
+            await asyncio.sleep(before)
             self._changed.clear()
-            status = self._status()
-            if (about := _worth_telling(status)) != told:
-                told = about
-                lease.put(f"{self._path}/catflap", self._document(status))
+            document = self._compose()
+            if lasting(document) != self._told:
+                self._tell(lease, timing, document)
+                await asyncio.sleep(SPREAD - before)
+
+    def _tell(self, lease: Lease | None, timing: Timing, document: HostDocument) -> None:
+        """Tell it locally, and with a lease to the store. Nothing that is new may go without one."""
+        self._told = lasting(document)
+        encoded = encode(
+            replace(
+                document,
+                hostname=self._hostname,
+                pid=os.getpid(),
+                started=self._started_at,
+                time=utc_now(),
+                lifetime=timing.lifetime,
+            )
+        )
+        if lease is not None:
+            lease.put(f"{self._path}/{DOCUMENT}", encoded)
+        self._local(encoded)
 
     async def _write_last_reported(self, beat: bytes) -> None:
         """This key outlives the agent, so it is none of the lease's."""
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
-                await self._store.write([(f"{self._path}/last_reported_status", beat)])
+                await self._store.write([(f"{self._path}/{LAST_STATUS}", beat)])
         except (StoreError, TimeoutError) as error:
             if not self._failing:
-                log.info("Cannot write %s/last_reported_status; trying again: %s", self._path, error)
+                log.info("Cannot write %s/%s; trying again: %s", self._path, LAST_STATUS, error)
             self._failing = True
         else:
             self._first = self._failing = False
@@ -138,48 +195,8 @@ class Reporter:
     def _old_form(self) -> bytes:
         return msgspec.json.encode(
             {
-                "time": _now(),
+                "time": utc_now(),
                 "uptime": round(time.monotonic() - self._started, 2),
                 "first_update": self._first,
             }
         )
-
-    def _document(self, status: AgentStatus) -> bytes:
-        return msgspec.json.encode(
-            {
-                "version": catflap.__version__,
-                "hostname": self._hostname,
-                "pid": os.getpid(),
-                "started": self._started_at,
-                "time": _now(),
-                "store": {
-                    "state": status.store.state,
-                    "seconds_since_alive": round(status.store.seconds_since_alive, 1),
-                    "revision_seen": status.store.revision_seen,
-                    "reason": status.store.reason,
-                },
-                "revision_enforced": status.revision_enforced,
-                "invalid_objects": status.invalid_objects,
-                "not_enforced": status.not_enforced,
-                "kept_for_boot": {"revision": status.kept.revision, "problem": status.kept.problem},
-            }
-        )
-
-
-def _worth_telling(status: AgentStatus) -> object:
-    """What makes another report before its time.
-
-    Never the revision that was seen: the reports of all agents let it grow, and each would answer all others.
-    """
-    return (
-        status.store.state,
-        status.store.reason,
-        status.revision_enforced,
-        status.invalid_objects,
-        status.not_enforced,
-        status.kept.problem,
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

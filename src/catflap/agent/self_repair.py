@@ -10,11 +10,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from catflap.agent.config import Configuration
+from catflap.agent.kernel_check import Comparison, KernelCheck
 from catflap.agent.pace import BURST, RECOVERY, SHORTEST, Pace
-from catflap.nft import EnforceError, ForeignChange, Known, NftContent, NftError, Repaired, Touched, differing
+from catflap.nft import (
+    DamageKind,
+    EnforceError,
+    ForeignChange,
+    Known,
+    NftContent,
+    NftError,
+    Repaired,
+    Touched,
+    differing,
+)
 from catflap.nft.ruleset import TABLE
 
 log = logging.getLogger(__name__)
@@ -57,6 +69,11 @@ class SelfRepair:
         watcher: hears of foreign changes.
         content: reads the kernel for comparisons, from another thread: a socket of its own.
         pace: how often repairs may begin.
+
+    Attributes:
+        check: whether the kernel holds what it should, as far as that is known.
+        repairs: how much of each kind of damage was undone.
+        foreign_changes: how many commits of other programs have changed the table.
     """
 
     def __init__(
@@ -72,9 +89,13 @@ class SelfRepair:
         self._watcher = watcher
         self._content = content
         self._pace = pace or Pace()
+        self.check = KernelCheck()
+        self.repairs = dict.fromkeys(DamageKind, 0)
+        self.foreign_changes = 0
         self._touched = Touched()
         self._changes: list[ForeignChange] = []  # who did it: the first few
         self._count = 0  # changes that are to be looked at
+        self._compared: Comparison | None = None  # whose findings are to be looked at
         self._repair_wanted = asyncio.Event()
         self._comparison_wanted = asyncio.Event()
         self._interval = 0.0
@@ -82,6 +103,25 @@ class SelfRepair:
         self._peace: asyncio.TimerHandle | None = None  # when a war may have ended
         self._retry = FIRST_RETRY
         self._war = _War()
+
+    @property
+    def at_war(self) -> bool:
+        """Whether somebody keeps changing the table."""
+        return self._pace.at_war
+
+    async def checked(self, age: float) -> None:
+        """Return when the kernel was compared with what it should hold no more than ``age`` seconds ago.
+
+        That is at once where nobody has committed anything since, and where comparing is costly it may be longer ago.
+        It returns as well when a comparison was not possible, or a repair has failed: `check` tells.
+        """
+        if self.check.is_fresh(age):
+            return
+        generation = await asyncio.to_thread(self._generation)
+        if generation is not None and self.check.unchanged(generation):
+            return
+        self._comparison_wanted.set()
+        await self.check.end()
 
     def configure(self, configuration: Configuration) -> None:
         """Take over how often everything is compared."""
@@ -106,6 +146,8 @@ class SelfRepair:
     def _changed(self, change: ForeignChange) -> None:
         self._touched |= change.touched
         self._count += 1
+        self.foreign_changes += 1
+        self.check.damaged()
         if len(self._changes) < _MAX_WORDS:
             self._changes.append(change)
         self._repair_wanted.set()
@@ -140,12 +182,24 @@ class SelfRepair:
         if known is None:
             return False  # nothing is in force yet, or a failed pass is about to read and write everything
         try:
-            self._touched |= await asyncio.to_thread(differing, self._content, known)
+            comparison, touched = await asyncio.to_thread(self._differing, known)
         except NftError as error:
             log.warning("Cannot compare table %s with what it should be: %s", TABLE, error)
+            self.check.failed(f"it cannot be compared with what it should be: {error}")
             return False
+        self._touched |= touched
+        self._compared = comparison
         self._repair_wanted.set()
         return True
+
+    def _differing(self, known: Known) -> tuple[Comparison, Touched]:
+        began = time.monotonic()
+        return Comparison(began, self._content.generation().id), differing(self._content, known)
+
+    def _generation(self) -> int | None:
+        with suppress(NftError):
+            return self._content.generation().id
+        return None
 
     async def _repair_for_ever(self) -> None:
         while True:
@@ -157,14 +211,17 @@ class SelfRepair:
     async def _repair(self) -> None:
         touched, changes, count = self._touched, self._changes, self._count
         self._touched, self._changes, self._count = Touched(), [], 0
+        compared, self._compared = self._compared, None
         start = time.monotonic()
         try:
             repaired = await self._in_thread(self._repairer.repair, touched)
         except EnforceError as error:
             self._touched |= touched
             self._failed(f"{_writers(changes, count)}: {error}")
+            self.check.failed(f"it was changed and could not be repaired: {error}")
             return
         self._retry = FIRST_RETRY
+        self._take(repaired, compared)
         if repaired.damage or count:
             self._pace.done(time.monotonic() - start)
         if self._war.tell(at_war=self._pace.at_war, changes=count, writers=_writers(changes, count)):
@@ -173,6 +230,17 @@ class SelfRepair:
             self._peace.cancel()
         if self._pace.at_war:
             self._peace = asyncio.get_running_loop().call_later(QUIET, self._repair_wanted.set)
+
+    def _take(self, repaired: Repaired, compared: Comparison | None) -> None:
+        """Count what was undone; the kernel is as it should be, unless somebody has changed more meanwhile."""
+        for damage in repaired.damage:
+            self.repairs[damage.kind] += 1
+        if self._count:
+            self._compared = self._compared or compared  # told when that is undone as well
+        elif compared:
+            self.check.succeeded(compared)
+        else:
+            self.check.repaired()
 
     def _failed(self, reason: str) -> None:
         log.error(
@@ -222,7 +290,7 @@ class _War:
 
 
 def _tell(repaired: Repaired, changes: Sequence[ForeignChange], count: int) -> None:
-    damage = _enumerated(repaired.damage, len(repaired.damage))
+    damage = _enumerated(tuple(map(str, repaired.damage)), len(repaired.damage))
     if not count:
         if damage:
             log.warning(

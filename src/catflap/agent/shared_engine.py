@@ -14,15 +14,21 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from catflap.model import ResourceKey
 from catflap.policy import HostPolicy, PolicyEngine, Settings
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What the engine says at one moment, and the revision of the store that it knows then."""
+    """What the engine says at one moment, and the revision of the store that it knows then.
+
+    ``endpoints`` are all of this host; the store had ``entries`` at that revision.
+    """
 
     policy: HostPolicy
     notices: tuple[str, ...]
     revision: int
+    endpoints: frozenset[ResourceKey] = frozenset()
+    entries: int | None = None
 
 
 class SharedEngine:
@@ -33,6 +39,7 @@ class SharedEngine:
         self._lock = asyncio.Lock()
         self._whole = True  # not between two revisions
         self.revision = 0
+        self.entries: int | None = None  # that the store had at that revision
         self.grown = False  # so much that the next decision makes many objects that will stay
 
     @asynccontextmanager
@@ -55,4 +62,6 @@ class SharedEngine:
             if not self._whole:
                 raise RuntimeError("a change was broken off: the policy engine is between two revisions")
             policy = await asyncio.get_running_loop().run_in_executor(thread, self._engine.host_policy)
-            return Decision(policy, self._engine.notices, self.revision)
+            return Decision(
+                policy, self._engine.notices, self.revision, self._engine.local_endpoints, self.entries
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 import msgspec
 
@@ -60,6 +61,14 @@ class ConnectionsStatus(msgspec.Struct, frozen=True):
     unsure: int = 0
 
 
+class InvalidObject(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A stored object that cannot be used: its key or file, what people call it, and why."""
+
+    path: str
+    subject: str
+    reasons: tuple[str, ...]
+
+
 class AgentStatus(msgspec.Struct, frozen=True):
     """How the agent stands.
 
@@ -71,6 +80,8 @@ class AgentStatus(msgspec.Struct, frozen=True):
         not_enforced: the interfaces of which the kernel refuses the policy: they stay as they were, or are closed.
         kept: what is on disk for the next boot.
         connections: what has become of existing connections.
+        invalid_kinds: how many of the invalid objects are of each kind.
+        invalid: some of the invalid objects.
     """
 
     store: StoreStatus
@@ -80,3 +91,5 @@ class AgentStatus(msgspec.Struct, frozen=True):
     not_enforced: tuple[str, ...] = ()
     kept: KeptStatus = KeptStatus()
     connections: ConnectionsStatus = ConnectionsStatus()
+    invalid_kinds: Mapping[str, int] = {}
+    invalid: tuple[InvalidObject, ...] = ()

@@ -16,10 +16,12 @@ from catflap.cli import (
     doctor,
     explain,
     get,
+    health,
     init,
     lab,
     render,
     schema,
+    status,
     test,
 )
 from catflap.cli.common import CommandError, Exit, Parser
@@ -31,8 +33,10 @@ examples:
   catflap agent                                  police this host, as /etc/calico/felix.cfg says
   catflap boot                                   load the last rule set, before the network is up
   catflap apply -f policy/                       write objects into the store, all or nothing
+  catflap status                                 what is enforced on which host, problems first
   catflap check policy/                          find mistakes in files of policy
   catflap explain policy/ 'tcp 192.0.2.7 > 192.0.2.1:22'    what becomes of a packet, and why
+  catflap health                                 is the policy in this host's kernel, and if not, why
   catflap lab demo                               see it work in throw-away network namespaces
 
 exit codes: 0 success, 1 the answer is no or the input invalid, 2 usage, 3 store or kernel unreachable or refusing
@@ -48,7 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"catflap {catflap.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (agent, boot, init, apply, get, delete, check, test, explain, render, schema, doctor, lab):
+    for verb in (
+        *(agent, boot, init, apply, status, get, delete),
+        *(check, test, explain, render, schema, doctor, health, lab),
+    ):
         verb.add_parser(verbs)
     return parser
 

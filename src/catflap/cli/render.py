@@ -23,6 +23,7 @@ examples:
   catflap render --store etcd://localhost:2379 --host web1
   catflap render --live                            this host, as its agent would enforce it
   catflap render --no-optimize policy/             every rule on a line, however many there are
+  catflap render --counters rule policy/           with counters for each rule
   catflap render policy/ --host web1 --assume-interfaces eth0=192.0.2.1/24,eth1=198.51.100.1/24
 
 The same input always gives the same text, so that two of them can be compared with diff. What cannot be part of it,
@@ -51,18 +52,27 @@ def add_parser(verbs: Any) -> None:
         action="store_true",
         help="every rule on a line of its own, as an agent with NftablesOptimize=false writes it",
     )
+    parser.add_argument(
+        "--counters",
+        choices=("none", "policy", "rule"),
+        default="none",
+        help="count packets, as an agent with such PolicyCounters does (default: none)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the rule set."""
+    from msgspec.structs import replace
+
     from catflap.cli.assembly import open_world
-    from catflap.nft import DEFAULT_LIMITS, NO_LOOKUPS, compile_policy
+    from catflap.nft import DEFAULT_STYLE, NO_LOOKUPS, Counting, compile_policy
 
     world = open_world(options, options.paths)
     host = _host(world, options.host)
     policy = host.policy()
-    compiled = compile_policy(policy, NO_LOOKUPS if options.no_optimize else DEFAULT_LIMITS)
+    style = NO_LOOKUPS if options.no_optimize else DEFAULT_STYLE
+    compiled = compile_policy(policy, replace(style, counting=Counting(options.counters)))
     for remark in _remarks(world, host, compiled):
         print(f"catflap: {remark}", file=sys.stderr)
     print(_header(host.name, policy) + compiled.rule_set.text(), end="")

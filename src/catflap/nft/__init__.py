@@ -5,8 +5,9 @@ pure and need neither root nor a kernel. Nothing here may touch a table other th
 """
 
 from catflap.nft.compile import Compiled, Compiler, compile_policy
-from catflap.nft.damage import Known, Touched, differing
-from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
+from catflap.nft.content import CounterValue
+from catflap.nft.counters import Counted
+from catflap.nft.damage import Damage, DamageKind, Known, Touched, differing
 from catflap.nft.enforcer import Enforced, EnforceError, Enforcer, Repaired
 from catflap.nft.kernel_content import KernelContent
 from catflap.nft.libnftables import LibNftables
@@ -15,15 +16,21 @@ from catflap.nft.names import UnsupportedInterface
 from catflap.nft.port import Nft, NftContent, NftError
 from catflap.nft.quarantine import Refused
 from catflap.nft.ruleset import RuleSet
+from catflap.nft.style import DEFAULT_STYLE, NO_LOOKUPS, Counting, RuleStyle
 from catflap.nft.watcher import CommitWatcher, ForeignChange
 from catflap.nft.writer import Writer
 
 __all__ = [
-    "DEFAULT_LIMITS",
+    "DEFAULT_STYLE",
     "NO_LOOKUPS",
     "CommitWatcher",
     "Compiled",
     "Compiler",
+    "Counted",
+    "CounterValue",
+    "Counting",
+    "Damage",
+    "DamageKind",
     "EnforceError",
     "Enforced",
     "Enforcer",
@@ -31,7 +38,6 @@ __all__ = [
     "KernelContent",
     "Known",
     "LibNftables",
-    "Limits",
     "MemoryNft",
     "Nft",
     "NftContent",
@@ -39,6 +45,7 @@ __all__ = [
     "Refused",
     "Repaired",
     "RuleSet",
+    "RuleStyle",
     "Touched",
     "UnsupportedInterface",
     "Writer",

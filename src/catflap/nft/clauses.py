@@ -7,16 +7,18 @@ destination port and both networks, and whether it asks anything else. What a cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
 
 from catflap.model.resources import Action, Direction, IpVersion, PortRange
+from catflap.nft.counters import Counted, Counters
 from catflap.nft.match import can_match, version_conditions
-from catflap.nft.rules import about_rule, decisions, line, log_statement
+from catflap.nft.rules import about_rule, counted_decisions, line, log_statement
 from catflap.nft.sets import EVERYTHING, IP_VERSIONS, SetTable, SplitSets, merge_ports, nets_of
+from catflap.nft.style import Counting
 from catflap.policy.host_policy import MatchPeer, MatchRule, RuleLists
 
 _MOST_PORTS = 64  # of a rule that is looked up by each of its ports
@@ -105,12 +107,13 @@ class Clause(msgspec.Struct, frozen=True, eq=False):
 class Clauses(msgspec.Struct, frozen=True):
     """The clauses of one direction of a policy or profile in order, for each IP version.
 
-    ``ip_sets`` are those whose shape (`sets.FamilySets`) they depend on.
+    ``ip_sets`` are those whose shape (`sets.FamilySets`) they depend on, ``counted`` the counters that they refer to.
     """
 
     ipv4: tuple[Clause, ...] = ()
     ipv6: tuple[Clause, ...] = ()
     ip_sets: frozenset[str] = frozenset()
+    counted: Mapping[str, Counted] = {}
 
     def of(self, version: IpVersion) -> tuple[Clause, ...]:
         """Those of one IP version."""
@@ -120,13 +123,31 @@ class Clauses(msgspec.Struct, frozen=True):
         return max(len(self.ipv4), len(self.ipv6))
 
 
-def clauses_of(lists: RuleLists, direction: Direction, sets: SplitSets, mark: int) -> Clauses:
+def clauses_of(
+    lists: RuleLists,
+    direction: Direction,
+    sets: SplitSets,
+    mark: int,
+    counting: Counting = Counting.NONE,
+) -> Clauses:
     """The rules of one direction. Those that no packet of an IP version can match are not among them."""
-    table = SetTable(sets)
-    ipv4, ipv6 = (tuple(_of_rules(lists, direction, version, table, mark)) for version in IP_VERSIONS)
+    table, counters = SetTable(sets), Counters()
+    decided = [
+        (rule, about_rule(lists, direction, rule), decision)
+        for rule in lists.rules(direction)
+        for decision in counted_decisions(lists, direction, rule, mark, counting, counters)
+    ]
+    ipv4, ipv6 = (
+        tuple(
+            _clause(narrowed, version, verdict, condition, log_statement(rule), about)
+            for rule, about, (narrowed, condition, verdict) in decided
+            if can_match(narrowed, version, table)
+        )
+        for version in IP_VERSIONS
+    )
     peers = (peer for rule in lists.rules(direction) for peer in (rule.source, rule.destination))
     ip_sets = frozenset(name for peer in peers for name in (*peer.ip_sets, *peer.not_ip_sets))
-    return Clauses(ipv4, ipv6, ip_sets)
+    return Clauses(ipv4, ipv6, ip_sets, counters.counted)
 
 
 def joined(lists: Iterable[Clauses]) -> Clauses:
@@ -136,6 +157,7 @@ def joined(lists: Iterable[Clauses]) -> Clauses:
         tuple(clause for item in found for clause in item.ipv4),
         tuple(clause for item in found for clause in item.ipv6),
         frozenset().union(*(item.ip_sets for item in found)),
+        {name: counted for item in found for name, counted in item.counted.items()},
     )
 
 
@@ -144,16 +166,6 @@ def final(verdict: str, about: str) -> Clause:
     """What becomes of all packets that come this far; the same clause whenever the same is asked for."""
     rule = MatchRule(0, Action.DENY)
     return Clause(rule, verdict, "", "", about, None, None, None, None, None, None, plain=True)
-
-
-def _of_rules(
-    lists: RuleLists, direction: Direction, version: IpVersion, table: SetTable, mark: int
-) -> Iterator[Clause]:
-    for rule in lists.rules(direction):
-        about = about_rule(lists, direction, rule)
-        for narrowed, condition, verdict in decisions(rule, lists.kind, mark):
-            if can_match(narrowed, version, table):
-                yield _clause(narrowed, version, verdict, condition, log_statement(rule), about)
 
 
 def _clause(

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from catflap.nft import stages
-from catflap.nft.decision import DEFAULT_LIMITS, Limits
+from catflap.nft.counters import Counted, referred_to
 from catflap.nft.endpoints import EndpointRules
 from catflap.nft.fixed import TRACKING_CHAIN
 from catflap.nft.memo import Memo
@@ -22,6 +22,7 @@ from catflap.nft.ruleset import Chain, RuleSet, VerdictMap
 from catflap.nft.sets import Needs, needed_sets, with_other_members
 from catflap.nft.shared import SharedChains
 from catflap.nft.stages import Prefix, Stage, dispatch
+from catflap.nft.style import DEFAULT_STYLE, RuleStyle
 from catflap.nft.workloads import WorkloadRules
 from catflap.policy.host_policy import HostPolicy, InterfacePolicy, WorkloadPolicy
 
@@ -29,10 +30,11 @@ _Policed = TypeVar("_Policed", InterfacePolicy, WorkloadPolicy)
 
 
 class Compiled(msgspec.Struct, frozen=True):
-    """A rule set, and the interfaces that it cannot police."""
+    """A rule set, the interfaces that it cannot police, and whose packets its counters count, by their names."""
 
     rule_set: RuleSet
     unsupported: tuple[UnsupportedInterface, ...] = ()
+    counted: Mapping[str, Counted] = {}
 
 
 class _Last(msgspec.Struct, frozen=True):
@@ -49,12 +51,12 @@ class Compiler:
     The result depends on the policy alone, and is the same for the same policy down to the last character.
 
     Args:
-        limits: when rules are put into look-ups.
+        style: how rules are written.
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.limits = limits
-        self._memo = Memo(limits)
+    def __init__(self, style: RuleStyle = DEFAULT_STYLE) -> None:
+        self.style = style
+        self._memo = Memo(style)
         self._last: _Last | None = None
 
     def compile(self, policy: HostPolicy) -> Compiled:
@@ -74,12 +76,13 @@ class Compiler:
         self._memo.begin_writing()
         problems = {name: problem for name in _names(policy) if (problem := unsupported(name))}
         writer = _Writer(_enforceable(policy, problems), self._memo)
-        return Compiled(writer.write(), tuple(problems.values())), writer.needs
+        rule_set = writer.write()
+        return Compiled(rule_set, tuple(problems.values()), writer.counted), writer.needs
 
 
-def compile_policy(policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> Compiled:
+def compile_policy(policy: HostPolicy, style: RuleStyle = DEFAULT_STYLE) -> Compiled:
     """Compile a single host policy, see `Compiler.compile`."""
-    return Compiler(limits).compile(policy)
+    return Compiler(style).compile(policy)
 
 
 def _differ_in_members_only(old: HostPolicy, new: HostPolicy) -> bool:
@@ -122,6 +125,7 @@ class _Writer:
         self._shared = SharedChains(policy, memo)
         self._maps: dict[str, VerdictMap] = {}
         self._chains: dict[str, Chain] = {}
+        self.counted: dict[str, Counted] = {}  # that rules refer to, once they are written
 
     @property
     def needs(self) -> Needs:
@@ -148,7 +152,9 @@ class _Writer:
         if policy.interfaces or policy.workloads:
             self._chains[TRACKING_CHAIN.name] = TRACKING_CHAIN
         self._maps.update(self._shared.maps)
-        return RuleSet(needed_sets(self._shared.needs, self._memo.sets), self._maps, self._chains)
+        self.counted = referred_to(self._chains.values(), self._shared.counters.counted)
+        sets = needed_sets(self._shared.needs, self._memo.sets)
+        return RuleSet(sets, self._maps, self._chains, frozenset(self.counted))
 
     def _first_of_workloads(self, endpoints: EndpointRules) -> list[str]:
         """What a workload's packets meet first of all.

@@ -14,7 +14,15 @@ from typing import Final
 import msgspec
 
 from catflap.nft.elements import TYPES
-from catflap.nft.nfnetlink import ATTRIBUTE, attribute, attribute_list, attributes, read_number, read_text
+from catflap.nft.nfnetlink import (
+    ATTRIBUTE,
+    attribute,
+    attribute_list,
+    attributes,
+    read_number,
+    read_text,
+    u32,
+)
 from catflap.nft.ruleset import CONCATENATION, INTERVAL, Hook, NftSet, VerdictMap
 
 NFTA_TABLE_NAME: Final = 1
@@ -49,6 +57,16 @@ NFT_SET_INTERVAL: Final = 0x4
 NFT_SET_MAP: Final = 0x8
 NFT_DATA_VERDICT: Final = 0xFFFFFF00
 
+NFTA_OBJ_TABLE: Final = 1
+NFTA_OBJ_NAME: Final = 2
+NFTA_OBJ_TYPE: Final = 3
+NFTA_OBJ_DATA: Final = 4
+NFT_OBJECT_COUNTER: Final = 1
+NFTA_COUNTER_BYTES: Final = 1
+NFTA_COUNTER_PACKETS: Final = 2
+
+OF_COUNTERS: Final = u32(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)  # asks for objects of this kind
+
 _HOOKS: Final = ("prerouting", "input", "forward", "output", "postrouting", "ingress")  # enum nf_inet_hooks
 _POLICIES: Final = ("drop", "accept")
 _SET_FLAGS: Final = {
@@ -66,6 +84,13 @@ _CHANGED_BY_PACKETS: Final = frozenset({b"counter\0", b"quota\0", b"last\0"})
 NO_RULES: Final = ""  # the digest of a chain without rules
 
 
+class CounterValue(msgspec.Struct, frozen=True):
+    """What a counter has counted since it was made."""
+
+    packets: int = 0
+    bytes: int = 0
+
+
 class Outline(msgspec.Struct, frozen=True):
     """The table without rules and elements.
 
@@ -78,10 +103,13 @@ class Outline(msgspec.Struct, frozen=True):
     hooks: Mapping[str, Hook | None] = {}
     sets: Mapping[str, NftSet] = {}
     maps: Mapping[str, VerdictMap] = {}
+    counters: frozenset[str] = frozenset()
 
 
-def outline_of(table: bytes, chains: Iterable[bytes], sets: Iterable[bytes]) -> Outline:
-    """From the bodies of NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN and NFT_MSG_NEWSET messages."""
+def outline_of(
+    table: bytes, chains: Iterable[bytes], sets: Iterable[bytes], counters: Iterable[str] = ()
+) -> Outline:
+    """From the bodies of NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN and NFT_MSG_NEWSET messages, and names of counters."""
     described = [
         item
         for body in sets
@@ -95,7 +123,21 @@ def outline_of(table: bytes, chains: Iterable[bytes], sets: Iterable[bytes]) -> 
         dict(_chain(attributes(body)) for body in chains),
         {item.name: item for item in found if isinstance(item, NftSet)},
         {item.name: item for item in found if isinstance(item, VerdictMap)},
+        frozenset(counters),
     )
+
+
+def counter_values(objects: Iterable[bytes]) -> dict[str, CounterValue]:
+    """From the bodies of NFT_MSG_NEWOBJ messages: what the counters among them have counted, by name."""
+    found = {}
+    for body in objects:
+        item = attributes(body)
+        if read_number(item.get(NFTA_OBJ_TYPE)) == NFT_OBJECT_COUNTER:
+            data = attributes(item.get(NFTA_OBJ_DATA, b""))
+            found[read_text(item.get(NFTA_OBJ_NAME))] = CounterValue(
+                read_number(data.get(NFTA_COUNTER_PACKETS)), read_number(data.get(NFTA_COUNTER_BYTES))
+            )
+    return found
 
 
 def chain_digests(rules: Iterable[bytes]) -> dict[str, str]:

@@ -5,7 +5,9 @@ Only what was touched is read. Nothing here changes the kernel, and nothing is d
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -38,11 +40,47 @@ class Known(msgspec.Struct, frozen=True):
     digests: Mapping[str, str]
 
 
+class DamageKind(enum.StrEnum):
+    """What was done to the table; the values are labels of metrics, and stay as they are."""
+
+    TABLE_DELETED = "table_deleted"
+    TABLE_ADDED = "table_added"
+    TABLE_DORMANT = "table_dormant"
+    CHAIN_DELETED = "chain_deleted"
+    CHAIN_ADDED = "chain_added"
+    CHAIN_HOOK = "chain_hook"  # or its priority, or its policy
+    CHAIN_RULES = "chain_rules"
+    SET_DELETED = "set_deleted"
+    SET_ADDED = "set_added"
+    SET_REPLACED = "set_replaced"  # by one of another type
+    SET_ELEMENTS = "set_elements"
+    MAP_DELETED = "map_deleted"
+    MAP_ADDED = "map_added"
+    MAP_REPLACED = "map_replaced"
+    MAP_ELEMENTS = "map_elements"
+    COUNTER_DELETED = "counter_deleted"
+    UNKNOWN = "unknown"  # the kernel could not be read: all was written anew
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """One thing that was done to the table, for people in words."""
+
+    kind: DamageKind
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+TABLE_DELETED: Final = Damage(DamageKind.TABLE_DELETED, "the table was deleted")
+_DORMANT: Final = Damage(DamageKind.TABLE_DORMANT, "the table was made dormant")
+
+
 class Found(msgspec.Struct, frozen=True):
     """What there is, and how it differs from what was programmed, in words; the rest is as in `Outline`."""
 
     existing: Existing
-    damage: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
     dormant: bool = False
     owned: bool = False
 
@@ -79,7 +117,7 @@ def _look(content: NftContent, known: Known, touched: Touched) -> Found:
     wanted = known.rule_set
     outline = content.outline()
     if outline is None:
-        return Found(Existing(), ("the table was deleted",) if wanted else ())
+        return Found(Existing(), (TABLE_DELETED,) if wanted else ())
     digests = content.chain_digests(touched.chains & outline.hooks.keys())
     altered = {name for name in touched.chains if digests.get(name, NO_RULES) != known.digests.get(name)}
     existing = Existing(
@@ -92,8 +130,9 @@ def _look(content: NftContent, known: Known, touched: Touched) -> Found:
             for name, chain in wanted.chains.items()
             if name in outline.hooks and name not in altered
         },
+        counters=outline.counters,
     )
-    damage = [*(["the table was made dormant"] if outline.dormant else ()), *_damage(existing, wanted)]
+    damage = [*([_DORMANT] if outline.dormant else ()), *_damage(existing, wanted)]
     return Found(existing, tuple(damage), outline.dormant, outline.owned)
 
 
@@ -112,20 +151,27 @@ def _map(content: NftContent, there: VerdictMap, wanted: RuleSet, touched: Colle
     return replace(ours, elements=content.elements(ours)) if there.name in touched else ours
 
 
-def _damage(existing: Existing, wanted: RuleSet) -> Iterator[str]:
+def _damage(existing: Existing, wanted: RuleSet) -> Iterator[Damage]:
     if not wanted:
-        yield "the table was made"
+        yield Damage(DamageKind.TABLE_ADDED, "the table was made")
     for name, chain in wanted.chains.items():
         if name not in existing.hooks:
-            yield f"chain {name} was deleted"
+            yield Damage(DamageKind.CHAIN_DELETED, f"chain {name} was deleted")
             continue
         if chain.hook != existing.hooks[name]:
-            yield f"chain {name} was given {_hook_words(existing.hooks[name])}"
+            given = _hook_words(existing.hooks[name])
+            yield Damage(DamageKind.CHAIN_HOOK, f"chain {name} was given {given}")
         if chain.rules != existing.rules.get(name):
-            yield f"rules of chain {name} were changed"
-    yield from (f"chain {name} was added" for name in existing.hooks if name not in wanted.chains)
+            yield Damage(DamageKind.CHAIN_RULES, f"rules of chain {name} were changed")
+    for name in existing.hooks:
+        if name not in wanted.chains:
+            yield Damage(DamageKind.CHAIN_ADDED, f"chain {name} was added")
     yield from _damage_of("set", existing.sets, wanted.sets)
     yield from _damage_of("map", existing.maps, wanted.maps)
+    yield from (
+        Damage(DamageKind.COUNTER_DELETED, f"counter {name} was deleted")
+        for name in sorted(wanted.counters - existing.counters)
+    )
 
 
 def _hook_words(hook: Hook | None) -> str:
@@ -134,18 +180,21 @@ def _hook_words(hook: Hook | None) -> str:
     return f"hook {hook.hook}, priority {hook.priority}, policy {hook.policy}"
 
 
-def _damage_of(kind: str, there: Mapping[str, SetOrMap], wanted: Mapping[str, SetOrMap]) -> Iterator[str]:
+def _damage_of(kind: str, there: Mapping[str, SetOrMap], wanted: Mapping[str, SetOrMap]) -> Iterator[Damage]:
     for name, item in wanted.items():
         if name not in there:
-            yield f"{kind} {name} was deleted"
+            yield Damage(DamageKind(f"{kind}_deleted"), f"{kind} {name} was deleted")
         elif item.shape != there[name].shape:
-            yield f"{kind} {name} was replaced by another kind"
+            yield Damage(DamageKind(f"{kind}_replaced"), f"{kind} {name} was replaced by another kind")
         else:
             ours, theirs = _texts(item).items(), _texts(there[name]).items()
             if ours != theirs:
                 lost, added = len(ours - theirs), len(theirs - ours)
-                yield f"elements of {kind} {name} were changed: {lost} of ours missing, {added} strange"
-    yield from (f"{kind} {name} was added" for name in there if name not in wanted)
+                words = f"elements of {kind} {name} were changed: {lost} of ours missing, {added} strange"
+                yield Damage(DamageKind(f"{kind}_elements"), words)
+    for name in there:
+        if name not in wanted:
+            yield Damage(DamageKind(f"{kind}_added"), f"{kind} {name} was added")
 
 
 def _texts(item: SetOrMap) -> Mapping[str, str]:

@@ -13,7 +13,6 @@ elements are exchanged one by one.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -28,21 +27,9 @@ from catflap.nft.rules import line
 from catflap.nft.ruleset import FIXED, INTERVAL, Chain, VerdictMap
 from catflap.nft.sets import IP_VERSIONS, Needs, SetTable, SplitSets
 from catflap.nft.splits import Part, Split, split_by_destination, split_by_service, split_by_source
+from catflap.nft.style import RuleStyle
 
 _DIRECT: Final = {"accept", "drop", "return"}  # verdicts that a map can hold
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """The cost model. ``rules``: a list of no more is written as it is, and any node should have no more.
-
-    ``repetition``: how often a rule may stand in a tree, on average. ``union``: an IP set with more addresses is never
-    put together with others. ``addresses``: how many may be in the unions of a tree for one IP version, a power of two.
-    """
-
-    rules: int = 8
-    repetition: int = 16
-    union: int = 4_096
-    addresses: int = 1 << 20
 
 
 class _Budget(msgspec.Struct, frozen=True):
@@ -70,10 +57,6 @@ class _Budget(msgspec.Struct, frozen=True):
         return replace(
             self, repetition=_power_of_two(self.repetition * clauses // split.size), addresses=addresses
         )
-
-
-DEFAULT_LIMITS: Final = Limits()
-NO_LOOKUPS: Final = Limits(rules=sys.maxsize)  # every rule as it was written
 
 
 def _power_of_two(most: int) -> int:
@@ -108,11 +91,11 @@ class Decisions:
     """Writes trees, and remembers their nodes from one host policy to the next.
 
     Args:
-        limits: the cost model.
+        style: the cost model.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, style: RuleStyle) -> None:
+        self.style = style
         self._leaves: dict[_Key, _Leaf] = {}
         self._last: dict[_Key, _Leaf] = {}
         self._sets = SplitSets()
@@ -148,8 +131,8 @@ class Decisions:
         return Tree(tuple(lines), {**chains, **below}, maps, needs)
 
     def _root(self, name: str, version: IpVersion, clauses: tuple[Clause, ...]) -> Tree:
-        limits = self.limits
-        budget = _Budget(limits.rules, limits.repetition, limits.addresses, limits.union)
+        style = self.style
+        budget = _Budget(style.rules, style.repetition, style.addresses, style.union)
         return self._node(clauses, Known(version), budget, f"{name}/ipv{version}", is_root=True)
 
     def _node(

@@ -17,9 +17,9 @@ import msgspec
 from msgspec.structs import replace
 
 from catflap.nft.compile import Compiled, Compiler
-from catflap.nft.content import NO_RULES
-from catflap.nft.damage import Known, Touched, look
-from catflap.nft.decision import DEFAULT_LIMITS, Limits
+from catflap.nft.content import NO_RULES, CounterValue
+from catflap.nft.counters import Counted
+from catflap.nft.damage import TABLE_DELETED, Damage, DamageKind, Known, Touched, look
 from catflap.nft.degrade import closed, kept
 from catflap.nft.isolate import refused_objects
 from catflap.nft.load import as_it_is, understood
@@ -32,6 +32,7 @@ from catflap.nft.quarantine import Quarantine, Refused, title
 from catflap.nft.reach import interfaces_that_meet
 from catflap.nft.read import existing
 from catflap.nft.ruleset import TABLE, RuleSet, block
+from catflap.nft.style import DEFAULT_STYLE, RuleStyle
 from catflap.policy.host_policy import HostPolicy
 
 _TRIES = 3  # to write chains that nobody else changes before they are read back
@@ -40,6 +41,7 @@ _OWNED = (
     f"another program has made table {TABLE} its own (nft's flag owner): nobody else may change it until that program"
     " ends or deletes it; stop it"
 )
+_UNKNOWN = Damage(DamageKind.UNKNOWN, "nobody knows what: everything is written anew")
 _WAKE = block((), (), ())  # takes the flag "dormant" from a table
 
 
@@ -62,9 +64,9 @@ class Enforced(msgspec.Struct, frozen=True):
 
 
 class Repaired(msgspec.Struct, frozen=True):
-    """What was found to be damaged, in words, and what it took to undo it."""
+    """What was found to be damaged, and what it took to undo it."""
 
-    damage: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
     transactions: int = 0
     seconds: float = 0.0
 
@@ -76,7 +78,7 @@ class Enforcer:
         nft: the namespace's nf_tables.
         on_tracking: called when the kernel has just begun to track connections, before any rule asks for their state.
         in_place: whether interval sets in use may change, see `place`; None looks at the kernel's version.
-        limits: when rules are put into look-ups.
+        style: how rules are written.
     """
 
     def __init__(
@@ -85,16 +87,18 @@ class Enforcer:
         on_tracking: Callable[[], None] = lambda: None,
         *,
         in_place: bool | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        style: RuleStyle = DEFAULT_STYLE,
     ) -> None:
         self._nft = nft
         self._on_tracking = on_tracking
         self._in_place = changes_intervals_in_place(os.uname().release) if in_place is None else in_place
-        self._compiler = Compiler(limits)
+        self._compiler = Compiler(style)
         self._quarantine = Quarantine()
         self._in_force = HostPolicy()  # what was asked for, or what is enforced instead
         self._closed: frozenset[str] = frozenset()  # interfaces that are closed in it, since it was refused
+        self._counted: Mapping[str, Counted] = {}  # by the names of counters
         self._wanted: RuleSet | None = None  # what was in force last
+        self._fallback = ""  # what is loaded where the table goes before that is known
         self._known: Known | None = None  # None: what the kernel holds is unknown, to be read
         self._generation: int | None = None  # after our last transaction
         self._threads: frozenset[int] = frozenset()
@@ -104,15 +108,27 @@ class Enforcer:
         """What the kernel holds unless somebody else changed it; None where that is not known."""
         return self._known
 
-    @property
-    def limits(self) -> Limits:
-        """When rules are put into look-ups; may be set, and holds from the next policy on."""
-        return self._compiler.limits
+    def counters(self) -> dict[Counted, CounterValue]:
+        """What has been counted so far, read from the kernel. May be asked from any thread.
 
-    @limits.setter
-    def limits(self, limits: Limits) -> None:
-        if limits != self._compiler.limits:
-            self._compiler = Compiler(limits)
+        Raises:
+            NftError: it cannot be read.
+        """
+        counted = self._counted
+        if not counted:
+            return {}
+        values = self._nft.counters()
+        return {counted[name]: value for name, value in values.items() if name in counted}
+
+    @property
+    def style(self) -> RuleStyle:
+        """How rules are written; may be set, and holds from the next policy on."""
+        return self._compiler.style
+
+    @style.setter
+    def style(self, style: RuleStyle) -> None:
+        if style != self._compiler.style:
+            self._compiler = Compiler(style)
 
     def is_own(self, generation: Generation) -> bool:
         """Whether a commit is ours: made by a thread that works here. May be asked from any thread."""
@@ -141,7 +157,7 @@ class Enforcer:
 
     def _enforce(self, policy: HostPolicy, compiled: Compiled, start: float) -> Enforced:
         transactions, seconds = self._bring(compiled.rule_set, self._held(), start)
-        self._in_force, self._closed = policy, frozenset()
+        self._in_force, self._closed, self._counted = policy, frozenset(), compiled.counted
         return Enforced(transactions, seconds, compiled.unsupported, rule_set=compiled.rule_set)
 
     def _isolate(self, desired: RuleSet, error: NftError) -> Mapping[str, str]:
@@ -220,6 +236,10 @@ class Enforcer:
             raise _failure(error) from error
         self._known = None
 
+    def fall_back_to(self, text: str) -> None:
+        """Remember what to `load` if somebody deletes the table that is in force before the first policy is known."""
+        self._fallback = text
+
     def block_workloads(self, prefixes: tuple[str, ...]) -> None:
         """Block workload interfaces until policy is known. Where a rule set is in force already, it stays as it is.
 
@@ -232,8 +252,8 @@ class Enforcer:
     def repair(self, touched: Touched) -> Repaired:
         """Undo what somebody else did: look at what was touched, and bring it back to what was in force last.
 
-        Nothing happens before the first policy is in force. Connections are not taken over anew: the kernel keeps
-        what it knows of them when a table goes.
+        Before the first policy is in force a table that is still there is left alone, see `fall_back_to`. Connections
+        are not taken over anew: the kernel keeps what it knows of them when a table goes.
 
         Raises:
             EnforceError: the kernel or libnftables refused.
@@ -241,7 +261,7 @@ class Enforcer:
         start = time.perf_counter()
         wanted, known = self._wanted, self._known
         if wanted is None:
-            return Repaired()
+            return self._load_fallback(start)
         try:
             found = look(self._nft, known, touched) if known else None
             if found and found.owned:
@@ -252,13 +272,19 @@ class Enforcer:
             found = None
         if found and not found.damage:
             return Repaired()
-        damage = found.damage if found else ("nobody knows what: everything is written anew",)
+        damage = found.damage if found else (_UNKNOWN,)
         before = found.existing if found else None
         try:
             transactions, seconds = self._bring(wanted, before, start, repairing=True)
         except NftError as error:
             raise _failure(error) from error
         return Repaired(damage, transactions + bool(found and found.dormant), seconds)
+
+    def _load_fallback(self, start: float) -> Repaired:
+        if not self._fallback or self.in_force():
+            return Repaired()
+        self.load(self._fallback)
+        return Repaired((TABLE_DELETED,), 1, time.perf_counter() - start)
 
     def _held(self) -> Existing | None:
         """What the kernel holds, as far as that is known."""

@@ -6,10 +6,18 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 
-from catflap.nft.content import Outline, chain_digests, outline_of
+from catflap.nft.content import (
+    OF_COUNTERS,
+    CounterValue,
+    Outline,
+    chain_digests,
+    counter_values,
+    outline_of,
+)
 from catflap.nft.elements import Element, element_texts, elements_of
 from catflap.nft.nfnetlink import (
     NFT_MSG_GETCHAIN,
+    NFT_MSG_GETOBJ,
     NFT_MSG_GETRULE,
     NFT_MSG_GETSET,
     NFT_MSG_GETSETELEM,
@@ -20,7 +28,9 @@ from catflap.nft.nfnetlink import (
 from catflap.nft.nfsocket import Nfnetlink
 from catflap.nft.ruleset import TABLE_NAME, SetOrMap
 
-_TABLE = text(1, TABLE_NAME)  # NFTA_TABLE_NAME, and NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE
+_TABLE = text(
+    1, TABLE_NAME
+)  # NFTA_TABLE_NAME, and NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_OBJ_TABLE
 # A hash set that has just grown is moved to a larger table in the background. A dump meanwhile lists some elements
 # twice and others not at all (measured: of 100,000 elements 20,000 were missing right after they had been added).
 _TRIES = 20
@@ -52,7 +62,7 @@ class KernelContent:
                 return None
             # Whatever table is asked for, the kernel lists the chains of all (measured).
             chains = [body for body in self._kernel.dump(NFT_MSG_GETCHAIN, _TABLE) if body.startswith(_TABLE)]
-            return outline_of(table, chains, self._kernel.dump(NFT_MSG_GETSET, _TABLE))
+            return outline_of(table, chains, self._kernel.dump(NFT_MSG_GETSET, _TABLE), self._counters())
 
     def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
         """See `NftContent.chain_digests`."""
@@ -72,6 +82,14 @@ class KernelContent:
                 break
             time.sleep(_REHASH)
         return element_texts(item.type, item.flags, found)
+
+    def counters(self) -> Mapping[str, CounterValue]:
+        """See `NftContent.counters`."""
+        with self._lock:
+            return self._counters()
+
+    def _counters(self) -> Mapping[str, CounterValue]:
+        return counter_values(self._kernel.dump(NFT_MSG_GETOBJ, _TABLE + OF_COUNTERS))
 
     def close(self) -> None:
         """Give the socket back."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from catflap.nft.content import Outline
+from catflap.nft.content import CounterValue, Outline
 from catflap.nft.element_messages import requests
 from catflap.nft.kernel_content import KernelContent
 from catflap.nft.nfnetlink import Generation
@@ -104,6 +104,10 @@ class LibNftables:
     def outline(self) -> Outline | None:
         """See `NftContent.outline`."""
         return self._content.outline()
+
+    def counters(self) -> Mapping[str, CounterValue]:
+        """See `NftContent.counters`."""
+        return self._content.counters()
 
     def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
         """See `NftContent.chain_digests`."""

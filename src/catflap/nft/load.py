@@ -26,6 +26,7 @@ def understood(text: str) -> RuleSet | None:
         {item.name: item for item in chain.from_iterable(each.sets for each in blocks)},
         {item.name: item for item in chain.from_iterable(each.maps for each in blocks)},
         {item.name: item for item in chain.from_iterable(each.chains for each in blocks)},
+        frozenset(chain.from_iterable(each.counters for each in blocks)),
     )
     return rule_set if _words(rule_set.text()) == _words(text) else None
 

@@ -14,10 +14,11 @@ import msgspec
 
 from catflap.model.resources import Direction, ResourceKey
 from catflap.nft.clauses import Clauses, clauses_of
-from catflap.nft.decision import DEFAULT_LIMITS, Decisions, Limits
+from catflap.nft.decision import Decisions
 from catflap.nft.rules import RuleText, rule_text
 from catflap.nft.sets import Families, SplitSets, split_port_set
 from catflap.nft.split import Splitter, split_all
+from catflap.nft.style import DEFAULT_STYLE, RuleStyle
 from catflap.policy.host_policy import HostPolicy, RuleLists
 
 _Source = TypeVar("_Source")
@@ -66,22 +67,24 @@ class Memo:
     Call `begin` for each new one, and then `begin_writing` if rules are to be written.
 
     Args:
-        limits: when rules are put into look-ups.
+        style: how rules are written.
 
     Attributes:
         decisions: writes trees of rules.
+        counting: for what packets are counted.
         sets: those of the host policy, split.
         reshaped: the IP sets that rules have to be written anew for, or that are new or gone.
     """
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, style: RuleStyle = DEFAULT_STYLE) -> None:
         self.sets = SplitSets()
         self._policy = HostPolicy()
         self._splitters: dict[str, Splitter] = {}
         self._keep = True  # rules are written with the same accept mark as before
         self._texts = _OfLists[RuleText]()
         self._clauses = _OfLists[Clauses]()
-        self.decisions = Decisions(limits)
+        self.decisions = Decisions(style)
+        self.counting = style.counting
         self.reshaped: frozenset[str] = frozenset()
 
     def begin(self, policy: HostPolicy) -> None:
@@ -115,7 +118,7 @@ class Memo:
             lists,
             direction,
             self.reshaped,
-            lambda: rule_text(lists, direction, self.sets, self._policy.accept_mark),
+            lambda: rule_text(lists, direction, self.sets, self._policy.accept_mark, self.counting),
         )
 
     def clauses(self, lists: RuleLists, direction: Direction) -> Clauses:
@@ -124,7 +127,7 @@ class Memo:
             lists,
             direction,
             self.reshaped,
-            lambda: clauses_of(lists, direction, self.sets, self._policy.accept_mark),
+            lambda: clauses_of(lists, direction, self.sets, self._policy.accept_mark, self.counting),
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from catflap.nft.content import Outline
+from catflap.nft.content import CounterValue, Outline
 from catflap.nft.names import digest
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.parse import AddBlock, ChangeElements, DeleteTable, Elements, Remove, parse
@@ -33,7 +33,10 @@ from catflap.nft.ruleset import (
 )
 
 _STRING = re.compile(r'"[^"]*"')
-_REFERENCE = re.compile(r"@(\S+)|(?:jump|goto) (\S+)")
+_REFERENCE = re.compile(r"(@)(\S+)|(jump|goto|counter name) (\S+)")
+
+_WORDS = {"@": "set", "jump": "chain", "goto": "chain", "counter name": "counter"}
+_SPACES = {"set": "set", "map": "set", "chain": "chain", "counter": "counter"}  # of names
 
 _EMPTY: Mapping[str, dict[str, Any]] = {
     "set": {"elements": frozenset()},
@@ -53,7 +56,7 @@ class MemoryNft:
     def rule_set(self) -> RuleSet:
         """What the table holds; no table and an empty table look alike."""
         table = self._table or _Table()
-        return RuleSet(table.sets, table.maps, table.chains)
+        return RuleSet(table.sets, table.maps, table.chains, frozenset(table.counters))
 
     def run(self, commands: str) -> None:
         """Run nft text as one transaction. See `Nft.run`."""
@@ -113,6 +116,7 @@ class MemoryNft:
             hooks={chain.name: chain.hook for chain in table.chains.values()},
             sets={item.name: replace(item, elements=frozenset(), comment="") for item in table.sets.values()},
             maps={item.name: replace(item, elements={}) for item in table.maps.values()},
+            counters=frozenset(table.counters),
         )
 
     def chain_digests(self, names: Collection[str] | None = None) -> Mapping[str, str]:
@@ -133,6 +137,10 @@ class MemoryNft:
             else {}
         )
 
+    def counters(self) -> Mapping[str, CounterValue]:
+        """The counters, which count nothing here. See `NftContent.counters`."""
+        return dict.fromkeys(self._table.counters, CounterValue()) if self._table else {}
+
 
 class _Table:
     """The content of the table, or a copy of another's for the time of a transaction."""
@@ -141,9 +149,11 @@ class _Table:
         self.sets: dict[str, NftSet] = dict(other.sets) if other else {}
         self.maps: dict[str, VerdictMap] = dict(other.maps) if other else {}
         self.chains: dict[str, Chain] = dict(other.chains) if other else {}
+        self.counters: dict[str, None] = dict(other.counters) if other else {}
 
     def add(self, block: AddBlock) -> None:
-        """Chains first, then sets and maps, then rules, as nft does."""
+        """Chains first, then counters, sets and maps, then rules, as nft does."""
+        self.counters.update(dict.fromkeys(block.counters))
         for chain in block.chains:
             old = self.chains.setdefault(chain.name, replace(chain, rules=()))
             _require(old.hook == chain.hook, "File exists", chain.name)
@@ -176,7 +186,7 @@ class _Table:
             objects[name] = replace(objects[name], **_EMPTY[kind])
         else:
             del objects[name]
-            _require((kind == "chain", name) not in set(self._references()), "Device or resource busy", name)
+            _require((_SPACES[kind], name) not in set(self._references()), "Device or resource busy", name)
 
     def document(self) -> Iterator[dict[str, Any]]:
         """The objects as nft lists them."""
@@ -185,9 +195,15 @@ class _Table:
         yield from ({"set": {**where, **_set_document(item)}} for item in self.sets.values())
         yield from ({"map": {**where, **_map_document(item)}} for item in self.maps.values())
         yield from ({"chain": {**where, **_chain_document(item)}} for item in self.chains.values())
+        yield from ({"counter": {**where, "name": name}} for name in self.counters)
 
     def _objects(self, kind: str) -> dict[str, Any]:
-        kinds: dict[str, dict[str, Any]] = {"set": self.sets, "map": self.maps, "chain": self.chains}
+        kinds: dict[str, dict[str, Any]] = {
+            "set": self.sets,
+            "map": self.maps,
+            "chain": self.chains,
+            "counter": self.counters,
+        }
         return kinds[kind]
 
     def _add_to_set(self, item: NftSet, elements: Iterable[str]) -> None:
@@ -220,11 +236,13 @@ class _Table:
 
     def _check(self, text: str) -> None:
         """Everything that a rule or verdict refers to exists."""
-        for is_chain, name in _references(text):
-            found = name in self.chains if is_chain else name in self.sets or name in self.maps
-            _require(found, "No such file or directory", name)
+        for space, name in _references(text):
+            there: Collection[str] = {**self.sets, **self.maps}
+            if space != "set":
+                there = self._objects(space)
+            _require(name in there, "No such file or directory", name)
 
-    def _references(self) -> Iterator[tuple[bool, str]]:
+    def _references(self) -> Iterator[tuple[str, str]]:
         for chain in self.chains.values():
             for rule in chain.rules:
                 yield from _references(rule)
@@ -238,10 +256,10 @@ def _require(condition: bool, message: str, name: str) -> None:
         raise NftError(f"{message}: {name}")
 
 
-def _references(text: str) -> Iterator[tuple[bool, str]]:
-    """The sets and maps (False) and the chains (True) that a rule or a verdict names."""
+def _references(text: str) -> Iterator[tuple[str, str]]:
+    """The sets and maps, chains and counters that a rule or a verdict names: the space of the name, and the name."""
     for match in _REFERENCE.finditer(_STRING.sub("", text)):
-        yield (False, match[1]) if match[1] else (True, match[2])
+        yield _WORDS[match[1] or match[3]], match[2] or match[4]
 
 
 def _overlap(elements: Iterable[str]) -> bool:

@@ -40,6 +40,7 @@ _NETLINK_ADD_MEMBERSHIP: Final = 1
 _SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
 _BUFFER: Final = 16 << 20  # bytes: the kernel takes a batch as one message of at most this size
+_GENERATIONS: Final = 0xFFFFFFFF  # then their numbers begin anew
 _RECEIVE_BYTES: Final = 1 << 16  # the kernel sends a dump in pieces of at most 32 KiB
 _DUMP_TRIES: Final = 10
 
@@ -117,10 +118,11 @@ class Nfnetlink:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise _refusal(error) from error
-            # More answers than fit. They are errors but for one, yet a commit counts by what it did.
+            # More answers than fit. They are errors but for one, yet a commit counts by what it did: one generation.
+            # Where somebody else has committed as well, nobody knows, and whoever asked has to look.
             answers = []
             self._drain()
-            if self.generation().id == before:
+            if self.generation().id - before & _GENERATIONS != 1:
                 raise NftError("nf_tables refused the transaction, and the reasons were lost") from error
         _raise_first_error(answers)
 

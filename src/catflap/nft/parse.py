@@ -14,9 +14,9 @@ from catflap.nft.ruleset import TABLE, Chain, Hook, NftSet, VerdictMap
 Elements: TypeAlias = Mapping[str, str]  # of a set: to empty text; of a map: to the verdict
 
 _BLOCK = f"table {TABLE} {{"
-_OBJECT = re.compile(r"\t(set|map|chain) (\S+) \{")
+_OBJECT = re.compile(r"\t(set|map|chain|counter) (\S+) \{")
 _HOOK = re.compile(r"type (\S+) hook (\S+) priority (-?\d+); policy (\S+);")
-_COMMAND = re.compile(rf"(flush|delete) (set|map|chain) {TABLE} (\S+)")
+_COMMAND = re.compile(rf"(flush|delete) (set|map|chain|counter) {TABLE} (\S+)")
 _ELEMENTS = re.compile(rf"(add|delete) element {TABLE} (\S+) {{ (.*) }}")
 _ELEMENT = re.compile(r'"([^"]*)" : ([^,]+)|([^,"\s][^,"]*?) : ([^,]+)|([^,"\s][^,"]*)')
 
@@ -27,6 +27,7 @@ class AddBlock(msgspec.Struct, frozen=True):
     sets: tuple[NftSet, ...]
     maps: tuple[VerdictMap, ...]
     chains: tuple[Chain, ...]
+    counters: tuple[str, ...] = ()
 
 
 class ChangeElements(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ class ChangeElements(msgspec.Struct, frozen=True):
 
 
 class Remove(msgspec.Struct, frozen=True):
-    """Flush or delete a set, map or chain."""
+    """Flush or delete a set, map or chain, or delete a counter."""
 
     verb: str
     kind: str
@@ -75,7 +76,7 @@ def _command(line: str) -> Command:
 
 def _block(lines: Iterator[str]) -> AddBlock:
     """The objects up to the closing brace."""
-    found: list[NftSet | VerdictMap | Chain] = []
+    found: list[NftSet | VerdictMap | Chain | str] = []
     for line in lines:
         if line == "}":
             break
@@ -89,6 +90,7 @@ def _block(lines: Iterator[str]) -> AddBlock:
         tuple(item for item in found if isinstance(item, NftSet)),
         tuple(item for item in found if isinstance(item, VerdictMap)),
         tuple(item for item in found if isinstance(item, Chain)),
+        tuple(item for item in found if isinstance(item, str)),
     )
 
 
@@ -112,7 +114,14 @@ def _chain(name: str, body: list[str]) -> Chain:
     return Chain(name, tuple(body[1:]), Hook(match[2], int(match[3]), match[1], match[4]))
 
 
-_READERS: Mapping[str, Callable[[str, list[str]], NftSet | VerdictMap | Chain]] = {
+def _counter(name: str, body: list[str]) -> str:
+    if body:
+        raise _refusal(body[0])
+    return name
+
+
+_READERS: Mapping[str, Callable[[str, list[str]], NftSet | VerdictMap | Chain | str]] = {
+    "counter": _counter,
     "set": _set,
     "map": _map,
     "chain": _chain,

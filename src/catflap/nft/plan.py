@@ -66,13 +66,17 @@ class Transaction(msgspec.Struct, frozen=True):
 
 
 class Existing(msgspec.Struct, frozen=True):
-    """What the kernel holds. Of ``rules`` only the chains whose rules are known: those that we programmed ourselves."""
+    """What the kernel holds. Of ``rules`` only the chains whose rules are known: those that we programmed ourselves.
+
+    ``counters`` are the names of counters.
+    """
 
     present: bool = False
     sets: Mapping[str, NftSet] = {}
     maps: Mapping[str, VerdictMap] = {}
     hooks: Mapping[str, Hook | None] = {}
     rules: Mapping[str, tuple[str, ...]] = {}
+    counters: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, rule_set: RuleSet) -> Existing:
@@ -83,6 +87,7 @@ class Existing(msgspec.Struct, frozen=True):
             maps=rule_set.maps,
             hooks={chain.name: chain.hook for chain in rule_set.chains.values()},
             rules={chain.name: chain.rules for chain in rule_set.chains.values()},
+            counters=rule_set.counters,
         )
 
     @property
@@ -101,6 +106,7 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
         found = [Transaction(Phase.TRACK, track), Transaction(Phase.SWITCH, _replacement(tracking, desired))]
     else:
         found = [
+            *_new_counters(existing, desired),
             *_fill([item for old, item in _other_sets(existing, desired) if old is None]),
             Transaction(Phase.TRACK, track),
             Transaction(Phase.FILL, _fixed(existing, desired)),
@@ -108,6 +114,13 @@ def plan(existing: Existing, desired: RuleSet) -> tuple[Transaction, ...]:
             Transaction(Phase.SWEEP, "".join(_sweep(existing, desired))),
         ]
     return tuple(transaction for transaction in found if transaction.commands or transaction.elements)
+
+
+def _new_counters(existing: Existing, desired: RuleSet) -> Iterator[Transaction]:
+    """Create counters: nothing refers to them yet. Those that there are go on counting."""
+    new = sorted(desired.counters - existing.counters)
+    for first in range(0, len(new), _MOST):
+        yield Transaction(Phase.FILL, block((), (), (), new[first : first + _MOST]))
 
 
 def _fill(new: Iterable[NftSet]) -> Iterator[Transaction]:
@@ -312,6 +325,7 @@ def _sweep(existing: Existing, desired: RuleSet) -> Iterator[str]:
     yield from (f"delete map {TABLE} {name}\n" for name in existing.maps if name not in desired.maps)
     yield from (f"delete chain {TABLE} {name}\n" for name in chains)
     yield from (f"delete set {TABLE} {name}\n" for name in existing.sets if name not in desired.sets)
+    yield from (f"delete counter {TABLE} {name}\n" for name in sorted(existing.counters - desired.counters))
 
 
 def _clash(existing: Existing, desired: RuleSet) -> bool:

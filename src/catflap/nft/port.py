@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from catflap.nft.content import Outline
+from catflap.nft.content import CounterValue, Outline
 from catflap.nft.nfnetlink import Generation
 from catflap.nft.ruleset import SetOrMap
 
@@ -43,6 +43,13 @@ class NftContent(Protocol):
 
     def elements(self, item: SetOrMap) -> Mapping[str, str]:
         """What is in the set or map of that name, read as elements of that type: to empty text, or to verdicts.
+
+        Raises:
+            NftError: they cannot be read.
+        """
+
+    def counters(self) -> Mapping[str, CounterValue]:
+        """What the counters of our table have counted, by name.
 
         Raises:
             NftError: they cannot be read.

@@ -29,6 +29,7 @@ def existing(document: Mapping[str, Any] | None) -> Existing:
         sets={item["name"]: _set(item) for item in _of_kind(objects, "set")},
         maps={item["name"]: _map(item) for item in _of_kind(objects, "map")},
         hooks={item["name"]: _hook(item) for item in _of_kind(objects, "chain")},
+        counters=frozenset(item["name"] for item in _of_kind(objects, "counter")),
     )
 
 

@@ -7,16 +7,18 @@ know which hook a line stands in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec.structs import replace
 
 from catflap.model.resources import TCP, Action, Direction, PolicyKind
+from catflap.nft.counters import Counted, Counters, of_rule
 from catflap.nft.match import conditions
 from catflap.nft.names import comment, log_prefix
 from catflap.nft.ruleset import quoted
 from catflap.nft.sets import Needs, SetTable, SplitSets
+from catflap.nft.style import Counting
 from catflap.policy.host_policy import MatchRule, RuleLists
 
 _REJECT_TCP = "reject with tcp reset"
@@ -30,15 +32,23 @@ class RuleText(msgspec.Struct, frozen=True):
     """The rules of one direction in order, as nft text, and what they need.
 
     ``passes``: Pass is among them. ``ip_sets`` are those whose shape (`sets.FamilySets`) the text depends on.
+    ``counted`` are the counters that it refers to.
     """
 
     lines: tuple[str, ...]
     needs: Needs
     passes: bool
     ip_sets: frozenset[str] = frozenset()
+    counted: Mapping[str, Counted] = {}
 
 
-def rule_text(lists: RuleLists, direction: Direction, sets: SplitSets, mark: int) -> RuleText:
+def rule_text(
+    lists: RuleLists,
+    direction: Direction,
+    sets: SplitSets,
+    mark: int,
+    counting: Counting = Counting.NONE,
+) -> RuleText:
     """Write the rules of one direction. The comment of each is ``<title> <direction> <number>`` and its annotations.
 
     Pass is ``return``: the caller puts the lines into a chain whose end is where Pass leads to.
@@ -48,17 +58,33 @@ def rule_text(lists: RuleLists, direction: Direction, sets: SplitSets, mark: int
         direction: which of its lists.
         sets: those that the rules refer to.
         mark: the bit of the packet mark that means that policy has accepted the packet.
+        counting: for what packets are counted.
     """
-    table = SetTable(sets)
+    table, counters = SetTable(sets), Counters()
     rules = lists.rules(direction)
     lines = tuple(
         line(condition, extra, log_statement(rule), verdict, about=about_rule(lists, direction, rule))
         for rule in rules
-        for matched, extra, verdict in decisions(rule, lists.kind, mark)
+        for matched, extra, verdict in counted_decisions(lists, direction, rule, mark, counting, counters)
         for condition in conditions(matched, table)
     )
     passes = any(rule.action is Action.PASS for rule in rules)
-    return RuleText(lines, table.needs, passes, frozenset(table.asked))
+    return RuleText(lines, table.needs, passes, frozenset(table.asked), counters.counted)
+
+
+def counted_decisions(
+    lists: RuleLists,
+    direction: Direction,
+    rule: MatchRule,
+    mark: int,
+    counting: Counting,
+    counters: Counters,
+) -> Iterator[tuple[MatchRule, str, str]]:
+    """`decisions` of a rule, whose verdicts count packets; ``counters`` takes up what they refer to."""
+    counted = of_rule(counting, lists, direction, rule)
+    identity = repr(lists.key) if counted else ""
+    for matched, extra, verdict in decisions(rule, lists.kind, mark):
+        yield matched, extra, counters.verdict(counted, identity, verdict)
 
 
 def allow_verdict(kind: PolicyKind, mark: int) -> str:

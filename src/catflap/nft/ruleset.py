@@ -87,30 +87,40 @@ class Chain(msgspec.Struct, frozen=True):
 class RuleSet(msgspec.Struct, frozen=True):
     """All of the table, by name. With nothing in it there shall be no table.
 
-    One with rules that ask for the state of connections has a chain `TRACKING`.
+    One with rules that ask for the state of connections has a chain `TRACKING`. ``counters`` are the names of counters
+    that rules refer to.
     """
 
     sets: Mapping[str, NftSet] = {}
     maps: Mapping[str, VerdictMap] = {}
     chains: Mapping[str, Chain] = {}
+    counters: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.sets or self.maps or self.chains)
 
     def text(self) -> str:
         """The whole for ``nft -f``, where the table does not exist yet. Empty text for an empty rule set."""
-        return block(self.sets.values(), self.maps.values(), self.chains.values()) if self else ""
+        if not self:
+            return ""
+        return block(self.sets.values(), self.maps.values(), self.chains.values(), self.counters)
 
 
 SetOrMap: TypeAlias = NftSet | VerdictMap
 
 
-def block(sets: Iterable[NftSet], maps: Iterable[VerdictMap], chains: Iterable[Chain]) -> str:
+def block(
+    sets: Iterable[NftSet],
+    maps: Iterable[VerdictMap],
+    chains: Iterable[Chain],
+    counters: Iterable[str] = (),
+) -> str:
     """Commands that add the objects to the table and create the table if needed.
 
-    nft takes the chains of a block first, then sets and maps, then the rules: references may point forward.
+    nft takes the chains of a block first, then counters, sets and maps, then the rules: references may point forward.
     """
     parts = [
+        *([f"counter {name} {{", "}"] for name in sorted(counters)),
         *(_set_lines(item) for item in sorted(sets, key=lambda item: item.name)),
         *(_map_lines(item) for item in maps),
         *(_chain_lines(item) for item in chains),

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from catflap.model.resources import Action, Direction, ResourceKey
 from catflap.nft.clauses import Clause, Clauses, final, joined
+from catflap.nft.counters import Counters, of_no_match, of_tier
 from catflap.nft.fixed import ICMPV6_CHAIN, IS_ICMPV6, failsafe_replies_text, failsafe_text
 from catflap.nft.memo import Memo
 from catflap.nft.names import hashed_name, unique_names
@@ -53,11 +54,13 @@ class SharedChains:
     Attributes:
         needs: the sets that the chains refer to.
         maps: those that the chains refer to.
+        counters: those that the chains may refer to.
     """
 
     def __init__(self, policy: HostPolicy, memo: Memo) -> None:
         self.needs = Needs()
         self.maps: dict[str, VerdictMap] = {}
+        self.counters = Counters()
         self._policy = policy
         self._memo = memo
         self._names = {
@@ -111,7 +114,7 @@ class SharedChains:
         return [
             *self.tiers(steps.tiers, direction),
             *(self._profile(step, direction) for step in steps.profiles),
-            line("drop", about=f"no policy or profile allows it: {endpoint}"),
+            line(self._no_match(direction), about=f"no policy or profile allows it: {endpoint}"),
         ]
 
     def _write(self, group: _Group, chain: Chain) -> None:
@@ -143,7 +146,7 @@ class SharedChains:
         """One policy after the other."""
         rules = [rule for key in tier.policies for rule in self._policy_step(key, direction)]
         if tier.default_action is Action.DENY:
-            rules.append(line("drop", about=_no_policy_decides(tier)))
+            rules.append(line(self._tier_default(tier, direction), about=_no_policy_decides(tier)))
         return rules
 
     def _tier_tree(self, name: str, tier: TierStep, direction: Direction) -> Sequence[str]:
@@ -153,7 +156,7 @@ class SharedChains:
             return ()
         clauses = joined(self._memo.clauses(item, direction) for item in lists)
         denies = tier.default_action is Action.DENY
-        end = final("drop", _no_policy_decides(tier)) if denies else None
+        end = final(self._tier_default(tier, direction), _no_policy_decides(tier)) if denies else None
         most = max(_ALWAYS_WORTH, len(lists) // 2)
         return self._tree(name, clauses, end, most)
 
@@ -169,7 +172,7 @@ class SharedChains:
         return True
 
     def _is_long(self, lists: Iterable[RuleLists], direction: Direction) -> bool:
-        return sum(len(item.rules(direction)) for item in lists) > self._memo.decisions.limits.rules
+        return sum(len(item.rules(direction)) for item in lists) > self._memo.decisions.style.rules
 
     def _tree(
         self, name: str, clauses: Clauses, end: Clause | None = None, most: int = sys.maxsize
@@ -180,6 +183,7 @@ class SharedChains:
             return ()
         self.needs.add(tree.needs)
         self.maps.update(tree.maps)
+        self.counters.counted.update(clauses.counted)
         for chain in tree.chains.values():
             self._write(_Group.MATCH, chain)
         return tree.lines
@@ -213,7 +217,14 @@ class SharedChains:
     def _text(self, lists: RuleLists, direction: Direction) -> RuleText:
         text = self._memo.text(lists, direction)
         self.needs.add(text.needs)
+        self.counters.counted.update(text.counted)
         return text
+
+    def _tier_default(self, tier: TierStep, direction: Direction) -> str:
+        return self.counters.verdict(of_tier(self._memo.counting, tier.name, direction), tier.name, "drop")
+
+    def _no_match(self, direction: Direction) -> str:
+        return self.counters.verdict(of_no_match(self._memo.counting, direction), "", "drop")
 
 
 def _no_policy_decides(tier: TierStep) -> str:

@@ -88,6 +88,11 @@ class PolicyEngine:
         """What users should know about the last `host_policy`: conflicts, and what is not enforced."""
         return self._notices
 
+    @property
+    def local_endpoints(self) -> frozenset[ResourceKey]:
+        """The endpoints of this host, as of the last `host_policy`."""
+        return self._here.endpoints
+
     def set_interfaces(
         self, addresses: Mapping[str, AbstractSet[str]], masters: Mapping[str, str] | None = None
     ) -> None:

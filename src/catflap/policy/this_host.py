@@ -51,6 +51,7 @@ class ThisHost:
         self._interfaces = Interfaces({}, {}, ())
         self._workloads = Workloads()
         self.notices: tuple[str, ...] = ()  # what users should know about this host's endpoints
+        self.endpoints: frozenset[ResourceKey] = frozenset()  # all of this host
         self._resolved: dict[ResourceKey, ResolvedRules] = {}
         self._of_interface: dict[ResourceKey, dict[str, InterfacePolicy]] = {}
         self._of_workload: dict[ResourceKey, WorkloadPolicy] = {}
@@ -86,6 +87,7 @@ class ThisHost:
             if changed or endpoint != self._local.all.get(key):
                 self._forget((key,))
         self._local = local
+        self.endpoints = frozenset(local.all)
         self._interfaces = Interfaces(local.hosts, addresses, settings.workload_prefixes, masters)
         self._workloads = resolve_workloads(local.workloads, addresses, settings.workload_prefixes)
         self.notices = (*self._interfaces.notices(), *self._workloads.notices)

@@ -91,7 +91,7 @@ def _policy(case: Case) -> Any:
 
 
 def _rules(case: Case) -> str:
-    return compile_policy(_policy(case), case.worlds[-1].limits).rule_set.text()
+    return compile_policy(_policy(case), case.worlds[-1].style).rule_set.text()
 
 
 def _write(path: Path, value: Any) -> None:

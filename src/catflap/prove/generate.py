@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from catflap.model import document_path
+from catflap.nft.style import Counting
 from catflap.prove import pools, v1_documents, v3_documents
 from catflap.prove.draw import Draw
 from catflap.prove.world import World
@@ -32,7 +33,7 @@ def _world(draw: Draw) -> World:
     for make, least, most in _PLAN:
         for number in range(draw.number(least, most)):
             entries.update(_spoiled(draw, make(draw, number, draw.chance(share))))
-    return World(_configuration(draw), entries, rules=_rules(draw))
+    return World(_configuration(draw), entries, rules=_rules(draw), counting=_counting(draw))
 
 
 def _next(draw: Draw, world: World) -> World:
@@ -45,12 +46,17 @@ def _next(draw: Draw, world: World) -> World:
         entries.update(make(draw, draw.number(0, most), draw.chance(0.7)))
     configuration = _configuration(draw) if draw.chance(0.2) else world.configuration
     rules = _rules(draw) if draw.chance(0.2) else world.rules
-    return World(configuration, entries, restart=draw.chance(0.25), rules=rules)
+    counting = _counting(draw) if draw.chance(0.2) else world.counting
+    return World(configuration, entries, restart=draw.chance(0.25), rules=rules, counting=counting)
 
 
 def _rules(draw: Draw) -> int | None:
     """How many rules stand one below the other. Both forms of a rule set mean the same."""
     return draw.weighted((2, None), (1, -1), (3, 0), (3, 2))
+
+
+def _counting(draw: Draw) -> Counting:
+    return draw.weighted((2, Counting.NONE), (1, Counting.POLICY), (1, Counting.RULE))
 
 
 def _spoiled(draw: Draw, entries: list[Entry]) -> list[Entry]:

@@ -14,8 +14,8 @@ import msgspec
 
 from catflap.lab.namespaces import Lab
 from catflap.nft import Enforcer
-from catflap.nft.decision import DEFAULT_LIMITS, Limits
 from catflap.nft.libnftables import LibNftables
+from catflap.nft.style import DEFAULT_STYLE, RuleStyle
 from catflap.policy.host_policy import HostPolicy
 from catflap.prove import observer
 from catflap.prove.conntrack import Tracking
@@ -99,13 +99,13 @@ class KernelHost:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def enforce(self, policy: HostPolicy, limits: Limits = DEFAULT_LIMITS) -> None:
-        """Bring the kernel to this policy, from whatever it enforces now, with look-ups within these limits.
+    def enforce(self, policy: HostPolicy, style: RuleStyle = DEFAULT_STYLE) -> None:
+        """Bring the kernel to this policy, from whatever it enforces now, with rules in this style.
 
         Raises:
             EnforceError: It refused.
         """
-        self._enforcer.limits = limits
+        self._enforcer.style = style
         self._enforcer.enforce(policy)
 
     def start_anew(self) -> None:

@@ -92,7 +92,7 @@ def _enforce(host: KernelHost, follower: Follower, world: World, mutant: Mutant)
     if world.restart:
         host.restart()
     try:
-        host.enforce(mutant(policy), world.limits)
+        host.enforce(mutant(policy), world.style)
     except EnforceError as error:
         raise _RefusedError(f"the kernel: {error}") from error
     return policy

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from catflap.nft.decision import DEFAULT_LIMITS, NO_LOOKUPS, Limits
+from catflap.nft.style import DEFAULT_STYLE, NO_LOOKUPS, Counting, RuleStyle
 
 Json: TypeAlias = Any
 
@@ -20,19 +20,22 @@ class World(msgspec.Struct, frozen=True):
 
     ``restart``: before it there is a new agent, which finds in the kernel what the one before has left. ``rules``: so
     many stand one below the other before they are put into look-ups; None is what agents do, -1 is no look-ups at all.
+    ``counting``: for what packets are counted.
     """
 
     configuration: dict[str, str]
     entries: dict[str, Json]
     restart: bool = False
     rules: int | None = None
+    counting: Counting = Counting.NONE
 
     @property
-    def limits(self) -> Limits:
-        """The compiler's, for ``rules``."""
-        if self.rules is None:
-            return DEFAULT_LIMITS
-        return NO_LOOKUPS if self.rules < 0 else Limits(rules=self.rules, repetition=_REPETITION)
+    def style(self) -> RuleStyle:
+        """The compiler's, for ``rules`` and ``counting``."""
+        style = DEFAULT_STYLE
+        if self.rules is not None:
+            style = NO_LOOKUPS if self.rules < 0 else RuleStyle(rules=self.rules, repetition=_REPETITION)
+        return replace(style, counting=self.counting)
 
     def with_entries(self, entries: dict[str, Json]) -> World:
         """The same host with another content of the store."""

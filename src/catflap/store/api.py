@@ -153,6 +153,9 @@ class Store(Protocol):
     def follow(self) -> AsyncIterator[StoreEvent]:
         """Snapshot, then changes, for ever; a fault is waited out and reported as `Disconnected`."""
 
+    def follow_tree(self, prefix: str) -> AsyncIterator[StoreEvent] | None:
+        """As `follow`, for everything below ``prefix`` (which ends with ``/``); None where the store cannot do that."""
+
     async def get(self, path: str) -> bytes | None:
         """The value of one path, None if there is none.
 

@@ -64,6 +64,20 @@ class MemoryStore:
         """See `catflap.store.api.Store.follow`. Beginning in an outage, the snapshot comes when that is over."""
         return self._lifetime.bound(self._events())
 
+    async def follow_tree(self, prefix: str) -> AsyncIterator[StoreEvent]:
+        """See `catflap.store.api.Store.follow_tree`."""
+        async for event in self.follow():
+            match event:
+                case Snapshot(revision, entries):
+                    yield Snapshot(
+                        revision, {path: v for path, v in entries.items() if path.startswith(prefix)}
+                    )
+                case Delta(revision, changes):
+                    if found := tuple(each for each in changes if each[0].startswith(prefix)):
+                        yield Delta(revision, found)
+                case _:
+                    yield event
+
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
         self._check()

@@ -498,3 +498,13 @@ async def test_who_may_not_read_is_told_why(
         with pytest.raises(StoreDeniedError, match=remedy):
             await store.get("/calico/v1/Ready")
         assert remedy in (await follower.next(Disconnected)).reason
+
+
+async def test_another_tree_can_be_followed(etcd: EtcdServer, store: Etcd3Store) -> None:
+    tree = "/calico/felix/v1/host/"
+    await store.write([(f"{tree}web1/status", b"1"), ("/calico/felix/v1/hosu", b"1")])
+    follower = Following(store.follow_tree(tree))
+    assert (await follower.next(Snapshot)).entries == {f"{tree}web1/status": b"1"}
+    await store.write([("/calico/v1/Ready", b"true")])
+    etcd.etcdctl("del", f"{tree}web1/status")
+    assert (await follower.next(Delta)).changes == ((f"{tree}web1/status", None),)

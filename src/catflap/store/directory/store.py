@@ -55,6 +55,9 @@ class DirectoryStore:
         follower = Follower(self._path, strict_modes=self._strict_modes, tuning=self._tuning)
         return self._lifetime.bound(follower.events())
 
+    def follow_tree(self, _prefix: str) -> None:
+        """There is one tree only; see `catflap.store.api.Store.follow_tree`."""
+
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
         return (await self._view()).entries.get(path)

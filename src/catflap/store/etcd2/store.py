@@ -58,6 +58,9 @@ class Etcd2Store:
         session = Etcd2Session(self._members.connect, self._tuning)
         return self._lifetime.bound(supervise(self._members.endpoints, session, self._pace))
 
+    def follow_tree(self, _prefix: str) -> None:
+        """The API keeps too little history; see `catflap.store.api.Store.follow_tree`."""
+
     async def get(self, path: str) -> bytes | None:
         """See `catflap.store.api.Store.get`."""
         async with self._members.reach(path) as (_, reply):

@@ -31,12 +31,26 @@ if TYPE_CHECKING:
     from catflap.store.api import Delta, StoreError, StoreEvent
     from catflap.store.etcd3.stream import WatchStream
 
-READ_ALL = Permission("read", RANGE_START, RANGE_END)
 CHECK_TIMEOUT = (
     3.5  # seconds; with the longest `Tuning.silence` before it, a black hole is noticed within 9 s
 )
 
 LONGEST_REASON = 500  # characters of what a server says that are passed on
+
+
+class KeyRange(msgspec.Struct, frozen=True):
+    """The keys from ``start`` up to before ``end``."""
+
+    start: bytes
+    end: bytes
+
+    @property
+    def permission(self) -> Permission:
+        """What is needed to follow it."""
+        return Permission("read", self.start, self.end)
+
+
+POLICY = KeyRange(RANGE_START, RANGE_END)
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,11 +70,23 @@ DEFAULT_TUNING = Tuning()
 
 
 class Etcd3Session:
-    """The session of `catflap.store.supervisor` for the v3 API. ``connect`` opens a connection to an endpoint."""
+    """The session of `catflap.store.supervisor` for the v3 API.
 
-    def __init__(self, connect: Callable[[str], Connection], tuning: Tuning = DEFAULT_TUNING) -> None:
+    Args:
+        connect: opens a connection to an endpoint.
+        tuning: sizes and times.
+        followed: what is followed.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[str], Connection],
+        tuning: Tuning = DEFAULT_TUNING,
+        followed: KeyRange = POLICY,
+    ) -> None:
         self._connect = connect
         self._tuning = tuning
+        self._followed = followed
         self._position: Position | None = None
         self._reload_at = 0.0
 
@@ -76,8 +102,9 @@ class Etcd3Session:
                     yield snapshot
                 else:
                     request = position.request(then=True)
-                    position.check_past(await connection.transact(request, CHECK_TIMEOUT, READ_ALL))
-                watch = RangeWatch(connection, position, self._tuning, doubt)
+                    permission = self._followed.permission
+                    position.check_past(await connection.transact(request, CHECK_TIMEOUT, permission))
+                watch = RangeWatch(connection, position, self._tuning, doubt, self._followed)
                 async with aclosing(watch.events(until=self._reload_at)) as events:
                     async for event in events:
                         yield event
@@ -89,16 +116,17 @@ class Etcd3Session:
 
     async def _load(self, connection: Connection) -> tuple[Snapshot, Position]:
         """Everything at one revision. A member that does not serve is noticed sooner than a page would tell."""
-        header = await connection.ready(RANGE_START, READ_ALL)
+        followed = self._followed
+        header = await connection.ready(followed.start, followed.permission)
         entries: dict[str, bytes] = {}
-        witnesses = [Witness(RANGE_START, range_end=RANGE_END)]
+        witnesses = [Witness(followed.start, range_end=followed.end)]
         reading = pages(
             connection,
-            RANGE_START,
-            RANGE_END,
+            followed.start,
+            followed.end,
             header.revision,
             page=self._tuning.page,
-            permission=READ_ALL,
+            permission=followed.permission,
         )
         async with aclosing(reading) as answers:
             async for answer in answers:
@@ -116,11 +144,18 @@ class RangeWatch:
         position: moved on by what is delivered.
         tuning: sizes and times.
         previous: the `doubt` at the end of the watch before this one on the same connection.
+        followed: what is watched.
     """
 
     def __init__(
-        self, connection: Connection, position: Position, tuning: Tuning, previous: StoreError | None = None
+        self,
+        connection: Connection,
+        position: Position,
+        tuning: Tuning,
+        previous: StoreError | None = None,
+        followed: KeyRange = POLICY,
     ) -> None:
+        self._followed = followed
         self._connection = connection
         self._position = position
         self._tuning = tuning
@@ -141,7 +176,7 @@ class RangeWatch:
         """
         self._heard(moved=True)
         async with aclosing(
-            await self._connection.watch(watch_request(self._position.revision + 1))
+            await self._connection.watch(watch_request(self._position.revision + 1, self._followed))
         ) as stream:
             while not self._ended and time.monotonic() < until:
                 answer = await self._read(stream)
@@ -185,7 +220,7 @@ class RangeWatch:
         if answer.cancel_reason and "permission denied" not in reason:
             self._suspect(StoreDeniedError(f"etcd {self._connection.endpoint} refuses the watch: {reason}"))
         else:
-            self._suspect(self._connection.refusal(READ_ALL))
+            self._suspect(self._connection.refusal(self._followed.permission))
 
     async def _on_silence(self) -> Alive | None:
         """Let the member prove that it serves the same history, and that the watch has not missed its newest."""
@@ -193,7 +228,8 @@ class RangeWatch:
             lost = "has missed a change" if self._created else "does not begin"
             self._suspect(StoreUnavailableError(f"etcd {self._connection.endpoint}: the watch {lost}"))
             return None
-        now = await self._connection.transact(self._position.request(then=False), CHECK_TIMEOUT, READ_ALL)
+        request = self._position.request(then=False)
+        now = await self._connection.transact(request, CHECK_TIMEOUT, self._followed.permission)
         self._stalled = self._position.is_behind(now) or not self._created
         self._postpone_check()
         if self._stalled:
@@ -220,10 +256,10 @@ class RangeWatch:
         self._ended = True
 
 
-def watch_request(start: int) -> pb.WatchCreateRequest:
+def watch_request(start: int, followed: KeyRange = POLICY) -> pb.WatchCreateRequest:
     """A watch of the whole range from revision ``start``."""
     return pb.WatchCreateRequest(
-        key=RANGE_START, range_end=RANGE_END, start_revision=start, fragment=True, progress_notify=True
+        key=followed.start, range_end=followed.end, start_revision=start, fragment=True, progress_notify=True
     )
 
 

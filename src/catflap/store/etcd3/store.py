@@ -8,7 +8,7 @@ from catflap.store.api import Entry, Listing, StoreError, StoreUnavailableError
 from catflap.store.etcd3 import etcd_pb2 as pb
 from catflap.store.etcd3 import transactions
 from catflap.store.etcd3.errors import MessageTooLargeError
-from catflap.store.etcd3.follower import DEFAULT_TUNING, Etcd3Session, Tuning
+from catflap.store.etcd3.follower import DEFAULT_TUNING, Etcd3Session, KeyRange, Tuning
 from catflap.store.etcd3.lease import Etcd3Keys
 from catflap.store.etcd3.members import Members
 from catflap.store.etcd3.paths import after_prefix, decode_path, encode_path
@@ -54,6 +54,12 @@ class Etcd3Store:
     def follow(self) -> AsyncIterator[StoreEvent]:
         """See `catflap.store.api.Store.follow`."""
         session = Etcd3Session(self._members.connect, self._tuning)
+        return self._lifetime.bound(supervise(self._members.endpoints, session, self._pace))
+
+    def follow_tree(self, prefix: str) -> AsyncIterator[StoreEvent]:
+        """See `catflap.store.api.Store.follow_tree`."""
+        start = encode_path(prefix)
+        session = Etcd3Session(self._members.connect, self._tuning, KeyRange(start, after_prefix(start)))
         return self._lifetime.bound(supervise(self._members.endpoints, session, self._pace))
 
     async def get(self, path: str) -> bytes | None:
