@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _LINK = re.compile(r"\[(?P<text>[^\]\n]*)\]\((?P<target>\.\.?/[^)\s]*)\)")
-_SHIM = re.compile(r"<script src=\"?https://unpkg[.]com/iframe-worker/shim\"?></script>")
+_FOREIGN_SCRIPT = re.compile(r"<script[^>]* src=\"?https?:[^>]*></script>")
 
 
 def on_config(config: Any) -> Any:
@@ -30,12 +30,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def on_post_page(output: str, **_: Any) -> str:
     """Nothing is loaded from elsewhere: not the helper, either, that some browsers need to search in opened files."""
-    return _SHIM.sub("", output)
+    return _FOREIGN_SCRIPT.sub("", output)
 
 
 def on_post_template(output_content: str, **_: Any) -> str:
     """The same for pages that are no documents, such as the one for a missing page."""
-    return _SHIM.sub("", output_content)
+    return _FOREIGN_SCRIPT.sub("", output_content)
 
 
 def _existing(items: list[Any], root: Path) -> list[Any]:

@@ -63,5 +63,5 @@ def test_links_to_what_is_no_document_become_text() -> None:
         class file:  # noqa: N801  # as the site builder has it
             src_uri = "how-to/boot.md"
 
-    text = "[a](../guide.md), [b](../../examples), [c](https://example.org)"
-    assert site_hooks.on_page_markdown(text, Page()) == "[a](../guide.md), b, [c](https://example.org)"
+    text = "[a](../guide.md), [b](../../examples), [c](https://docs.example)"
+    assert site_hooks.on_page_markdown(text, Page()) == "[a](../guide.md), b, [c](https://docs.example)"

@@ -31,6 +31,7 @@ DOCUMENTS = (
     "docs/how-to/monitor.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
+    "docs/scale.md",
     "docs/schemas/README.md",
     "docs/stores.md",
     "docs/reference/agent.md",

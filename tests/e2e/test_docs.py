@@ -402,6 +402,7 @@ async def test_the_reference_of_status(host: TypedHost) -> None:
         "docs/proof.md",
         "docs/stores.md",
         "docs/index.md",
+        "docs/scale.md",
         "docs/schemas/README.md",
         "docs/reference/configuration.md",
         "docs/reference/lints.md",
@@ -415,6 +416,11 @@ async def test_the_reference_of_status(host: TypedHost) -> None:
 )
 def test_other_documents_have_nothing_to_type(document: str) -> None:
     Walk(document).finish()
+
+
+def test_no_document_is_forgotten() -> None:
+    written = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")}
+    assert written == {each for each in DOCUMENTS if each.startswith("docs/")}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -80,15 +80,17 @@ async def test_a_docker_host(host: TypedHost) -> None:
     assert "no errors, no warnings" in await host.type(walk.next("catflap check --ignore wide-open"))
     assert "DENY" in await host.type(walk.next("! catflap explain"))
     assert "ALLOW" in await host.type(walk.next("catflap explain"))
-    await start(host, walk, "FELIX_DATASTORETYPE=directory catflap agent")
-    walk.finish()
-    await host.type("nft add table ip nat")
-    await host.type("nft 'add chain ip nat prerouting { type nat hook prerouting priority dstnat; }'")
-    await host.type(f"nft add rule ip nat prerouting tcp dport 8080 dnat to {MGMT.v4}:443")
+    await host.type("nft add table inet nat")
+    await host.type("nft 'add chain inet nat prerouting { type nat hook prerouting priority dstnat; }'")
+    await host.type(f"nft add rule inet nat prerouting tcp dport 8080 dnat ip to {MGMT.v4}:443")
+    await host.type(f"nft add rule inet nat prerouting tcp dport 8080 dnat ip6 to [{MGMT.v6}]:443")
     await host.listen(host.network.mgmt, 443)
     host.network.set_forwarding(enabled=True)
+    await host.expect(host.network.web, HOST_PUBLIC, ("tcp", 8080))
+    await start(host, walk, "FELIX_DATASTORETYPE=directory catflap agent")
+    walk.finish()
     await host.expect(host.network.web, HOST_PUBLIC, ("tcp", 8080), NONE)
-    await host.expect(host.network.web, HOST_PUBLIC, HTTPS)
+    await host.expect(host.network.web, HOST_PUBLIC, HTTP)
 
 
 async def test_ipv6_only(host: TypedHost) -> None:

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = ROOT / "scripts" / "setup"
 HOST_OF_URL = re.compile(r"https?://(?:[^\s/@]*@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+)")
-NAMESPACES = {"www.w3.org"}  # of XML: an identifier that nobody fetches
+NAMESPACES = {"www.w3.org", "json-schema.org"}  # of XML and JSON Schema: identifiers that nobody fetches
 # Not these very letters: this file is searched, too.
 CHECKOUTS = re.compile(
     "|".join(f"(?<![\\w.}}]){folder}/" for folder in ("/work", "/root", "/home", "/Users"))

@@ -91,6 +91,25 @@ def records(node: Any, root: Mapping[str, Any], path: str = "") -> Iterator[tupl
             yield from records(each, root, f"{path}.{name}" if path else name)
 
 
+def test_no_word_is_offered_twice() -> None:
+    """Editors refuse such a schema as a whole."""
+
+    def enums(node: Any) -> Iterator[list[Any]]:
+        if isinstance(node, dict):
+            if isinstance(node.get("enum"), list):
+                yield node["enum"]
+            for each in node.values():
+                yield from enums(each)
+        elif isinstance(node, list):
+            for each in node:
+                yield from enums(each)
+
+    found = list(enums(combined_schema()))
+    assert len(found) > 20
+    for each in found:
+        assert len({repr(word) for word in each}) == len(each)
+
+
 def test_every_field_is_described() -> None:
     def undescribed(node: Any, path: str) -> Iterator[str]:
         if isinstance(node, dict):

@@ -73,7 +73,8 @@ def or_null(schema: Schema) -> Schema:
     if isinstance(schema.get("type"), str):
         return {**schema, "type": [schema["type"], "null"]}
     if "enum" in schema:
-        return {**schema, "enum": [*schema["enum"], None]}
+        allowed = schema["enum"]
+        return schema if None in allowed else {**schema, "enum": [*allowed, None]}
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
     return schema
