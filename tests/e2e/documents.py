@@ -19,6 +19,7 @@ DOCUMENTS = (
     "docs/interplay.md",
     "docs/how-to/boot.md",
     "docs/how-to/existing-connections.md",
+    "docs/how-to/install.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",
     "docs/stores.md",
