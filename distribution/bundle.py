@@ -29,6 +29,6 @@ def build(tree: Tree, work: Path, output: Path, *, compress: bool = True) -> Pat
     made = output / f"{name}.tar.gz"
     owner = ("--owner=0", "--group=0", "--numeric-owner", "--sort=name", f"--mtime=@{project.epoch()}")
     transform = f"--transform=s,^,{name}/,S"
-    compress = f"--use-compress-program=gzip -n -{6 if compress else 1}"  # without the time
-    project.run("tar", *owner, compress, transform, "-C", str(work), "-cf", str(made), "install", "tree")
+    compressor = f"--use-compress-program=gzip -n -{6 if compress else 1}"  # without the time
+    project.run("tar", *owner, compressor, transform, "-C", str(work), "-cf", str(made), "install", "tree")
     return made

@@ -130,15 +130,15 @@ def filter_calls(names: Iterable[str], families: Iterable[str]) -> None:
 def main(unit: str, *command: str) -> None:
     """Become the command; ``-`` as the unit is the second step, with fewer rights already."""
     if unit == "-":
-        names, families, *command = command
-        filter_calls(json.loads(names), json.loads(families))
-        os.execvp(command[0], command)  # noqa: S606  # a list of arguments
+        filter_calls(json.loads(command[0]), json.loads(command[1]))
+        os.execvp(command[2], command[2:])  # noqa: S606  # a list of arguments
     settings = read_unit(Path(unit))
     names = json.dumps(system_calls(settings["SystemCallFilter"]))
     families = json.dumps(settings["RestrictAddressFamilies"][-1].split())
     protect_files(settings)
     for each in settings["Environment"]:
-        os.environ.update([each.split("=", 1)])
+        name, _, value = each.partition("=")
+        os.environ[name] = value
     kept = "".join(
         f",+{name.removeprefix('CAP_').lower()}" for name in settings["CapabilityBoundingSet"][-1].split()
     )
