@@ -12,8 +12,8 @@ FORM: Final = "bundle"
 PREFIX: Final = "/usr/local"
 
 
-def build(tree: Tree, work: Path, output: Path) -> Path:
-    """Build it around a staged tree."""
+def build(tree: Tree, work: Path, output: Path, *, compress: bool = True) -> Path:
+    """Build it around a staged tree; to compress it less saves time."""
     tree.copy("bundle/uninstall", f"{tree.library}/uninstall", 0o755)
     tree.settle()
     name = f"catflap-{project.VERSION}-linux-{project.MACHINE}"
@@ -29,6 +29,6 @@ def build(tree: Tree, work: Path, output: Path) -> Path:
     made = output / f"{name}.tar.gz"
     owner = ("--owner=0", "--group=0", "--numeric-owner", "--sort=name", f"--mtime=@{project.epoch()}")
     transform = f"--transform=s,^,{name}/,S"
-    compress = "--use-compress-program=gzip -n"  # without the time
-    project.run("tar", *owner, compress, transform, "-C", str(work), "-cf", str(made), "install", "tree")
+    compressor = f"--use-compress-program=gzip -n -{6 if compress else 1}"  # without the time
+    project.run("tar", *owner, compressor, transform, "-C", str(work), "-cf", str(made), "install", "tree")
     return made

@@ -130,5 +130,6 @@ def _file_page() -> str:
 def _roff(text: str) -> str:
     """Text as roff takes it: no character of it means anything else than itself."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
-    escaped = escaped.replace("^", "\\(ha").replace("~", "\\(ti")
+    escaped = escaped.replace("^", "\\(ha").replace("~", "\\(ti").replace("…", "...")
+    escaped = "".join(each if each.isascii() else f"\\[u{ord(each):04X}]" for each in escaped)
     return f"\\&{escaped}" if escaped.startswith((".", "\\(aq")) else escaped

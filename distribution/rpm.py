@@ -14,8 +14,8 @@ PREFIX: Final = "/usr"
 _CONFIGURATION: Final = ("/etc/calico/felix.cfg.example", "/etc/logrotate.d/catflap")
 
 
-def build(tree: Tree, work: Path, output: Path) -> Path:
-    """Build it from a staged tree."""
+def build(tree: Tree, work: Path, output: Path, *, compress: bool = True) -> Path:
+    """Build it from a staged tree; not to compress it saves time."""
     tree.settle()
     listed, spec = work / "files", work / "catflap.spec"
     listed.write_text(_listed(tree), encoding="utf-8")
@@ -24,6 +24,7 @@ def build(tree: Tree, work: Path, output: Path) -> Path:
         "RPM_PYTHON": requires_python(tree.pythons),
         "TREE": str(tree.root),
         "FILES": str(listed),
+        "PAYLOAD": "w3.zstdio" if compress else "w.ufdio",
     }
     text = (project.FILES / "rpm" / "catflap.spec").read_text(encoding="utf-8")
     spec.write_text(project.fill(text, values), encoding="utf-8")

@@ -28,6 +28,7 @@ DOCUMENTS = (
     "docs/how-to/router.md",
     "docs/how-to/single-host.md",
     "docs/how-to/existing-connections.md",
+    "docs/how-to/install.md",
     "docs/how-to/monitor.md",
     "docs/how-to/test-policy.md",
     "docs/proof.md",

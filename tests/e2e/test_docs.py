@@ -38,6 +38,19 @@ DATABASE: Service = ("tcp", 5432)
 PING: Service = ("icmp", 0)
 READY = "/calico/v1/Ready"
 
+INSTALLING = (
+    "apt-get install ./catflap_0.1.0_amd64.deb",
+    "dnf install ./catflap-0.1.0-1.x86_64.rpm",
+    "tar -xf catflap-0.1.0-linux-x86_64.tar.gz && sudo catflap-0.1.0-linux-x86_64/install",
+    "pipx install catflap-0.1.0-py3-none-any.whl",
+    "systemctl enable --now catflap",
+    "systemctl status catflap",
+    "apt-get remove catflap",
+    "apt-get purge catflap",
+    "rpm --erase catflap",
+    "/usr/local/lib/catflap/uninstall",
+    "nft delete table inet catflap",
+)
 # Commands that cannot be typed inside of a test: why, and which test covers what they do.
 NOT_TYPED = {
     "apt install ./catflap_*_amd64.deb": ("installs a package on this machine", "tests/e2e/test_setup.py"),
@@ -68,6 +81,8 @@ NOT_TYPED = {
     "make faults": ("injects faults for many minutes", "tests/faults/test_members.py"),
     "make interplay": ("installs packages and runs daemons", "tests/interplay/__main__.py"),
     "make soak": ("injects faults for an hour", "tests/faults/soak.py"),
+    **dict.fromkeys(INSTALLING, ("installs on this machine", "tests/packages/test_life.py")),
+    "make dist": ("builds for minutes", "tests/packages/test_life.py"),
     "etcd grpc-proxy": ("names what others run", "tests/faults/test_proxy.py"),
     "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
     "nft -f /var/lib/catflap/rule-set.nft": ("for emergencies", "tests/e2e/test_boot.py"),
