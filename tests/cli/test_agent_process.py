@@ -152,9 +152,11 @@ def test_what_is_in_force_is_kept_and_loaded_at_the_next_start(
     assert "no rule set was saved in" in logged(tmp_path)
     after = MemoryNft()
     monkeypatch.setattr(agent_process, "LibNftables", lambda: after)
-    thread = when_logged(tmp_path, f"loaded {saved}", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    waiting = "Still in state wait-for-ready"  # by then it listens to signals
+    thread = when_logged(tmp_path, waiting, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert run("agent", "--store", f"dir:{tmp_path}/missing") == (0, "", "")
     thread.join()
+    assert f"loaded {saved}" in logged(tmp_path)
     assert after.rule_set == before
     assert saved.read_bytes() == kept
 
