@@ -152,7 +152,7 @@ def test_what_is_in_force_is_kept_and_loaded_at_the_next_start(
     assert "no rule set was saved in" in logged(tmp_path)
     after = MemoryNft()
     monkeypatch.setattr(agent_process, "LibNftables", lambda: after)
-    waiting = "Still in state wait-for-ready"  # by then it listens to signals
+    waiting = f"waiting for the store dir:{tmp_path}/missing"  # by then it listens to signals
     thread = when_logged(tmp_path, waiting, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert run("agent", "--store", f"dir:{tmp_path}/missing") == (0, "", "")
     thread.join()
