@@ -53,6 +53,8 @@ INSTALLING = (
 )
 # Commands that cannot be typed inside of a test: why, and which test covers what they do.
 NOT_TYPED = {
+    "scripts/grafana_dashboard.py": ("writes into the checkout", "tests/agent/test_monitoring_files.py"),
+    "scripts/metrics_reference.py": ("writes into the checkout", "tests/agent/test_monitoring_files.py"),
     "apt install ./catflap_*_amd64.deb": ("installs a package on this machine", "tests/e2e/test_setup.py"),
     "systemctl enable --now catflap.service catflap-boot.service": (
         "needs systemd",
