@@ -49,7 +49,6 @@ INSTALLING = (
     "apt-get purge catflap",
     "rpm --erase catflap",
     "/usr/local/lib/catflap/uninstall",
-    "nft delete table inet catflap",
 )
 # Commands that cannot be typed inside of a test: why, and which test covers what they do.
 NOT_TYPED = {
