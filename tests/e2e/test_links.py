@@ -313,7 +313,7 @@ async def test_ten_thousand_addresses_do_not_take_seconds(kernel_host: KernelHos
     async with aclosing(kernel_host.watcher.follow()) as follower:
         started = time.monotonic()
         interfaces = await anext(follower)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5  # and not the half minute of one request for each
     assert len(interfaces["eth0"].addresses) == 10_001
 
 

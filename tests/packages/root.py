@@ -27,8 +27,11 @@ mkdir -p root/run/systemd/system root/tmp/built root/tmp/harness
 mount --bind "$1" root/tmp/built
 mount --bind "$2" root/tmp/harness
 for each in systemctl deb-systemd-invoke; do
-    printf '#!/bin/sh\\necho "$*" >>/tmp/systemctl.log\\n' >root/usr/local/sbin/$each
-    chmod +x root/usr/local/sbin/$each
+    for directory in usr/local/sbin usr/bin; do  # rpm's scripts do not look into the first one
+        rm -f root/$directory/$each
+        printf '#!/bin/sh\\necho "$*" >>/tmp/systemctl.log\\n' >root/$directory/$each
+        chmod +x root/$directory/$each
+    done
 done
 echo ready
 exec cat
