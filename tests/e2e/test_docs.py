@@ -85,8 +85,6 @@ NOT_TYPED = {
     **dict.fromkeys(INSTALLING, ("installs on this machine", "tests/packages/test_life.py")),
     "make dist": ("builds for minutes", "tests/packages/test_life.py"),
     "etcd grpc-proxy": ("names what others run", "tests/faults/test_proxy.py"),
-    "scripts/metrics_reference.py": ("writes into the checkout", "tests/agent/test_monitoring_files.py"),
-    "scripts/grafana_dashboard.py": ("writes into the checkout", "tests/agent/test_monitoring_files.py"),
     "make golden": ("writes into the checkout", "tests/nft/test_compile.py"),
     "nft -f /var/lib/catflap/rule-set.nft": ("for emergencies", "tests/e2e/test_boot.py"),
     "nft -f": ("names what others do", "tests/e2e/test_self_repair.py"),
